@@ -1,0 +1,220 @@
+"""The backward pass: cotangents flow from results to leaves, newest operation first.
+
+Every recorded operation carries a number that grows with time, and its inputs were made before it. Taking the pending
+operation with the highest number therefore visits each one only after all cotangents of its results have arrived.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tinyconv.autograd.grad_mode import set_grad_enabled
+from tinyconv.autograd.operation import Edge, Operation, freed
+from tinyconv.autograd.tensor_base import Hook, TensorBase
+from tinyconv.core import layout
+from tinyconv.core.devices import array_module
+from tinyconv.core.errors import ArgumentError, GraphError, ShapeError
+
+Target = tuple[Operation, int] | int
+"""What a gradient can be asked for: a result of an operation, or a leaf (by its ``id``)."""
+
+
+def backward(
+    tensors: Sequence[TensorBase],
+    gradients: Sequence[TensorBase | None] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Sequence[TensorBase] | None = None,
+) -> None:
+    """Add the gradients of ``tensors``, weighted by ``gradients``, to the ``grad`` of the leaves that require it."""
+    wanted = None if inputs is None else [_target(tensor) for tensor in inputs]
+    if inputs is not None and not inputs:
+        raise ArgumentError("backward: inputs is empty; leave it out to reach every leaf")
+    sweep = _Sweep(wanted, retain_graph, create_graph)
+    sweep.run(tensors, gradients)
+    for leaf, gradient in sweep.leaves.values():
+        if wanted is None or id(leaf) in wanted:
+            _accumulate(leaf, gradient, create_graph)
+    for tensor in inputs or ():
+        if tensor.node is not None and (gradient := sweep.captured.get(_target(tensor))) is not None:
+            _accumulate(tensor, gradient, create_graph)
+
+
+def grad(
+    outputs: TensorBase | Sequence[TensorBase],
+    inputs: TensorBase | Sequence[TensorBase],
+    grad_outputs: TensorBase | Sequence[TensorBase | None] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool | None = None,
+) -> tuple[Any, ...]:
+    """The gradients of ``outputs`` with respect to ``inputs``, one for each, without touching any ``grad``.
+
+    ``grad_outputs``: the cotangents, of the outputs' shapes; may be left out for outputs of one element.
+    An input that the outputs do not depend on raises ``GraphError``, or gives ``None`` with ``allow_unused``.
+    """
+    outputs = [outputs] if isinstance(outputs, TensorBase) else list(outputs)
+    inputs = [inputs] if isinstance(inputs, TensorBase) else list(inputs)
+    if isinstance(grad_outputs, TensorBase):
+        grad_outputs = [grad_outputs]
+    targets = [_target(tensor) for tensor in inputs]
+    sweep = _Sweep(targets, retain_graph, create_graph)
+    sweep.run(outputs, grad_outputs)
+    results = []
+    for position, target in enumerate(targets):
+        found = sweep.captured.get(target) if isinstance(target, tuple) else sweep.leaves.get(target, (None, None))[1]
+        if found is None and not allow_unused:
+            raise GraphError(
+                f"grad: the outputs do not depend on input {position} (shape {inputs[position].shape}); "
+                "pass allow_unused=True to get None for it"
+            )
+        results.append(found)
+    return tuple(results)
+
+
+def _target(tensor: TensorBase) -> Target:
+    if not tensor.requires_grad:
+        raise GraphError(f"an input of shape {tensor.shape} does not require a gradient; call requires_grad_() on it")
+    return id(tensor) if tensor.node is None else (tensor.node, tensor.output_index)
+
+
+class _Sweep:
+    """One backward pass: the cotangents that wait, the leaves reached, the results whose gradient was asked for."""
+
+    def __init__(self, targets: Iterable[Target] | None, retain_graph: bool | None, create_graph: bool) -> None:
+        self.targets = None if targets is None else set(targets)
+        self.create_graph = create_graph
+        self.retain_graph = create_graph if retain_graph is None else retain_graph
+        self.leaves: dict[int, tuple[TensorBase, Any]] = {}
+        self.captured: dict[Target, Any] = {}
+        self._pending: dict[Operation, dict[int, Any]] = {}
+        self._queue: list[tuple[int, Operation]] = []
+        self._useful: set[Operation] | None = None
+        self._cut_off: list[Operation] = []
+
+    def run(self, roots: Sequence[TensorBase], gradients: Sequence[TensorBase | None] | None) -> None:
+        gradients = [None] * len(roots) if gradients is None else gradients
+        if len(gradients) != len(roots):
+            raise ArgumentError(f"{len(roots)} outputs need {len(roots)} gradients, got {len(gradients)}")
+        if self.targets is not None:
+            self._useful, self._cut_off = _leading_to(self.targets, roots)
+        with set_grad_enabled(self.create_graph):
+            for root, gradient in zip(roots, gradients, strict=True):
+                start: Edge = root if root.node is None else (root.node, root.output_index)
+                self._send(start, _seed(root, gradient))
+            while self._queue:
+                _, operation = heapq.heappop(self._queue)
+                self._visit(operation, self._pending.pop(operation))
+            for key, (leaf, gradient) in self.leaves.items():
+                if self.targets is None or key in self.targets:
+                    self.leaves[key] = leaf, _through_hooks(leaf.leaf_hooks, gradient)
+        if self._cut_off and any(
+            target not in self.captured and target not in self.leaves for target in self.targets or ()
+        ):
+            raise freed(self._cut_off[0])
+
+    def _send(self, edge: Edge, gradient: Any) -> None:
+        if isinstance(edge, TensorBase):
+            known = self.leaves.get(id(edge))
+            self.leaves[id(edge)] = edge, gradient if known is None else known[1] + gradient
+        elif edge is not None:
+            operation, index = edge
+            waiting = self._pending.get(operation)
+            if waiting is None:
+                waiting = self._pending[operation] = {}
+                heapq.heappush(self._queue, (-operation.sequence, operation))
+            waiting[index] = waiting[index] + gradient if index in waiting else gradient
+
+    def _visit(self, operation: Operation, cotangents: dict[int, Any]) -> None:
+        for index, hooks in operation.hooks.items():
+            if index in cotangents:
+                cotangents[index] = _through_hooks(hooks, cotangents[index])
+        if self.targets is not None:
+            for index, cotangent in cotangents.items():
+                if (operation, index) in self.targets:
+                    self.captured[operation, index] = cotangent
+        if self._useful is not None and operation not in self._useful:
+            return
+        if operation.is_freed:
+            raise freed(operation)
+        results = operation.backward(*(cotangents.get(index) for index in range(operation.output_count)))
+        results = results if isinstance(results, tuple) else (results,)
+        if len(results) != len(operation.edges):
+            raise GraphError(
+                f"{operation.name}: backward must return one gradient per input: "
+                f"{len(operation.edges)} inputs, {len(results)} returned"
+            )
+        for edge, result in zip(operation.edges, results, strict=True):
+            if result is not None:
+                self._send(edge, result)
+        if not self.retain_graph:
+            operation.release()
+
+
+def _leading_to(targets: set[Target], roots: Sequence[TensorBase]) -> tuple[set[Operation], list[Operation]]:
+    """The operations that have a target among their inputs, directly or through earlier operations.
+
+    And those of which nobody can tell, because an earlier backward freed them. (A target may be freed itself: nothing
+    is asked of what came before it.)
+    """
+    reachable: set[Operation] = set()
+    made_targets = {target[0] for target in targets if isinstance(target, tuple)}
+    stack = [root.node for root in roots if root.node is not None]
+    while stack:
+        operation = stack.pop()
+        if operation in reachable:
+            continue
+        reachable.add(operation)
+        stack.extend(edge[0] for edge in operation.edges if isinstance(edge, tuple))
+    useful: set[Operation] = set()
+    for operation in sorted(reachable, key=lambda node: node.sequence):
+        for edge in operation.edges:
+            if isinstance(edge, tuple):
+                hit = edge in targets or edge[0] in useful
+            else:
+                hit = edge is not None and id(edge) in targets
+            if hit:
+                useful.add(operation)
+                break
+    return useful, [operation for operation in reachable if operation.is_freed and operation not in made_targets]
+
+
+def _through_hooks(hooks: Sequence[Hook], gradient: Any) -> Any:
+    for hook in tuple(hooks):
+        replaced = hook(gradient)
+        if replaced is not None:
+            gradient = replaced
+    return gradient
+
+
+def _seed(root: TensorBase, gradient: TensorBase | None) -> TensorBase:
+    if not root.requires_grad:
+        raise GraphError(
+            "backward: the tensor does not require a gradient: nothing it depends on does, or no_grad() was on"
+        )
+    if gradient is not None:
+        if gradient.shape != root.shape:
+            raise ShapeError(f"backward: the gradient has shape {gradient.shape}, the tensor {root.shape}")
+        return gradient
+    if root.array.size != 1:
+        raise GraphError(
+            f"backward: a tensor of shape {root.shape} needs an explicit gradient of that shape; "
+            "only a tensor of one element has the default, 1"
+        )
+    ones = layout.full(root.shape, 1, root.array.dtype, array_module(root.device))
+    return TensorBase.wrap(ones, root.device)
+
+
+def _accumulate(leaf: TensorBase, gradient: Any, create_graph: bool) -> None:
+    if gradient.shape != leaf.shape:
+        raise GraphError(f"a gradient of shape {gradient.shape} arrived at a leaf of shape {leaf.shape}")
+    # A copy in either case: one cotangent may serve several leaves, and each owner may write into its own.
+    if create_graph:
+        leaf.grad = gradient.clone() if leaf.grad is None else leaf.grad + gradient
+    elif leaf.grad is None:
+        leaf.grad = TensorBase.wrap(layout.copy(gradient.array, array_module(leaf.device)), leaf.device)
+    else:
+        leaf.grad.array += gradient.array
+        leaf.grad.bump_version()

@@ -1,0 +1,57 @@
+"""Devices, and the array module that computes on each.
+
+A tensor's device is stated when the tensor is made and never guessed from the type of its array, because the CUDA
+simulator computes with NumPy arrays too.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from tinyconv.core.errors import DeviceError
+
+KINDS = ("cpu",)
+
+
+class Device:
+    """Where a tensor lives: ``device("cpu")``. Equal devices compare and hash equal."""
+
+    __slots__ = ("index", "type")
+
+    def __init__(self, name: str | Device = "cpu", index: int | None = None) -> None:
+        if isinstance(name, Device):
+            self.type: str = name.type
+            self.index: int | None = name.index
+            return
+        kind, colon, number = str(name).partition(":")
+        if colon and not number.isdigit():
+            raise DeviceError(f"device {name!r}: after the colon stands a number, as in 'cpu:0'")
+        self.type, self.index = kind, int(number) if colon else index
+        if kind not in KINDS:
+            raise DeviceError(f"device {name!r} is not available: tinyconv computes on {', '.join(KINDS)}")
+        if self.index not in (None, 0):
+            raise DeviceError(f"device {name!r} is not available: there is one cpu device, 'cpu'")
+
+    def __repr__(self) -> str:
+        return f"device(type={self.type!r})"
+
+    def __str__(self) -> str:
+        return self.type
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Device) and self.type == other.type
+
+    def __hash__(self) -> int:
+        return hash(self.type)
+
+
+CPU = Device("cpu")
+
+
+def array_module(device: Device) -> Any:
+    """The module (``xp``) with NumPy's interface whose arrays live on ``device``."""
+    modules: dict[str, ModuleType] = {"cpu": np}
+    return modules[device.type]

@@ -1,0 +1,50 @@
+"""The arithmetic of sliding windows (Dumoulin & Visin, "A guide to convolution arithmetic for deep learning", 2016).
+
+output = floor((input + 2 padding - dilation (kernel - 1) - 1) / stride) + 1
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tinyconv.core.arrays import Pair
+from tinyconv.core.errors import ArgumentError
+
+
+def pair(value: Any, name: str) -> Pair:
+    """``value`` as (vertical, horizontal): an int counts for both. ``name`` is used in the error."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value, value
+    try:
+        numbers = tuple(int(number) for number in value)
+    except (TypeError, ValueError):
+        raise ArgumentError(f"{name} must be an int or a pair of ints, got {value!r}") from None
+    if len(numbers) == 1:
+        return numbers[0], numbers[0]
+    if len(numbers) != 2:
+        raise ArgumentError(f"{name} must be an int or a pair of ints, got {value!r}")
+    return numbers[0], numbers[1]
+
+
+def window_extent(kernel: int, dilation: int) -> int:
+    """How many pixels a dilated kernel spans: dilation (kernel - 1) + 1."""
+    return dilation * (kernel - 1) + 1
+
+
+def output_size(size: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool = False) -> int:
+    """The number of window positions; zero or negative where the window is larger than the padded input.
+
+    With ``ceil_mode`` a last window may hang over the end, as long as it starts inside the input or its left padding.
+    """
+    free = size + 2 * padding - window_extent(kernel, dilation)
+    if not ceil_mode:
+        return free // stride + 1
+    positions = -(-free // stride) + 1
+    if (positions - 1) * stride >= size + padding:
+        positions -= 1
+    return positions
+
+
+def adaptive_window(index: int, size: int, output: int) -> tuple[int, int]:
+    """[start, end) of window ``index`` of ``output`` that together cover ``size``: equal shares, rounded outward."""
+    return index * size // output, -(-(index + 1) * size // output)

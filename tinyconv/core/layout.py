@@ -1,0 +1,79 @@
+"""Memory layout: logically NCHW, physically channels-last. The one place that decides and converts.
+
+Convolution, pooling and normalisation run along contiguous channels for any stride, padding or map size. So every 4-D
+array that an operation makes has the *shape* (N, C, H, W) and the *strides* of a C-contiguous (N, H, W, C) array.
+``a.transpose(0, 2, 3, 1)`` is then a free view, and that is what the kernels take.
+
+NumPy loses this order easily (an NHWC plus an NCHW operand gives NCHW; ``copy()`` and ``pad`` reset it), therefore
+operations allocate their results here and pass them as ``out=``. Dimensions of size 1 count as either order.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinyconv.core.arrays import Array
+
+
+def empty(shape: tuple[int, ...], dtype: Any, xp: Any = np) -> Array:
+    """An uninitialised array; 4-D shapes (N, C, H, W) are stored channels-last."""
+    if len(shape) == 4:
+        n, c, h, w = shape
+        nhwc_array: Array = xp.empty((n, h, w, c), dtype)
+        return nhwc_array.transpose(0, 3, 1, 2)
+    result: Array = xp.empty(shape, dtype)
+    return result
+
+
+def full(shape: tuple[int, ...], value: Any, dtype: Any, xp: Any = np) -> Array:
+    """An array filled with ``value``, in the layout of ``empty``."""
+    result = empty(shape, dtype, xp)
+    result.fill(value)
+    return result
+
+
+def zeros(shape: tuple[int, ...], dtype: Any, xp: Any = np) -> Array:
+    """An array of zeros, in the layout of ``empty``; pages are zeroed by the system where it can."""
+    if len(shape) == 4:
+        n, c, h, w = shape
+        nhwc_array: Array = xp.zeros((n, h, w, c), dtype)
+        return nhwc_array.transpose(0, 3, 1, 2)
+    result: Array = xp.zeros(shape, dtype)
+    return result
+
+
+def is_engine_order(array: Array) -> bool:
+    """Whether ``array`` already has the engine's order: channels-last if 4-D, C-contiguous otherwise."""
+    ordered = array.transpose(0, 2, 3, 1) if array.ndim == 4 else array
+    return bool(ordered.flags.c_contiguous)
+
+
+def ordered(array: Array, xp: Any = np) -> Array:
+    """``array`` itself if it is in engine order, else a copy that is."""
+    if is_engine_order(array):
+        return array
+    return copy(array, xp)
+
+
+def copy(array: Array, xp: Any = np) -> Array:
+    """A fresh, writable copy in engine order."""
+    result = empty(array.shape, array.dtype, xp)
+    result[...] = array
+    return result
+
+
+def nhwc(array: Array, xp: Any = np) -> Array:
+    """A C-contiguous, writable (N, H, W, C) view of a logical NCHW array; copies only if the order is another.
+
+    Read-only arrays (from PIL, from a memory map) are copied too: Numba would compile every kernel again for them.
+    """
+    if not array.flags.writeable:
+        array = copy(array, xp)
+    return ordered(array, xp).transpose(0, 2, 3, 1)
+
+
+def nchw(array: Array) -> Array:
+    """The logical NCHW view of a physical (N, H, W, C) array: the inverse of ``nhwc``, always free."""
+    return array.transpose(0, 3, 1, 2)

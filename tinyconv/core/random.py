@@ -1,0 +1,122 @@
+"""Counter-based random numbers: every draw is a pure function of (seed, stream, position).
+
+Philox (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) encrypts a counter, so a number does not
+depend on what was drawn before it elsewhere: a prefetching loader, the number of threads, or the order in which layers
+were built never changes a result.
+"""
+
+from __future__ import annotations
+
+import threading
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from tinyconv.core.errors import ArgumentError
+
+MAX_SEED = 2**63 - 1
+
+
+def philox(seed: int, stream: str, *position: int) -> np.random.Generator:
+    """A NumPy generator at ``position`` (up to two numbers, such as epoch and sample) of a named ``stream``.
+
+    Positions differ in the upper words of Philox's 256-bit counter, so each has 2**128 draws of its own.
+    """
+    low, high = (*position, 0, 0)[:2]
+    key = np.array([seed, zlib.crc32(stream.encode())], dtype=np.uint64)
+    counter = np.array([0, 0, low, high], dtype=np.uint64)
+    return np.random.Generator(np.random.Philox(key=key, counter=counter))
+
+
+class Generator:
+    """A source of random draws that can be seeded, copied and restored: its state is two integers."""
+
+    def __init__(self, seed: int = 0, stream: str = "default") -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+        self._seed, self._draws = 0, 0
+        self.manual_seed(seed)
+
+    def manual_seed(self, seed: int) -> Generator:
+        """Restart at ``seed`` (0 to 2**63 - 1) and return the generator itself, as PyTorch does."""
+        if not 0 <= int(seed) <= MAX_SEED:
+            raise ArgumentError(f"seed {seed} is outside 0 ... {MAX_SEED}")
+        with self._lock:
+            self._seed, self._draws = int(seed), 0
+        return self
+
+    def initial_seed(self) -> int:
+        return self._seed
+
+    def get_state(self) -> tuple[int, int]:
+        """(seed, draws so far): JSON-friendly, and enough to continue bit for bit."""
+        return self._seed, self._draws
+
+    def set_state(self, state: tuple[int, int]) -> None:
+        with self._lock:
+            self._seed, self._draws = int(state[0]), int(state[1])
+
+    def draw(self) -> np.random.Generator:
+        """A fresh NumPy generator for one operation; each call advances the state by one."""
+        with self._lock:
+            position = self._draws
+            self._draws += 1
+        return philox(self._seed, self._stream, position)
+
+
+class _Substitute(threading.local):
+    generator: Generator | None = None
+
+
+_substitute = _Substitute()
+
+
+class _DefaultGenerator(Generator):
+    """The one that everything draws from unless it is told otherwise."""
+
+    def draw(self) -> np.random.Generator:
+        substitute = _substitute.generator
+        return super().draw() if substitute is None else substitute.draw()
+
+
+default_generator: Generator = _DefaultGenerator(0)
+
+
+@contextmanager
+def drawing_from(generator: Generator) -> Iterator[None]:
+    """Let ``generator`` stand in for the default one, on this thread, inside the block.
+
+    A loader gives each batch a generator of its own so: whichever thread prepares it, it draws the same numbers.
+    """
+    previous = _substitute.generator
+    _substitute.generator = generator
+    try:
+        yield
+    finally:
+        _substitute.generator = previous
+
+
+def manual_seed(seed: int) -> Generator:
+    """Seed the generator behind initialisers, dropout, ``rand`` and ``randn``. Returns it."""
+    return default_generator.manual_seed(seed)
+
+
+def initial_seed() -> int:
+    """The seed last given to ``manual_seed`` (0 before)."""
+    return default_generator.initial_seed()
+
+
+def normal(shape: tuple[int, ...], dtype: np.dtype[Any], generator: Generator | None = None) -> Any:
+    """Standard normal numbers, drawn in float64 so that float32 and float64 networks start alike."""
+    return (generator or default_generator).draw().standard_normal(shape).astype(dtype, copy=False)
+
+
+def uniform(shape: tuple[int, ...], dtype: np.dtype[Any], generator: Generator | None = None) -> Any:
+    """Uniform numbers in [0, 1), drawn in float64; rounding to float32 never reaches 1."""
+    numbers = (generator or default_generator).draw().random(shape)
+    if dtype == np.float32:
+        return np.minimum(numbers.astype(np.float32), np.float32(1 - 2**-24))
+    return numbers.astype(dtype, copy=False)
