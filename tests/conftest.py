@@ -1,4 +1,4 @@
-"""The suite tests what is installed: the checkout's own `tinyconv` folder lacks the command, so it must not be found."""
+"""The suite tests what is installed: the checkout's own `tinyconv` lacks the command, so it must not be found."""
 
 import sys
 from pathlib import Path
