@@ -1,0 +1,201 @@
+"""Convolution on the processor against its definition, and against itself."""
+
+import numpy as np
+import pytest
+from convolution_cases import Convolution, convolutions, windows
+from hypothesis import example, given, settings
+
+from tinyconv.backends import cpu, reference
+from tinyconv.backends.cpu import parallel
+from tinyconv.backends.cpu.choice import Algorithm, choose
+from tinyconv.core import layout
+
+EPSILON = float(np.finfo(np.float32).eps)
+
+
+def three_convolutions(backend, case, x, weight, bias, dy):
+    """Forward, input gradient and weight gradient."""
+    return (
+        backend.conv2d(x, weight, bias, *case.parameters),
+        backend.conv2d_input_gradient(dy, weight, case.size, *case.parameters),
+        backend.conv2d_weight_gradient(x, dy, case.kernel_size, *case.parameters),
+    )
+
+
+STRIDED = Convolution(2, 1, 3, 5, (7, 8), (3, 2), (3, 2), (1, 0), (1, 2))
+STRIDE_BEYOND_KERNEL = Convolution(1, 1, 2, 3, (9, 9), (1, 2), (3, 3), (0, 1), (1, 1))
+PADDING_BEYOND_KERNEL = Convolution(1, 1, 2, 3, (2, 3), (2, 1), (1, 1), (3, 2), (1, 1))
+POINTWISE = Convolution(2, 1, 17, 18, (2, 3), (1, 1), (1, 1), (0, 0), (1, 1))
+GROUPED_POINTWISE = Convolution(2, 2, 3, 17, (2, 3), (1, 1), (1, 1), (0, 0), (1, 1))
+DEPTHWISE = Convolution(2, 5, 1, 2, (5, 4), (3, 3), (2, 1), (1, 1), (1, 1))
+ONE_PIXEL = Convolution(2, 1, 3, 4, (1, 1), (3, 3), (1, 1), (1, 1), (1, 1))
+KERNEL_AS_LARGE_AS_THE_IMAGE = Convolution(1, 1, 1, 2, (9, 8), (9, 8), (1, 1), (0, 0), (1, 1))
+
+
+@settings(max_examples=50)
+@given(convolutions())
+@example(STRIDED)
+@example(STRIDE_BEYOND_KERNEL)
+@example(PADDING_BEYOND_KERNEL)
+@example(POINTWISE)
+@example(GROUPED_POINTWISE)
+@example(DEPTHWISE)
+@example(ONE_PIXEL)
+@example(KERNEL_AS_LARGE_AS_THE_IMAGE)
+def test_float64_convolutions_agree_with_the_definition(case):
+    arrays = case.arrays()
+    for ours, expected in zip(
+        three_convolutions(cpu, case, *arrays), three_convolutions(reference, case, *arrays), strict=True
+    ):
+        assert ours.shape == expected.shape
+        np.testing.assert_allclose(ours, expected, rtol=1e-10, atol=1e-10)
+
+
+@settings(max_examples=30)
+@given(convolutions())
+@example(STRIDED)
+@example(POINTWISE)
+@example(DEPTHWISE)
+@example(KERNEL_AS_LARGE_AS_THE_IMAGE)
+def test_float32_convolutions_stay_within_the_rounding_of_their_own_terms(case):
+    """|error| <= terms eps (|x| conv |w|), element by element: cancellation must not hide in a relative error."""
+    arrays = case.arrays(np.float32)
+    doubles = [array.astype(np.float64) for array in arrays]
+    kernel_pixels, output_pixels = np.prod(case.kernel_size), np.prod(case.output_size)
+    terms = (
+        case.channels * kernel_pixels + 1,
+        case.outputs * kernel_pixels,
+        case.images * output_pixels,
+    )
+    ours = three_convolutions(cpu, case, *arrays)
+    exact = three_convolutions(reference, case, *doubles)
+    sizes = three_convolutions(reference, case, *(abs(array) for array in doubles))
+    for result, truth, size, count in zip(ours, exact, sizes, terms, strict=True):
+        assert result.dtype == np.float32
+        assert (abs(result - truth) <= (count + 1) * EPSILON * size).all()
+
+
+LARGE = [
+    Convolution(3, 1, 16, 40, (37, 45), (3, 3), (1, 1), (1, 1), (1, 1)),
+    Convolution(2, 1, 70, 33, (30, 17), (3, 3), (2, 2), (1, 1), (1, 1)),
+    Convolution(1, 1, 3, 20, (64, 300), (7, 7), (2, 2), (3, 3), (1, 1)),
+    Convolution(2, 2, 20, 40, (19, 21), (3, 3), (1, 1), (2, 2), (2, 2)),
+    Convolution(1, 1, 130, 70, (1, 700), (1, 3), (1, 1), (0, 1), (1, 1)),
+    Convolution(1, 1, 40, 200, (33, 40), (1, 1), (1, 1), (0, 0), (1, 1)),
+    Convolution(2, 40, 1, 1, (33, 40), (3, 3), (1, 1), (1, 1), (1, 1)),
+]
+
+
+@pytest.mark.parametrize("case", LARGE, ids=str)
+def test_convolutions_of_many_blocks_and_panels_agree_with_numpy(case):
+    x, weight, bias, dy = case.arrays()
+    seen = windows(x, case.kernel_size, case.stride, case.padding, case.dilation)
+    seen = seen.reshape(case.images, case.groups, case.channels, *seen.shape[2:])
+    kernels = weight.reshape(case.groups, case.outputs, *weight.shape[1:])
+    expected = np.einsum("ngcijrs,gkcrs->ngkij", seen, kernels, optimize=True).reshape(dy.shape)
+    np.testing.assert_allclose(
+        cpu.conv2d(x, weight, bias, *case.parameters), expected + bias[:, None, None], rtol=1e-10, atol=1e-9
+    )
+    cotangent = dy.reshape(case.images, case.groups, case.outputs, *case.output_size)
+    expected = np.einsum("ngcijrs,ngkij->gkcrs", seen, cotangent, optimize=True).reshape(weight.shape)
+    dweight = cpu.conv2d_weight_gradient(x, dy, case.kernel_size, *case.parameters)
+    np.testing.assert_allclose(dweight, expected, rtol=1e-10, atol=1e-9)
+
+
+def assert_adjoint(case):
+    """<conv(x), dy> = <x, input gradient(dy)> = <w, weight gradient(x, dy)>: exact identities, cheap at any size."""
+    x, weight, _, dy = case.arrays()
+    y, dx, dweight = three_convolutions(cpu, case, x, weight, None, dy)
+    size = np.linalg.norm(y) * np.linalg.norm(dy) + 1
+    assert abs(np.vdot(y, dy) - np.vdot(x, dx)) <= 1e-12 * size
+    assert abs(np.vdot(y, dy) - np.vdot(weight, dweight)) <= 1e-12 * size
+
+
+@settings(max_examples=100)
+@given(convolutions(most_extra=20))
+def test_gradients_are_the_adjoints_of_convolution(case):
+    assert_adjoint(case)
+
+
+@pytest.mark.parametrize("case", LARGE, ids=str)
+def test_gradients_of_many_blocks_and_panels_are_adjoint(case):
+    assert_adjoint(case)
+
+
+@pytest.mark.parametrize("case", LARGE, ids=str)
+def test_the_number_of_threads_does_not_change_a_bit(case, threads):
+    arrays = case.arrays(np.float32)
+    results = []
+    for count in (1, parallel.max_threads()):
+        threads(count)
+        results.append(three_convolutions(cpu, case, *arrays))
+    for one, many in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, many)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_bad_pixel_reaches_exactly_the_outputs_that_see_it(bad):
+    case = Convolution(2, 1, 3, 18, (6, 7), (3, 2), (2, 1), (1, 1), (1, 1))
+    arrays = case.arrays(np.float32)
+    arrays[0][1, 2, 3, 3] = arrays[3][0, 4, 1, 2] = bad
+    for ours, expected in zip(
+        three_convolutions(cpu, case, *arrays), three_convolutions(reference, case, *arrays), strict=True
+    ):
+        assert not np.isfinite(expected).all()
+        np.testing.assert_array_equal(np.isfinite(ours), np.isfinite(expected))
+        np.testing.assert_array_equal(np.isnan(ours), np.isnan(expected))
+
+
+def rearranged(array, how):
+    if how == "read-only":
+        array = array.copy()
+        array.flags.writeable = False
+        return array
+    if how == "strided":
+        return np.repeat(array, 2, axis=-1)[..., ::2]
+    return {"channels first": np.ascontiguousarray, "channels last": layout.copy}[how](array)
+
+
+@pytest.mark.parametrize("how", ["read-only", "strided", "channels first", "channels last"])
+def test_any_memory_order_gives_the_same_bits_and_leaves_its_inputs_alone(how):
+    case = Convolution(2, 1, 3, 4, (6, 7), (3, 3), (1, 2), (1, 1), (1, 1))
+    arrays = case.arrays(np.float32)
+    inputs = [rearranged(array, how) for array in arrays]
+    before = [array.copy() for array in inputs]
+    for ours, expected in zip(
+        three_convolutions(cpu, case, *inputs), three_convolutions(cpu, case, *arrays), strict=True
+    ):
+        np.testing.assert_array_equal(ours, expected)
+        assert layout.is_engine_order(ours)
+    for array, old in zip(inputs, before, strict=True):
+        np.testing.assert_array_equal(array, old)
+
+
+def test_read_only_inputs_compile_nothing_again():
+    from tinyconv.backends.cpu.correlation import correlate
+
+    case = Convolution(1, 1, 3, 4, (6, 7), (3, 3), (1, 1), (1, 1), (1, 1))
+    for how in ("channels last", "read-only", "strided"):
+        three_convolutions(cpu, case, *(rearranged(array, how) for array in case.arrays(np.float32)))
+    types = [str(signature) for signature in correlate.signatures if "float32" in str(signature)]
+    assert len(types) == 1
+
+
+def test_an_empty_batch_gives_empty_outputs_and_zero_weight_gradients():
+    for groups, channels in ((1, 3), (3, 1)):
+        case = Convolution(0, groups, channels, 2, (5, 5), (3, 3), (1, 1), (1, 1), (1, 1))
+        y, dx, dweight = three_convolutions(cpu, case, *case.arrays(np.float32))
+        assert y.shape == (0, groups * 2, 5, 5)
+        assert dx.shape == (0, groups * channels, 5, 5)
+        assert dweight.shape == (groups * 2, channels, 3, 3)
+        assert not dweight.any()
+
+
+def test_the_choice_names_the_special_shapes():
+    plain = ((3, 3), (1, 1), (1, 1))
+    assert choose(8, 4, *plain, 1) is Algorithm.DIRECT
+    assert choose(8, 1, *plain, 1) is Algorithm.DIRECT
+    assert choose(8, 1, *plain, 8) is Algorithm.DEPTHWISE
+    assert choose(8, 1, *plain, 4) is Algorithm.DEPTHWISE
+    assert choose(8, 4, (1, 1), (1, 1), (0, 0), 1) is Algorithm.POINTWISE
+    assert choose(8, 4, (1, 1), (2, 2), (0, 0), 1) is Algorithm.DIRECT

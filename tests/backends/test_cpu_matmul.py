@@ -1,0 +1,64 @@
+"""The matrix product on the register tile."""
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tinyconv.backends import cpu, reference
+from tinyconv.backends.cpu import parallel
+
+ORDERS = {
+    "by rows": np.ascontiguousarray,
+    "by columns": np.asfortranarray,
+    "strided": lambda matrix: np.repeat(np.repeat(matrix, 2, axis=0), 2, axis=1)[::2, ::2],
+    "reversed": lambda matrix: matrix[::-1].copy()[::-1],
+}
+orders = st.sampled_from(sorted(ORDERS))
+sizes = st.sampled_from([1, 2, 7, 8, 9, 16, 17, 33])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@settings(max_examples=40)
+@given(rows=sizes, inner=sizes, columns=sizes, order_a=orders, order_b=orders)
+@example(rows=1, inner=1, columns=1, order_a="by columns", order_b="by rows")
+def test_products_equal_the_definition_in_any_memory_order(dtype, rows, inner, columns, order_a, order_b):
+    random = np.random.default_rng(rows + 100 * inner + 10000 * columns)
+    a, b = random.standard_normal((rows, inner)).astype(dtype), random.standard_normal((inner, columns)).astype(dtype)
+    ours = cpu.matmul(ORDERS[order_a](a), ORDERS[order_b](b))
+    bound = (inner + 1) * np.finfo(dtype).eps * (abs(a).astype(float) @ abs(b))
+    assert ours.dtype == dtype
+    assert ours.shape == (rows, columns)
+    assert (abs(ours - a.astype(float) @ b) <= bound + 1e-300).all()
+
+
+def test_the_definition_is_numpys_product():
+    a, b = np.arange(6.0).reshape(2, 3), np.arange(12.0).reshape(3, 4)
+    np.testing.assert_array_equal(reference.matmul(a, b), a @ b)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_large_products_are_right_and_have_the_same_bits_on_any_number_of_threads(threads, transposed):
+    random = np.random.default_rng(0)
+    a, b = (
+        random.standard_normal((200, 1100)).astype(np.float32),
+        random.standard_normal((1100, 300)).astype(np.float32),
+    )
+    stored = np.asfortranarray(a) if transposed else a
+    results = []
+    for count in (1, parallel.max_threads()):
+        threads(count)
+        results.append(cpu.matmul(stored, b))
+    np.testing.assert_array_equal(*results)
+    np.testing.assert_allclose(results[0], a.astype(float) @ b, atol=1e-3)
+
+
+def test_a_sum_over_nothing_is_zero():
+    assert cpu.matmul(np.empty((2, 0), np.float32), np.empty((0, 3), np.float32)).tolist() == [[0, 0, 0], [0, 0, 0]]
+    assert cpu.matmul(np.empty((0, 2), np.float32), np.empty((2, 3), np.float32)).shape == (0, 3)
+
+
+def test_read_only_matrices_are_taken():
+    a = np.arange(6, dtype=np.float32).reshape(2, 3)
+    a.flags.writeable = False
+    np.testing.assert_array_equal(cpu.matmul(a, a.T), a @ a.T)

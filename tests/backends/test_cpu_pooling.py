@@ -1,0 +1,120 @@
+"""Pooling on the processor against its definition."""
+
+import numpy as np
+import pytest
+from convolution_cases import Pooling, poolings
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tinyconv.backends import cpu, reference
+from tinyconv.backends.cpu import parallel
+from tinyconv.core import layout
+
+OVERLAPPING = Pooling((2, 17, 7, 8), (3, 3), (2, 2), (1, 1), (1, 1), ceil_mode=True, seed=1)
+NO_PIXEL_SEEN = Pooling((1, 2, 2, 2), (2, 2), (1, 1), (1, 1), (3, 3), ceil_mode=False, seed=1)
+
+
+def cotangent(shape, dtype, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@settings(max_examples=30)
+@given(case=poolings())
+@example(case=OVERLAPPING)
+@example(case=NO_PIXEL_SEEN)
+def test_maxima_and_their_places_equal_the_definition(dtype, case):
+    x = case.values(dtype)
+    arguments = (case.kernel_size, case.stride, case.padding, case.dilation, case.ceil_mode)
+    y, indices = cpu.max_pool2d(x, *arguments)
+    expected, places = reference.max_pool2d(x, *arguments)
+    np.testing.assert_array_equal(y, expected)
+    np.testing.assert_array_equal(indices, places)
+    assert indices.dtype == np.int64
+    assert y.dtype == dtype
+    assert layout.is_engine_order(y)
+
+
+@settings(max_examples=30)
+@given(case=poolings())
+@example(case=OVERLAPPING)
+def test_the_gradient_of_maxima_goes_to_their_places(case):
+    arguments = (case.kernel_size, case.stride, case.padding, case.dilation, case.ceil_mode)
+    _, indices = cpu.max_pool2d(case.values(), *arguments)
+    dy = cotangent(indices.shape, np.float64, case.seed)
+    dx = cpu.max_pool2d_gradient(dy, indices, case.shape[2:])
+    expected = reference.max_pool2d_gradient(dy, indices, case.shape[2:])
+    np.testing.assert_allclose(dx, expected, rtol=1e-12, atol=1e-12)
+    gathered = cpu.gather_plane(case.values(), indices)
+    np.testing.assert_array_equal(gathered, reference.gather_plane(case.values(), indices))
+
+
+def test_a_nan_is_larger_than_any_number():
+    x = np.zeros((1, 2, 4, 4), np.float32)
+    x[0, 1, 1, 0] = np.nan
+    x[0, 0, 0, 1] = np.inf
+    y, indices = cpu.max_pool2d(x, (2, 2), (2, 2), (0, 0), (1, 1), False)
+    assert np.isnan(y).tolist() == [[[[False, False], [False, False]], [[True, False], [False, False]]]]
+    assert indices[0, 1, 0, 0] == 4
+    assert (y[0, 0, 0, 0], indices[0, 0, 0, 0]) == (np.inf, 1)
+
+
+def test_a_window_of_minus_infinities_points_into_the_window():
+    x = np.full((1, 1, 4, 4), -np.inf, np.float32)
+    _, indices = cpu.max_pool2d(x, (2, 2), (2, 2), (0, 0), (1, 1), False)
+    assert indices.ravel().tolist() == [0, 2, 8, 10]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@settings(max_examples=30)
+@given(case=poolings(), count_include_pad=st.booleans(), divisor=st.sampled_from([None, None, 3]))
+@example(case=OVERLAPPING, count_include_pad=True, divisor=None)
+def test_averages_and_their_gradient_equal_the_definition(dtype, case, count_include_pad, divisor):
+    window = (case.kernel_size, case.stride, case.padding, case.ceil_mode, count_include_pad, divisor)
+    tolerance = 1e-5 if dtype == np.float32 else 1e-12
+    x = case.values(dtype)
+    y = cpu.avg_pool2d(x, *window)
+    np.testing.assert_allclose(y, reference.avg_pool2d(x, *window), rtol=tolerance, atol=tolerance)
+    dy = cotangent(y.shape, dtype, case.seed)
+    dx = cpu.avg_pool2d_gradient(dy, case.shape[2:], *window)
+    expected = reference.avg_pool2d_gradient(dy, case.shape[2:], *window)
+    np.testing.assert_allclose(dx, expected, rtol=tolerance, atol=tolerance)
+    assert dx.dtype == y.dtype == dtype
+
+
+@settings(max_examples=30)
+@given(
+    size=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    outputs=st.tuples(st.integers(1, 11), st.integers(1, 5)),
+    channels=st.sampled_from([1, 17]),
+)
+def test_adaptive_averages_and_their_gradient_equal_the_definition(size, outputs, channels):
+    x = cotangent((2, channels, *size), np.float64)
+    y = cpu.adaptive_avg_pool2d(x, outputs)
+    np.testing.assert_allclose(y, reference.adaptive_avg_pool2d(x, outputs), rtol=1e-12, atol=1e-12)
+    dy = cotangent(y.shape, np.float64, 1)
+    dx = cpu.adaptive_avg_pool2d_gradient(dy, size)
+    np.testing.assert_allclose(dx, reference.adaptive_avg_pool2d_gradient(dy, size), rtol=1e-12, atol=1e-12)
+
+
+def test_the_number_of_threads_does_not_change_a_bit_of_overlapping_gradients(threads):
+    case = Pooling((1, 64, 20, 20), (3, 3), (1, 1), (1, 1), (1, 1), ceil_mode=False, seed=3)
+    window = (case.kernel_size, case.stride, case.padding, False)
+    _, indices = cpu.max_pool2d(case.values(np.float32), *window[:3], (1, 1), False)
+    dy = cotangent(indices.shape, np.float32)
+    results = []
+    for count in (1, parallel.max_threads()):
+        threads(count)
+        average = cpu.avg_pool2d_gradient(dy, (20, 20), *window, True, None)
+        results.append((cpu.max_pool2d_gradient(dy, indices, (20, 20)), average))
+    for one, many in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, many)
+
+
+def test_an_empty_batch_pools_to_an_empty_batch():
+    x = np.empty((0, 3, 4, 4), np.float32)
+    y, indices = cpu.max_pool2d(x, (2, 2), (2, 2), (0, 0), (1, 1), False)
+    assert y.shape == indices.shape == (0, 3, 2, 2)
+    assert cpu.max_pool2d_gradient(y, indices, (4, 4)).shape == x.shape
+    assert cpu.avg_pool2d(x, (2, 2), (2, 2), (0, 0), False, True, None).shape == (0, 3, 2, 2)
+    assert cpu.adaptive_avg_pool2d(x, (1, 1)).shape == (0, 3, 1, 1)

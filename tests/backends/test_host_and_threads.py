@@ -1,0 +1,144 @@
+"""Register tiles of other processors, and the launching of kernels on threads."""
+
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+
+import numpy as np
+import pytest
+
+from tinyconv.backends import backend, cpu, reference
+from tinyconv.backends.cpu import parallel
+from tinyconv.backends.cpu.host import Host, Shape, host
+from tinyconv.core.devices import CPU
+from tinyconv.core.errors import ArgumentError
+
+CONVOLVE = """
+import numpy as np
+from tinyconv.backends import cpu, reference
+from tinyconv.backends.cpu.host import host
+
+random = np.random.default_rng(0)
+for channels, outputs in ((3, 5), (5, 21)):
+    arrays = (random.standard_normal(shape).astype(np.float32) for shape in
+              ((1, channels, 5, 6), (outputs, channels, 3, 2), (1, outputs, 3, 5)))
+    x, weight, dy = arrays
+    parameters = ((2, 1), (1, 0), (1, 1), 1)
+    for backend in (cpu, reference):
+        results = (
+            backend.conv2d(x, weight, None, *parameters),
+            backend.conv2d_input_gradient(dy, weight, (5, 6), *parameters),
+            backend.conv2d_weight_gradient(x, dy, (3, 2), *parameters),
+        )
+        if backend is cpu:
+            ours = results
+    for one, other in zip(ours, results):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+print(host().vector_bytes, *host().wide)
+"""
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+sse4.2,+avx,+avx2,+fma"}, "32 6 2"),
+        ({"NUMBA_CPU_NAME": "generic"}, "16 6 2"),
+    ],
+    ids=["AVX2", "generic"],
+)
+@pytest.mark.skipif(Host(64, 32) != host() and Host(32, 16) != host(), reason="needs an x86 processor with AVX2")
+def test_convolution_is_right_on_the_tile_of_another_processor(environment, expected, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", CONVOLVE],
+        env={**os.environ, **environment, "NUMBA_CACHE_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == expected
+
+
+def test_every_tile_fits_its_registers():
+    """Sums, one row of weights and one broadcast number; at least 8 sums hide the latency of a multiply-add."""
+    for processor in (Host(64, 32), Host(32, 16), Host(16, 32), Host(16, 16)):
+        for tile in (processor.wide, processor.narrow):
+            assert 8 <= tile.rows * tile.vectors <= processor.vector_registers - tile.vectors - 1
+
+
+def test_few_columns_take_the_narrow_tile():
+    processor = Host(64, 32)
+    assert processor.tile(16, np.dtype(np.float32)) == processor.narrow
+    assert processor.tile(17, np.dtype(np.float32)) == processor.wide
+    assert processor.tile(9, np.dtype(np.float64)) == processor.wide
+    assert isinstance(processor.wide, Shape)
+
+
+def test_the_thread_count_has_limits_and_an_error_that_names_them():
+    for count in (0, parallel.max_threads() + 1):
+        with pytest.raises(ArgumentError, match=f"set_num_threads\\({count}\\).*1 and {parallel.max_threads()}"):
+            parallel.set_num_threads(count)
+
+
+def test_the_thread_count_holds_in_every_python_thread(threads):
+    threads(1)
+    seen = []
+    thread = threading.Thread(target=lambda: seen.append(parallel.get_num_threads()))
+    thread.start()
+    thread.join()
+    assert seen == [1]
+
+
+def test_python_threads_may_launch_kernels_at_once():
+    a = np.random.default_rng(0).standard_normal((40, 40)).astype(np.float32)
+    expected, right = cpu.matmul(a, a), []
+
+    def multiply():
+        right.extend(np.array_equal(cpu.matmul(a, a), expected) for _ in range(20))
+
+    workers = [threading.Thread(target=multiply) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert right == [True] * 80
+
+
+def test_launches_wait_for_each_other_where_the_layer_needs_it():
+    """The workqueue layer aborts the process at concurrent launches: the whole process must survive them."""
+    code = """
+        import threading
+        import numpy as np
+        from tinyconv.backends import cpu
+        from tinyconv.backends.cpu import parallel
+        x = np.ones((4, 16, 8, 8), np.float32)
+        cpu.channel_sum(x)
+        workers = [threading.Thread(target=lambda: [cpu.channel_sum(x) for _ in range(200)]) for _ in range(4)]
+        [worker.start() for worker in workers]
+        [worker.join() for worker in workers]
+        print(parallel.threading_layer())
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        env={**os.environ, "NUMBA_THREADING_LAYER": "workqueue"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "workqueue"), done.stderr
+
+
+def test_the_backend_of_a_device_is_its_module_and_both_have_the_same_functions():
+    assert backend(CPU) is cpu
+    assert set(cpu.__all__) == set(reference.__all__)
+    for name in cpu.__all__:
+        ours, theirs = getattr(cpu, name), getattr(reference, name)
+        count = ours.__code__.co_argcount
+        assert ours.__code__.co_varnames[:count] == theirs.__code__.co_varnames[:count], name
+
+
+def test_naming_the_floor_does_not_load_the_compiler():
+    code = "import sys, tinyconv.backends; sys.exit('numba' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,90 @@
+"""Both backends against PyTorch, where it is installed."""
+
+import numpy as np
+import pytest
+from convolution_cases import convolutions, poolings
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tinyconv.backends import cpu, reference
+
+torch = pytest.importorskip("torch")
+backends = pytest.mark.parametrize("backend", [cpu, reference], ids=["cpu", "reference"])
+
+
+def close(ours, theirs):
+    np.testing.assert_allclose(ours, theirs.detach().numpy(), rtol=1e-10, atol=1e-10)
+
+
+@backends
+@settings(max_examples=15)
+@given(case=convolutions())
+def test_convolution_and_its_gradients(backend, case):
+    x, weight, bias, dy = case.arrays()
+    inputs = [torch.from_numpy(array).requires_grad_() for array in (x, weight)]
+    y = torch.nn.functional.conv2d(*inputs, torch.from_numpy(bias), *case.parameters)
+    close(backend.conv2d(x, weight, bias, *case.parameters), y)
+    dx, dweight = torch.autograd.grad(y, inputs, torch.from_numpy(dy))
+    close(backend.conv2d_input_gradient(dy, weight, case.size, *case.parameters), dx)
+    close(backend.conv2d_weight_gradient(x, dy, case.kernel_size, *case.parameters), dweight)
+
+
+@backends
+@settings(max_examples=15)
+@given(case=poolings(), nan=st.booleans())
+def test_max_pooling_with_its_indices_and_gradient(backend, case, nan):
+    x = case.values()
+    if nan:
+        x[0, 0, 0, 0] = x[0, 0, -1, -1] = np.nan
+    window = (case.kernel_size, case.stride, case.padding, case.dilation, case.ceil_mode)
+    y, indices = backend.max_pool2d(x, *window)
+    source = torch.from_numpy(x).requires_grad_()
+    expected, places = torch.nn.functional.max_pool2d(source, *window, return_indices=True)
+    close(y, expected)
+    np.testing.assert_array_equal(indices, places.numpy())
+    dy = np.random.default_rng(case.seed).standard_normal(y.shape)
+    close(
+        backend.max_pool2d_gradient(dy, indices, case.shape[2:]),
+        torch.autograd.grad(expected, source, torch.from_numpy(dy))[0],
+    )
+
+
+@backends
+@settings(max_examples=15)
+@given(case=poolings(), count_include_pad=st.booleans(), divisor=st.sampled_from([None, 3]))
+def test_average_pooling_and_its_gradient(backend, case, count_include_pad, divisor):
+    window = (case.kernel_size, case.stride, case.padding, case.ceil_mode, count_include_pad, divisor)
+    x = case.values()
+    source = torch.from_numpy(x).requires_grad_()
+    expected = torch.nn.functional.avg_pool2d(source, *window)
+    close(backend.avg_pool2d(x, *window), expected)
+    dy = np.random.default_rng(case.seed).standard_normal(expected.shape)
+    gradient = torch.autograd.grad(expected, source, torch.from_numpy(dy))[0]
+    close(backend.avg_pool2d_gradient(dy, case.shape[2:], *window), gradient)
+
+
+@backends
+def test_adaptive_average_pooling_and_its_gradient(backend):
+    x = np.random.default_rng(0).standard_normal((2, 3, 7, 5))
+    for outputs in ((1, 1), (3, 2), (7, 5), (9, 4)):
+        source = torch.from_numpy(x).requires_grad_()
+        expected = torch.nn.functional.adaptive_avg_pool2d(source, outputs)
+        close(backend.adaptive_avg_pool2d(x, outputs), expected)
+        dy = np.random.default_rng(1).standard_normal(expected.shape)
+        gradient = torch.autograd.grad(expected, source, torch.from_numpy(dy))[0]
+        close(backend.adaptive_avg_pool2d_gradient(dy, (7, 5)), gradient)
+
+
+@backends
+def test_batch_normalisation_in_training(backend):
+    random = np.random.default_rng(0)
+    x, dy = random.standard_normal((2, 4, 3, 5, 6))
+    weight, bias = random.standard_normal((2, 3))
+    mean, variance = backend.batch_norm_statistics(x)
+    inverse_std = 1 / np.sqrt(variance + 1e-5)
+    inputs = [torch.from_numpy(array).requires_grad_() for array in (x, weight, bias)]
+    expected = torch.nn.functional.batch_norm(inputs[0], None, None, *inputs[1:], training=True)
+    close(backend.batch_norm(x, mean, inverse_std, weight, bias), expected)
+    gradients = torch.autograd.grad(expected, inputs, torch.from_numpy(dy))
+    for ours, theirs in zip(backend.batch_norm_gradient(dy, x, mean, inverse_std, weight), gradients, strict=True):
+        close(ours, theirs)

@@ -1,0 +1,50 @@
+"""The rectifier: one pass over memory forward, one backward, in parallel."""
+
+from __future__ import annotations
+
+from numba import prange
+
+from tinyconv.backends.cpu.compilation import kernel
+from tinyconv.backends.cpu.parallel import launch
+from tinyconv.core import layout
+from tinyconv.core.arrays import Array, FloatArray
+
+
+def _flat(array: FloatArray) -> FloatArray:
+    """The elements in memory order. (Read-only ones are copied: Numba would compile every kernel again for them.)"""
+    if array.ndim == 4:
+        return layout.nhwc(array).reshape(-1)
+    writable: Array = array if array.flags.writeable else layout.copy(array)
+    return layout.ordered(writable).reshape(-1)
+
+
+@kernel
+def rectify(x, y):
+    """y[i] = max(x[i], 0); NaN is not <= 0, so it passes."""
+    zero = x.dtype.type(0)  # of the same type: a plain 0 would make it a computation in float64
+    for i in prange(x.size):
+        y[i] = zero if x[i] <= zero else x[i]
+
+
+def relu(x: FloatArray) -> FloatArray:
+    """y = max(x, 0), for x of any shape. NaN passes."""
+    y = layout.empty(x.shape, x.dtype)
+    if y.size:
+        launch(rectify, _flat(x), _flat(y))
+    return y
+
+
+@kernel
+def close_gradient(dy, y, dx):
+    """dx[i] = dy[i] where y[i] > 0, else 0."""
+    zero = y.dtype.type(0)
+    for i in prange(dy.size):
+        dx[i] = zero if y[i] <= zero else dy[i]
+
+
+def relu_gradient(dy: FloatArray, y: FloatArray) -> FloatArray:
+    """dx = dy where y > 0, else 0: chosen, not multiplied, so an infinite dy is cut off; NaN in y lets dy pass."""
+    dx = layout.empty(dy.shape, dy.dtype)
+    if dx.size:
+        launch(close_gradient, _flat(dy), _flat(y), _flat(dx))
+    return dx

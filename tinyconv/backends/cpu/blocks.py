@@ -1,0 +1,174 @@
+"""Blocks of an image: the part that one job of a kernel works on, small enough to stay in a core's own cache."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tinyconv.backends.cpu.compilation import helper
+from tinyconv.backends.cpu.host import host
+from tinyconv.backends.cpu.parallel import get_num_threads
+from tinyconv.backends.cpu.taps import COLUMNS, ROWS, Taps
+from tinyconv.core.arrays import Array, FloatArray, Pair
+
+MOST_TILE_ROWS = max(host().wide.rows, host().narrow.rows)
+
+
+class Geometry(NamedTuple):
+    """The numbers that a dense kernel needs beside its arrays. All int: such a tuple may enter a parallel loop."""
+
+    images: int
+    height: int
+    width: int
+    channels: int
+    """of the input, of all groups together"""
+    out_height: int
+    out_width: int
+    out_channels: int
+    groups: int
+    inputs: int
+    """channels of one group of the input"""
+    outputs: int
+    """channels of one group of the output"""
+    stride_y: int
+    stride_x: int
+    out_stride_y: int
+    out_stride_x: int
+    block_images: int
+    block_rows: int
+    block_columns: int
+    blocks_deep: int
+    """blocks beside each other along the images"""
+    blocks_down: int
+    blocks_across: int
+    panels: int
+    """register tiles beside each other that hold the outputs of one group"""
+    panel_width: int
+    tile_rows: int
+    is_wide: int
+    """1 if the tile is the host's wide one"""
+
+
+def geometry(source: Array, out: Array, groups: int, taps: Taps, pixels: tuple[int, int], cache_bytes: int) -> Geometry:
+    """The geometry for ``source`` (N, H, W, C) and ``out`` (N, H', W', K).
+
+    A block has about ``pixels`` outputs, (least, most); the input that it sees fits into about ``cache_bytes``. Where
+    the map of one image has too few, a block takes several images.
+    """
+    inputs, outputs = source.shape[3] // groups, out.shape[3] // groups
+    down, across = int(taps.phases[:, ROWS].max()), int(taps.phases[:, COLUMNS].max())
+    pixel_bytes = taps.in_stride[0] * taps.in_stride[1] * inputs * source.dtype.itemsize
+    rows, columns = block_shape((down, across), pixels[1], pixel_bytes, cache_bytes)
+    images = min(source.shape[0], -(-pixels[0] // (rows * columns))) if (rows, columns) == (down, across) else 1
+    tile = host().tile(outputs, source.dtype)
+    width = tile.vectors * host().lanes(source.dtype)
+    return Geometry(
+        images=source.shape[0],
+        height=source.shape[1],
+        width=source.shape[2],
+        channels=source.shape[3],
+        out_height=out.shape[1],
+        out_width=out.shape[2],
+        out_channels=out.shape[3],
+        groups=groups,
+        inputs=inputs,
+        outputs=outputs,
+        stride_y=taps.in_stride[0],
+        stride_x=taps.in_stride[1],
+        out_stride_y=taps.out_stride[0],
+        out_stride_x=taps.out_stride[1],
+        block_images=images,
+        block_rows=rows,
+        block_columns=columns,
+        blocks_deep=-(-source.shape[0] // images),
+        blocks_down=-(-down // rows),
+        blocks_across=-(-across // columns),
+        panels=-(-outputs // width),
+        panel_width=width,
+        tile_rows=tile.rows,
+        is_wide=int(tile == host().wide),
+    )
+
+
+def equal_parts(size: int, most: int) -> int:
+    """The size of parts of at most ``most`` (but at least 1) into which ``size`` is cut, as equal as possible."""
+    parts = max(1, -(-size // max(1, most)))
+    return -(-size // parts)
+
+
+def block_shape(size: Pair, most_pixels: int, pixel_bytes: int, cache_bytes: int) -> Pair:
+    """(rows, columns) of a block of a map of ``size``: full rows where they fit."""
+    most = max(1, min(most_pixels, cache_bytes // max(1, pixel_bytes)))
+    columns = equal_parts(size[1], most)
+    return equal_parts(size[0], most // columns), columns
+
+
+def chunks_for(jobs: int, panels: int) -> int:
+    """Into how many chunks to share out panels so that every thread finds several jobs.
+
+    May depend on the number of threads because it does not change a result: a panel is computed by one job alone.
+    """
+    return min(panels, max(1, -(-4 * get_num_threads() // max(1, jobs))))
+
+
+def flat(array: Array) -> FloatArray:
+    """The numbers of a C-contiguous array, one-dimensional, without a copy."""
+    return array.reshape(-1)
+
+
+@helper
+def copy_block(source, size, image, row, column, channel, images, rows, columns, channels):
+    """block[n, i, j, c] = source[image + n, row + i, column + j, channel + c], and 0 outside; both flat.
+
+    ``size``: (H, W, C) of ``source``. With more ``channels`` than a group has left, those of the next group, or zeros,
+    are copied along with them.
+    """
+    height, width, all_channels = size
+    block = np.zeros(images * rows * columns * channels, source.dtype)
+    copied = min(channels, all_channels - channel)
+    left, right = max(0, -column), min(columns, width - column)
+    for n in range(images):
+        for i in range(max(0, -row), min(rows, height - row)):
+            target = ((n * rows + i) * columns + left) * channels
+            start = (((image + n) * height + row + i) * width + column + left) * all_channels + channel
+            if copied == all_channels == channels:
+                for index in range((right - left) * channels):
+                    block[target + index] = source[start + index]
+            else:
+                for _ in range(left, right):
+                    for c in range(copied):
+                        block[target + c] = source[start + c]
+                    target += channels
+                    start += all_channels
+    return block
+
+
+@helper
+def read_window(source, g, group, image, row, column, images, rows, columns):
+    """The window that a block of outputs sees: (flat array, index of its first number, (image pitch, row pitch)).
+
+    Read in place where it lies inside the image and there is one group, else copied with the zeros around the image.
+    """
+    if row >= 0 and column >= 0 and row + rows <= g.height and column + columns <= g.width and g.groups == 1:
+        pitches = (g.height * g.width * g.channels, g.width * g.channels)
+        return source, image * pitches[0] + row * pitches[1] + column * g.channels, pitches
+    size = (g.height, g.width, g.channels)
+    window = copy_block(source, size, image, row, column, group * g.inputs, images, rows, columns, g.inputs)
+    return window, 0, (rows * columns * g.inputs, columns * g.inputs)
+
+
+@helper
+def pixel_offsets(images, rows, columns, origin, steps):
+    """origin + n steps[0] + i steps[1] + j steps[2] for each pixel (n, i, j); the last is repeated to fill a tile."""
+    pixels = images * rows * columns
+    offsets = np.empty(pixels + MOST_TILE_ROWS, np.int64)
+    p = 0
+    for n in range(images):
+        for i in range(rows):
+            for j in range(columns):
+                offsets[p] = origin + n * steps[0] + i * steps[1] + j * steps[2]
+                p += 1
+    for extra in range(MOST_TILE_ROWS):
+        offsets[pixels + extra] = offsets[pixels - 1]
+    return offsets

@@ -1,0 +1,141 @@
+"""How kernels are compiled, where their machine code is cached, and how a user hears of a compilation.
+
+Numba's cache key holds a kernel's signature, processor and bytecode. It does not see an edit of a jitted function that
+the kernel calls, of an intrinsic, of a module's constant, or of the compiler's flags: a stale binary would answer. The
+key here therefore also holds a digest of every source file of this folder.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import threading
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core.caching import FunctionCache
+
+jit: Any = numba.njit  # Numba's annotations leave out flags that it has: those against wrappers for Python and C
+
+FLAGS: dict[str, Any] = {
+    # Not all of fastmath: with "nnan" and "ninf" a training loop would no longer see its NaN.
+    "fastmath": {"reassoc", "contract", "nsz", "arcp"},
+    "boundscheck": False,
+    "error_model": "numpy",
+    "nogil": True,
+}
+
+_callbacks: list[Callable[[str], None]] = []
+_warned = threading.Event()
+
+
+def on_first_compile(callback: Callable[[str], None]) -> Callable[[], None]:
+    """Call ``callback(kernel name)`` before a kernel is compiled, which takes seconds; not when the cache has it.
+
+    Returns a function that takes the callback off again.
+    """
+    _callbacks.append(callback)
+    return functools.partial(_callbacks.remove, callback)
+
+
+def source_digest(folder: Path) -> str:
+    """A digest of every Python file in ``folder``, and of the compiler's flags."""
+    digest = hashlib.sha256(repr(sorted((name, str(value)) for name, value in _stable_flags().items())).encode())
+    for path in sorted(folder.glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _stable_flags() -> dict[str, Any]:
+    return {**FLAGS, "fastmath": sorted(FLAGS["fastmath"])}
+
+
+SOURCE_DIGEST = source_digest(Path(__file__).parent)
+
+
+def _warn_uncached(reason: object) -> None:
+    if _warned.is_set():
+        return
+    _warned.set()
+    warnings.warn(
+        f"compiled kernels cannot be kept on disk ({reason}): every process will compile them again; "
+        "set NUMBA_CACHE_DIR to a writable folder",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+
+
+class KernelCache(FunctionCache):
+    """Numba's cache on disk, with the source digest in its key and a notice before a compilation."""
+
+    def _index_key(self, sig, codegen):
+        return (*super()._index_key(sig, codegen), SOURCE_DIGEST)
+
+    def load_overload(self, sig, target_context):
+        found = super().load_overload(sig, target_context)
+        if found is None:
+            _notify(self._py_func.__name__)
+        return found
+
+    def save_overload(self, sig, data):
+        try:
+            super().save_overload(sig, data)
+        except OSError as error:  # a full disk must not end a training that only wanted to start faster next time
+            _warn_uncached(error)
+
+
+class Uncached:
+    """Stands in for ``KernelCache`` where no folder is writable: keeps nothing, still gives the notice."""
+
+    cache_path = None
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._name = function.__name__
+
+    def load_overload(self, sig, target_context):
+        _notify(self._name)
+
+    def save_overload(self, sig, data):
+        pass
+
+    def enable(self):
+        pass
+
+    def disable(self):
+        pass
+
+    def flush(self):
+        pass
+
+
+def cache_folder() -> str | None:
+    """The folder in which compiled kernels are kept, chosen by Numba; None where no folder is writable."""
+    try:
+        # Numba chooses by the folder of the source file, which the kernels share with this function.
+        return str(KernelCache(cache_folder).cache_path)
+    except RuntimeError:
+        return None
+
+
+def _notify(kernel_name: str) -> None:
+    for callback in tuple(_callbacks):
+        callback(kernel_name)
+
+
+def kernel(function: Callable[..., None]) -> Any:
+    """Compile ``function``, which has a ``prange`` loop, on its first call; keep the machine code on disk if it can."""
+    dispatcher = jit(parallel=True, no_cfunc_wrapper=True, **FLAGS)(function)
+    try:
+        dispatcher._cache = KernelCache(function)
+    except RuntimeError as error:  # Numba found no folder that it may write to
+        _warn_uncached(error)
+        dispatcher._cache = Uncached(function)
+    return dispatcher
+
+
+def helper(function: Callable[..., Any]) -> Any:
+    """Compile ``function`` into the kernels that call it. It has no cache entry of its own: theirs holds its code."""
+    return jit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **FLAGS)(function)

@@ -1,0 +1,119 @@
+"""Convolution and its two gradients, forwarded to the kernel that ``choice.py`` names."""
+
+from __future__ import annotations
+
+from tinyconv.backends.cpu import depthwise
+from tinyconv.backends.cpu.choice import Algorithm, choose
+from tinyconv.backends.cpu.correlation import run_correlation
+from tinyconv.backends.cpu.packing import convolution_weight
+from tinyconv.backends.cpu.taps import forward_taps, gradient_taps
+from tinyconv.backends.cpu.weight_gradient import run_weight_gradient
+from tinyconv.core import layout
+from tinyconv.core.arrays import FloatArray, Pair
+from tinyconv.core.geometry import output_size
+
+
+def _one_row(images: FloatArray) -> FloatArray:
+    """The pixels of all images (N, H, W, C) as one image of one row, (1, 1, N H W, C)."""
+    return images.reshape(1, 1, -1, images.shape[3])
+
+
+def conv2d(
+    x: FloatArray,
+    weight: FloatArray,
+    bias: FloatArray | None,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+) -> FloatArray:
+    """y[n, k, i, j] = bias[k] + sum over c, r, s of x[n, c, i stride + r dilation - padding, ...] weight[k, c, r, s].
+
+    x (N, C, H, W), weight (K, C / groups, R, S), bias (K,) or None; y (N, K, OH, OW).
+    """
+    images, (out_channels, channels, *kernel) = x.shape[0], weight.shape
+    kernel_size = (kernel[0], kernel[1])
+    size = tuple(output_size(*axis) for axis in zip(x.shape[2:], kernel_size, stride, padding, dilation, strict=True))
+    y = layout.empty((images, out_channels, size[0], size[1]), x.dtype)
+    if y.size == 0:
+        return y
+    source, out = layout.nhwc(x), layout.nhwc(y)
+    algorithm = choose(out_channels, channels, kernel_size, stride, padding, groups)
+    if algorithm is Algorithm.POINTWISE:
+        pixels = source.size // source.shape[3]
+        taps = forward_taps((1, 1), (1, 1), (0, 0), (1, 1), (1, pixels))
+        run_correlation(_one_row(source), convolution_weight(weight, groups), bias, _one_row(out), taps)
+        return y
+    taps = forward_taps(kernel_size, stride, padding, dilation, (size[0], size[1]))
+    if algorithm is Algorithm.DEPTHWISE:
+        depthwise.run_forward(source, weight, bias, out, taps)
+    else:
+        run_correlation(source, convolution_weight(weight, groups), bias, out, taps)
+    return y
+
+
+def conv2d_input_gradient(
+    dy: FloatArray,
+    weight: FloatArray,
+    input_size: Pair,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+) -> FloatArray:
+    """dx = the sum of dy[n, k, i, j] weight[k, c, r, s] over all (k, i, j, r, s) that read the pixel forward.
+
+    dy (N, K, OH, OW), weight (K, C / groups, R, S), input_size (H, W); dx (N, C, H, W).
+    """
+    out_channels, channels, *kernel = weight.shape
+    kernel_size = (kernel[0], kernel[1])
+    dx = layout.empty((dy.shape[0], channels * groups, *input_size), dy.dtype)
+    if dx.size == 0 or dy.size == 0:
+        dx.fill(0)
+        return dx
+    source, out = layout.nhwc(dy), layout.nhwc(dx)
+    transposed = convolution_weight(weight, groups).transposed()
+    algorithm = choose(out_channels, channels, kernel_size, stride, padding, groups)
+    if algorithm is Algorithm.POINTWISE:
+        taps = gradient_taps((1, 1), (1, 1), (0, 0), (1, 1), (1, source.size // source.shape[3]))
+        run_correlation(_one_row(source), transposed, None, _one_row(out), taps)
+        return dx
+    taps = gradient_taps(kernel_size, stride, padding, dilation, input_size)
+    if algorithm is Algorithm.DEPTHWISE:
+        depthwise.run_input_gradient(source, weight, out, taps)
+    else:
+        run_correlation(source, transposed, None, out, taps)
+    return dx
+
+
+def conv2d_weight_gradient(
+    x: FloatArray,
+    dy: FloatArray,
+    kernel_size: Pair,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+) -> FloatArray:
+    """dweight[k, c, r, s] = sum over n, i, j of dy[n, k, i, j] x[n, c, i stride + r dilation - padding, ...].
+
+    x (N, C, H, W), dy (N, K, OH, OW); dweight (K, C / groups, R, S).
+    """
+    channels, out_channels = x.shape[1] // groups, dy.shape[1]
+    dweight = layout.empty((out_channels, channels, *kernel_size), x.dtype)
+    if x.size == 0 or dy.size == 0 or dweight.size == 0:
+        dweight.fill(0)
+        return dweight
+    source, cotangent, out = layout.nhwc(x), layout.nhwc(dy), convolution_weight(dweight, groups)
+    algorithm = choose(out_channels, channels, kernel_size, stride, padding, groups)
+    if algorithm is Algorithm.POINTWISE:
+        pixels = source.size // source.shape[3]
+        taps = forward_taps((1, 1), (1, 1), (0, 0), (1, 1), (1, pixels))
+        run_weight_gradient(_one_row(source), _one_row(cotangent), out, taps)
+        return dweight
+    taps = forward_taps(kernel_size, stride, padding, dilation, (dy.shape[2], dy.shape[3]))
+    if algorithm is Algorithm.DEPTHWISE:
+        depthwise.run_weight_gradient(source, cotangent, dweight, taps)
+    else:
+        run_weight_gradient(source, cotangent, out, taps)
+    return dweight

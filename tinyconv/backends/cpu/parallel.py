@@ -1,0 +1,80 @@
+"""Threads: how many, whose, and how a kernel is launched on them."""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+from typing import Any
+
+import numba as numba_module
+from numba.core import config as numba_config
+
+from tinyconv.backends.cpu.compilation import on_first_compile
+from tinyconv.core.errors import ArgumentError
+
+__all__ = ["get_num_threads", "launch", "max_threads", "on_first_compile", "set_num_threads", "threading_layer"]
+
+numba: Any = numba_module
+config: Any = numba_config
+
+_threads: int = config.NUMBA_NUM_THREADS
+_launching = threading.Lock()
+SPIN_COUNT, SHORT_SPIN = "GOMP_SPINCOUNT", "10000"
+
+
+def max_threads() -> int:
+    """The most threads a kernel can run on: the processors this process may use, or ``NUMBA_NUM_THREADS``."""
+    return int(config.NUMBA_NUM_THREADS)
+
+
+def set_num_threads(count: int) -> None:
+    """Run kernels on ``count`` threads, whichever Python thread launches them. Results do not depend on it."""
+    global _threads
+    if not 1 <= count <= max_threads():
+        raise ArgumentError(
+            f"set_num_threads({count}): between 1 and {max_threads()} threads are possible here; "
+            "NUMBA_NUM_THREADS, set before Python starts, raises the limit"
+        )
+    _threads = int(count)
+
+
+def get_num_threads() -> int:
+    """The number of threads that kernels run on."""
+    return int(_threads)
+
+
+@functools.cache
+def threading_layer() -> str:
+    """The library under Numba's parallel loops: ``"tbb"``, ``"omp"`` or ``"workqueue"``. Starts it, the first time.
+
+    GNU OpenMP's threads wait for each other in a long busy loop unless told otherwise. Where another program wants the
+    same processors, each of the fifty short loops of a training step then loses a time slice of the scheduler: a step
+    of 34 ms was seen to take 460. A short busy loop keeps most of its advantage on a quiet machine (22 ms against 27
+    without any) and loses little on a busy one. OpenMP reads the length when it is loaded, from the environment, which
+    is put back at once: the user's own choice stands, and other libraries' OpenMP is left alone.
+    """
+    chosen = any(name in os.environ for name in ("OMP_WAIT_POLICY", SPIN_COUNT))
+    if not chosen:
+        os.environ[SPIN_COUNT] = SHORT_SPIN
+    try:
+        numba.set_num_threads(_threads)
+        return str(numba.threading_layer())
+    finally:
+        if not chosen:
+            del os.environ[SPIN_COUNT]
+
+
+def launch(kernel: Any, *arguments: Any) -> None:
+    """Run ``kernel(*arguments)`` on the chosen number of threads.
+
+    Numba's thread count belongs to the launching Python thread, so it is set at every launch. The ``workqueue`` layer
+    aborts the process when two Python threads launch at once; there they wait for each other.
+    """
+    layer = threading_layer()
+    numba.set_num_threads(_threads)
+    if layer == "workqueue":
+        with _launching:
+            kernel(*arguments)
+    else:
+        kernel(*arguments)

@@ -1,0 +1,260 @@
+"""Pooling: windows that slide over each channel. SIMD runs over channels, jobs over rows of outputs.
+
+Gradients scatter, so there a job owns whole images (of some channels): windows that overlap never meet in two threads.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from tinyconv.backends.cpu.compilation import helper, kernel
+from tinyconv.backends.cpu.parallel import get_num_threads, launch
+from tinyconv.core import layout
+from tinyconv.core.arrays import Array, FloatArray, Pair
+from tinyconv.core.geometry import adaptive_window, output_size
+
+
+@helper
+def max_of_row(job, x, y, indices, kernel_size, stride, padding, dilation):
+    """One row of outputs. As in PyTorch the first of equal maxima counts, and of NaNs the last."""
+    height, width, channels = x.shape[1:]
+    image, row = divmod(job, y.shape[1])
+    for column in range(y.shape[2]):
+        best, best_index = y[image, row, column], indices[image, row, column]
+        for c in range(channels):
+            best[c] = -np.inf
+            best_index[c] = 0
+        is_first = True
+        for r in range(kernel_size[0]):
+            source_y = row * stride[0] - padding[0] + r * dilation[0]
+            for s in range(kernel_size[1]):
+                source_x = column * stride[1] - padding[1] + s * dilation[1]
+                if source_y < 0 or source_y >= height or source_x < 0 or source_x >= width:
+                    continue
+                place = source_y * width + source_x
+                seen = x[image, source_y, source_x]
+                if is_first:
+                    for c in range(channels):
+                        best[c] = seen[c]
+                        best_index[c] = place
+                    is_first = False
+                else:
+                    for c in range(channels):
+                        takes = seen[c] > best[c] or seen[c] != seen[c]
+                        best[c] = seen[c] if takes else best[c]
+                        best_index[c] = place if takes else best_index[c]
+
+
+@kernel
+def max_windows(x, y, indices, kernel_size, stride, padding, dilation):
+    """Fill ``y`` and ``indices``, both (N, OH, OW, C)."""
+    for job in prange(y.shape[0] * y.shape[1]):
+        max_of_row(np.int64(job), x, y, indices, kernel_size, stride, padding, dilation)
+
+
+@helper
+def scatter_slice(job, slices, dy, indices, dx):
+    image, part = divmod(job, slices)
+    channels = dx.shape[2]
+    first, end = channels * part // slices, channels * (part + 1) // slices
+    for place in range(dx.shape[1]):
+        for c in range(first, end):
+            dx[image, place, c] = 0
+    for pixel in range(dy.shape[1]):
+        for c in range(first, end):
+            dx[image, indices[image, pixel, c], c] += dy[image, pixel, c]
+
+
+@kernel
+def scatter_windows(slices, dy, indices, dx):
+    """dx[n, indices[n, pixel, c], c] += dy[n, pixel, c], pixel after pixel."""
+    for job in prange(dx.shape[0] * slices):
+        scatter_slice(np.int64(job), slices, dy, indices, dx)
+
+
+@kernel
+def gather_windows(x, indices, y):
+    """y[n, pixel, c] = x[n, indices[n, pixel, c], c]."""
+    for image in prange(y.shape[0]):
+        for pixel in range(y.shape[1]):
+            for c in range(y.shape[2]):
+                y[image, pixel, c] = x[image, indices[image, pixel, c], c]
+
+
+@helper
+def average_of_row(job, x, y, down, across, divisor):
+    image, row = divmod(job, y.shape[1])
+    for column in range(y.shape[2]):
+        total = y[image, row, column]
+        for c in range(x.shape[3]):
+            total[c] = 0
+        for source_y in range(down[row, 0], down[row, 1]):
+            for source_x in range(across[column, 0], across[column, 1]):
+                for c in range(x.shape[3]):
+                    total[c] += x[image, source_y, source_x, c]
+        count = divisor if divisor != 0 else down[row, 2] * across[column, 2]
+        for c in range(x.shape[3]):
+            total[c] /= count
+
+
+@kernel
+def average_windows(x, y, down, across, divisor):
+    """Fill ``y`` with averages over windows (see ``sliding_windows``); divisor 0 stands for the size of each window."""
+    for job in prange(y.shape[0] * y.shape[1]):
+        average_of_row(np.int64(job), x, y, down, across, divisor)
+
+
+@helper
+def spread_slice(job, slices, dy, dx, down, across, divisor):
+    image, part = divmod(job, slices)
+    channels = dx.shape[3]
+    first, end = channels * part // slices, channels * (part + 1) // slices
+    for y in range(dx.shape[1]):
+        for x in range(dx.shape[2]):
+            for c in range(first, end):
+                dx[image, y, x, c] = 0
+    for row in range(dy.shape[1]):
+        for column in range(dy.shape[2]):
+            count = divisor if divisor != 0 else down[row, 2] * across[column, 2]
+            for y in range(down[row, 0], down[row, 1]):
+                for x in range(across[column, 0], across[column, 1]):
+                    for c in range(first, end):
+                        dx[image, y, x, c] += dy[image, row, column, c] / count
+
+
+@kernel
+def spread_windows(slices, dy, dx, down, across, divisor):
+    """The adjoint of ``average_windows``: every pixel of a window gets its share of dy."""
+    for job in prange(dx.shape[0] * slices):
+        spread_slice(np.int64(job), slices, dy, dx, down, across, divisor)
+
+
+def sliding_windows(
+    size: int, kernel: int, stride: int, padding: int, ceil_mode: bool, count_include_pad: bool
+) -> Array:
+    """For each window along one axis: first pixel, end, and the size it counts with; int64 (windows, 3).
+
+    A window that hangs over the end counts the padding it covers, but nothing beyond the padding.
+    """
+    windows = []
+    for index in range(output_size(size, kernel, stride, padding, 1, ceil_mode)):
+        start = index * stride - padding
+        end = min(start + kernel, size + padding)
+        first, last = max(start, 0), min(end, size)
+        windows.append((first, last, end - start if count_include_pad else max(1, last - first)))
+    return np.array(windows, np.int64).reshape(-1, 3)
+
+
+def adaptive_windows(size: int, output: int) -> Array:
+    """The windows of adaptive pooling along one axis, in the form of ``sliding_windows``."""
+    spans = [adaptive_window(index, size, output) for index in range(output)]
+    return np.array([(first, end, end - first) for first, end in spans], np.int64).reshape(-1, 3)
+
+
+def channel_slices(images: int, channels: int) -> int:
+    """Into how many slices of at least 16 channels to cut images so that every thread finds work."""
+    return max(1, min(channels // 16, -(-4 * get_num_threads() // images)))
+
+
+def _planes(array: Array) -> Array:
+    """(N, C, H, W) as (N, H W, C)."""
+    stored = layout.nhwc(array)
+    return stored.reshape(stored.shape[0], -1, stored.shape[3])
+
+
+def max_pool2d(
+    x: FloatArray, kernel_size: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool
+) -> tuple[FloatArray, Array]:
+    """The maximum of each window of x (N, C, H, W), and where it is: y and int64 indices into H W, (N, C, OH, OW).
+
+    The first of equal maxima counts. A NaN is larger than any number; of several the last counts, as in PyTorch.
+    """
+    height, width = (
+        output_size(*axis, ceil_mode) for axis in zip(x.shape[2:], kernel_size, stride, padding, dilation, strict=True)
+    )
+    shape = (*x.shape[:2], height, width)
+    y, indices = layout.empty(shape, x.dtype), layout.empty(shape, np.int64)
+    if y.size:
+        arrays = (layout.nhwc(x), layout.nhwc(y), layout.nhwc(indices))
+        launch(max_windows, *arrays, kernel_size, stride, padding, dilation)
+    return y, indices
+
+
+def max_pool2d_gradient(dy: FloatArray, indices: Array, input_size: Pair) -> FloatArray:
+    """dx (N, C, *input_size): each dy added at the pixel that ``indices`` names. Both (N, C, OH, OW)."""
+    dx = layout.empty((*dy.shape[:2], *input_size), dy.dtype)
+    if dx.size:
+        slices = channel_slices(dx.shape[0], dx.shape[1])
+        launch(scatter_windows, slices, _planes(dy), _planes(indices), _planes(dx))
+    return dx
+
+
+def gather_plane(x: FloatArray, indices: Array) -> FloatArray:
+    """y[n, c, i, j] = x[n, c].flat[indices[n, c, i, j]]: the adjoint of ``max_pool2d_gradient`` in dy."""
+    y = layout.empty(indices.shape, x.dtype)
+    if y.size:
+        launch(gather_windows, _planes(x), _planes(indices), _planes(y))
+    return y
+
+
+def _average(x: FloatArray, down: Array, across: Array, divisor: int) -> FloatArray:
+    y = layout.empty((*x.shape[:2], len(down), len(across)), x.dtype)
+    if y.size:
+        launch(average_windows, layout.nhwc(x), layout.nhwc(y), down, across, divisor)
+    return y
+
+
+def _spread(dy: FloatArray, input_size: Pair, down: Array, across: Array, divisor: int) -> FloatArray:
+    dx = layout.empty((*dy.shape[:2], *input_size), dy.dtype)
+    if dx.size:
+        slices = channel_slices(dx.shape[0], dx.shape[1])
+        launch(spread_windows, slices, layout.nhwc(dy), layout.nhwc(dx), down, across, divisor)
+    return dx
+
+
+def avg_pool2d(
+    x: FloatArray,
+    kernel_size: Pair,
+    stride: Pair,
+    padding: Pair,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor_override: int | None,
+) -> FloatArray:
+    """The average of each window of x (N, C, H, W): (N, C, OH, OW)."""
+    down, across = (
+        sliding_windows(*axis, ceil_mode, count_include_pad)
+        for axis in zip(x.shape[2:], kernel_size, stride, padding, strict=True)
+    )
+    return _average(x, down, across, divisor_override or 0)
+
+
+def avg_pool2d_gradient(
+    dy: FloatArray,
+    input_size: Pair,
+    kernel_size: Pair,
+    stride: Pair,
+    padding: Pair,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor_override: int | None,
+) -> FloatArray:
+    """The input gradient of ``avg_pool2d``: dy (N, C, OH, OW) to (N, C, *input_size)."""
+    down, across = (
+        sliding_windows(*axis, ceil_mode, count_include_pad)
+        for axis in zip(input_size, kernel_size, stride, padding, strict=True)
+    )
+    return _spread(dy, input_size, down, across, divisor_override or 0)
+
+
+def adaptive_avg_pool2d(x: FloatArray, output_size: Pair) -> FloatArray:
+    """The averages of x (N, C, H, W) over a grid of ``output_size`` windows that together cover it."""
+    down, across = (adaptive_windows(size, count) for size, count in zip(x.shape[2:], output_size, strict=True))
+    return _average(x, down, across, 0)
+
+
+def adaptive_avg_pool2d_gradient(dy: FloatArray, input_size: Pair) -> FloatArray:
+    """The input gradient of ``adaptive_avg_pool2d``: dy (N, C, OH, OW) to (N, C, *input_size)."""
+    down, across = (adaptive_windows(size, count) for size, count in zip(input_size, dy.shape[2:], strict=True))
+    return _spread(dy, input_size, down, across, 0)

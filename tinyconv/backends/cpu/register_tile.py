@@ -1,0 +1,220 @@
+"""The register tile: one multiply-add pattern, written as Numba intrinsics, that carries every dense kernel.
+
+A ``Tile`` is m rows of v SIMD vectors that LLVM keeps in registers: a value, never memory. ``Rows`` are m pointers, one
+for each row of the tile. The single hot operation is a rank-1 update,
+
+    tile[i, :] += rows[i][index] * b[b_index : b_index + v lanes]          for i = 0 ... m - 1
+
+Forward convolution, both its gradients and the matrix product are loops around it; they differ only in where the rows
+point and what an index step means. Rows have a pointer each, not one stride, so a tile may run across the edge of an
+image row, and may stop early by pointing several rows at the same place.
+
+Why intrinsics and not plain loops: whether LLVM vectorises a loop, and over which variable, depends on its mood; this
+does not. The numbers of rows and vectors must be constants where a tile is made: closure variables of a factory.
+"""
+
+# ruff: noqa: ARG001, ARG005 (an intrinsic states its parameters for the caller; their values arrive in `args`)
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic as numba_intrinsic
+from numba.extending import models, register_model
+
+from tinyconv.backends.cpu.host import host
+
+intrinsic: Any = numba_intrinsic  # compiled code calls an intrinsic without its first parameter, the typing context
+
+INT32, INT64 = ir.IntType(32), ir.IntType(64)
+ELEMENTS = {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}
+
+
+class Tile(types.Type):
+    """Numba's type of a register tile."""
+
+    def __init__(self, rows, vectors, element):
+        self.rows, self.vectors, self.element = rows, vectors, element
+        self.lanes = host().vector_bytes // (element.bitwidth // 8)
+        self.vector = ir.VectorType(ELEMENTS[element], self.lanes)
+        self.aggregate = ir.ArrayType(self.vector, rows * vectors)
+        super().__init__(name=f"Tile({rows} x {vectors} x {self.lanes} {element})")
+
+    def positions(self):
+        """(place in the aggregate, row, vector) of every vector of the tile."""
+        return [(m * self.vectors + v, m, v) for m in range(self.rows) for v in range(self.vectors)]
+
+
+@register_model(Tile)
+class TileModel(models.PrimitiveModel):
+    def __init__(self, manager, tile):
+        super().__init__(manager, tile, tile.aggregate)
+
+
+class Rows(types.Type):
+    """Numba's type of the m pointers of a tile's rows."""
+
+    def __init__(self, rows, element):
+        self.rows, self.element = rows, element
+        self.aggregate = ir.ArrayType(ELEMENTS[element].as_pointer(), rows)
+        super().__init__(name=f"Rows({rows} x {element})")
+
+
+@register_model(Rows)
+class RowsModel(models.PrimitiveModel):
+    def __init__(self, manager, rows):
+        super().__init__(manager, rows, rows.aggregate)
+
+
+def _address(context, builder, array_type, array, index):
+    return builder.gep(context.make_array(array_type)(context, builder, array).data, [index])
+
+
+def _vector_pointer(builder, tile, pointer, vector):
+    return builder.bitcast(builder.gep(pointer, [INT64(vector * tile.lanes)]), tile.vector.as_pointer())
+
+
+def _load_vector(builder, tile, pointer, vector):
+    load = builder.load(_vector_pointer(builder, tile, pointer, vector))
+    load.align = tile.element.bitwidth // 8
+    return load
+
+
+def _store_vector(builder, tile, value, pointer, vector):
+    store = builder.store(value, _vector_pointer(builder, tile, pointer, vector))
+    store.align = tile.element.bitwidth // 8
+
+
+def _broadcast(builder, tile, scalar):
+    undefined = ir.Constant(tile.vector, ir.Undefined)
+    first = builder.insert_element(undefined, scalar, INT32(0))
+    return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(INT32, tile.lanes), [0] * tile.lanes))
+
+
+def _suffix(tile):
+    return f"v{tile.lanes}f{tile.element.bitwidth}"
+
+
+def _multiply_add(builder, tile, x, y, z):
+    # `fmuladd` and not `fma`: fused where the processor can, and never a library call where it cannot.
+    signature = ir.FunctionType(tile.vector, [tile.vector] * 3)
+    return builder.call(
+        cgutils.get_or_insert_function(builder.module, signature, f"llvm.fmuladd.{_suffix(tile)}"), [x, y, z]
+    )
+
+
+@intrinsic(prefer_literal=True)
+def tile_rows(typingctx, rows, array, offsets, first):
+    """Pointers to ``array[offsets[first + i]]`` for i = 0 ... rows - 1."""
+    result = Rows(rows.literal_value, array.dtype)
+
+    def codegen(context, builder, signature, args):
+        _, array_value, offsets_value, first_value = args
+        offset_pointer = _address(context, builder, signature.args[2], offsets_value, first_value)
+        pointers = ir.Constant(result.aggregate, ir.Undefined)
+        for m in range(result.rows):
+            offset = builder.load(builder.gep(offset_pointer, [INT64(m)]))
+            pointer = _address(context, builder, signature.args[1], array_value, offset)
+            pointers = builder.insert_value(pointers, pointer, m)
+        return pointers
+
+    return result(rows, array, offsets, types.intp), codegen
+
+
+@intrinsic(prefer_literal=True)
+def tile_repeat(typingctx, rows, vectors, array, index):
+    """A tile whose every row is ``array[index : index + vectors lanes]``."""
+    tile = Tile(rows.literal_value, vectors.literal_value, array.dtype)
+
+    def codegen(context, builder, signature, args):
+        pointer = _address(context, builder, signature.args[2], args[2], args[3])
+        row = [_load_vector(builder, tile, pointer, v) for v in range(tile.vectors)]
+        result = ir.Constant(tile.aggregate, ir.Undefined)
+        for place, _, v in tile.positions():
+            result = builder.insert_value(result, row[v], place)
+        return result
+
+    return tile(rows, vectors, array, types.intp), codegen
+
+
+@intrinsic(prefer_literal=True)
+def tile_load(typingctx, rows, vectors, array, index):
+    """The tile that ``tile_save`` wrote at ``array[index]``: row after row, without gaps."""
+    tile = Tile(rows.literal_value, vectors.literal_value, array.dtype)
+
+    def codegen(context, builder, signature, args):
+        pointer = _address(context, builder, signature.args[2], args[2], args[3])
+        result = ir.Constant(tile.aggregate, ir.Undefined)
+        for place, _, _ in tile.positions():
+            result = builder.insert_value(result, _load_vector(builder, tile, pointer, place), place)
+        return result
+
+    return tile(rows, vectors, array, types.intp), codegen
+
+
+@intrinsic
+def tile_save(typingctx, tile, array, index):
+    """Write a tile at ``array[index]``, row after row, without gaps."""
+
+    def codegen(context, builder, signature, args):
+        pointer = _address(context, builder, signature.args[1], args[1], args[2])
+        for place, _, _ in tile.positions():
+            _store_vector(builder, tile, builder.extract_value(args[0], place), pointer, place)
+        return context.get_dummy_value()
+
+    return types.void(tile, array, types.intp), codegen
+
+
+@intrinsic
+def tile_width(typingctx, tile):
+    """The number of columns of a tile, a constant to LLVM."""
+    return types.intp(tile), lambda context, builder, signature, args: INT64(tile.vectors * tile.lanes)
+
+
+@intrinsic
+def tile_rank1(typingctx, tile, rows, index, b, b_index):
+    """The tile plus the outer product of ``rows[i][index]`` and ``b[b_index : b_index + width]``."""
+
+    def codegen(context, builder, signature, args):
+        sums, pointers, index_value, b_value, b_index_value = args
+        b_pointer = _address(context, builder, signature.args[3], b_value, b_index_value)
+        row_of_b = [_load_vector(builder, tile, b_pointer, v) for v in range(tile.vectors)]
+        for m in range(tile.rows):
+            scalar = builder.load(builder.gep(builder.extract_value(pointers, m), [index_value]))
+            factor = _broadcast(builder, tile, scalar)
+            for v in range(tile.vectors):
+                place = m * tile.vectors + v
+                update = _multiply_add(builder, tile, factor, row_of_b[v], builder.extract_value(sums, place))
+                sums = builder.insert_value(sums, update, place)
+        return sums
+
+    return tile(tile, rows, types.intp, b, types.intp), codegen
+
+
+@intrinsic
+def tile_store(typingctx, tile, rows, columns):
+    """Write row i of a tile to ``rows[i][0 : columns]``: its first ``columns`` numbers, however few."""
+
+    def codegen(context, builder, signature, args):
+        sums, pointers, columns_value = args
+        lane_numbers = ir.Constant(ir.VectorType(INT64, tile.lanes), list(range(tile.lanes)))
+        signature_of_store = ir.FunctionType(
+            ir.VoidType(), [tile.vector, tile.vector.as_pointer(), INT32, ir.VectorType(ir.IntType(1), tile.lanes)]
+        )
+        name = f"llvm.masked.store.{_suffix(tile)}.p0"
+        masked_store = cgutils.get_or_insert_function(builder.module, signature_of_store, name)
+        undefined = ir.Constant(ir.VectorType(INT64, tile.lanes), ir.Undefined)
+        zeros = ir.Constant(ir.VectorType(INT32, tile.lanes), [0] * tile.lanes)
+        for v in range(tile.vectors):
+            left = builder.insert_element(undefined, builder.sub(columns_value, INT64(v * tile.lanes)), INT32(0))
+            mask = builder.icmp_signed("<", lane_numbers, builder.shuffle_vector(left, undefined, zeros))
+            for m in range(tile.rows):
+                target = _vector_pointer(builder, tile, builder.extract_value(pointers, m), v)
+                alignment = INT32(tile.element.bitwidth // 8)
+                value = builder.extract_value(sums, m * tile.vectors + v)
+                builder.call(masked_store, [value, target, alignment, mask])
+        return context.get_dummy_value()
+
+    return types.void(tile, rows, types.intp), codegen
