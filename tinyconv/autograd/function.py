@@ -16,7 +16,7 @@ class FunctionContext:
     """``ctx``: what forward leaves for backward. Attributes may be set freely."""
 
     def __init__(self, call: _Call) -> None:
-        # Weakly: the call owns its context, and a cycle would keep what backward needs until the garbage collector runs.
+        # Weakly: the call owns its context, and a cycle would keep what backward needs until the collector runs.
         self._call = weakref.ref(call)
         self.needs_input_grad = tuple(
             isinstance(argument, TensorBase) and argument.requires_grad for argument in call.arguments
@@ -97,7 +97,9 @@ class _Call(Operation):
             )
         gradients = self.function.backward(self.context, *cotangents)
         gradients = gradients if isinstance(gradients, tuple) else (gradients,)
-        if len(gradients) != len(self.arguments):
+        # As in PyTorch, a backward may go on with None for arguments that this call left to their defaults.
+        surplus = gradients[len(self.arguments) :]
+        if len(gradients) < len(self.arguments) or any(gradient is not None for gradient in surplus):
             raise GraphError(
                 f"{self.name}.backward must return one gradient (or None) per argument of forward: "
                 f"{len(self.arguments)} arguments, {len(gradients)} returned"

@@ -120,7 +120,7 @@ class Operation:
     # --- called by each operation's forward -------------------------------------------------------------------------
 
     def retain_inputs(self, *indices: int | None) -> None:
-        """Keep these inputs for backward; ``None`` stands for one that it will not need. Unrecorded, nothing is kept."""
+        """Keep these inputs for backward; ``None`` stands for one it does not need. Unrecorded, nothing is kept."""
         self._retained_inputs = indices
 
     def retain_factors(self) -> None:
