@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tinyconv.autograd.operation import Operation
+from tinyconv.backends import backend
 from tinyconv.core import layout
 from tinyconv.core.dtypes import DType
 from tinyconv.core.errors import ArgumentError
@@ -28,7 +29,7 @@ class Relu(Operation):
 
     def forward(self, x: Any) -> Any:
         self.retain_output()
-        return self.xp.maximum(x, 0, out=layout.empty(x.shape, x.dtype, self.xp))
+        return backend(self.device).relu(x)
 
     def backward(self, dy: Tensor) -> Any:
         y: Tensor = self.retained()
@@ -40,11 +41,7 @@ class ReluGradient(Operation):
 
     def forward(self, dy: Any, y: Any) -> Any:
         self.retain_inputs(1)
-        result = layout.empty(dy.shape, dy.dtype, self.xp)
-        result[...] = dy
-        # "y <= 0" rather than a product with "y > 0": NaN in y lets dy pass, and an infinite dy is cut off to 0.
-        self.xp.putmask(result, y <= 0, 0)
-        return result
+        return backend(self.device).relu_gradient(dy, y)
 
     def backward(self, cotangent: Tensor) -> Any:
         return ReluGradient().apply(cotangent, self.retained()), None
@@ -106,7 +103,8 @@ class LogSigmoid(Operation):
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
-    """max(x, 0); the gradient at 0 is 0. ``inplace`` writes into ``input`` and returns it."""
+    """max(x, 0); the gradient at 0 is 0. ``inplace`` writes into ``input`` and returns it. float32 or float64."""
+    require_floating("relu", input=input)
     if inplace:
         written: Tensor = Relu().apply_in_place(input, name="relu(inplace=True)")
         return written

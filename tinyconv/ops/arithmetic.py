@@ -70,7 +70,7 @@ class Multiply(Binary):
     function = "multiply"
 
     def forward(self, x: Any, y: Any) -> Any:
-        self.retain_inputs(0, 1)
+        self.retain_factors()
         return super().forward(x, y)
 
     def backward(self, dz: Tensor) -> Any:
@@ -85,7 +85,7 @@ class Divide(Binary):
     function = "divide"
 
     def forward(self, x: Any, y: Any) -> Any:
-        self.retain_inputs(0, 1)
+        self.retain_inputs(0 if self.needs_input_gradient[1] else None, 1)
         return super().forward(x, y)
 
     def backward(self, dz: Tensor) -> Any:
@@ -163,7 +163,7 @@ class Where(Operation):
 
     def forward(self, condition: Any, x: Any, y: Any) -> Any:
         self.shapes = x.shape, y.shape
-        self.saved = condition
+        self.retain_inputs(0)
         shape = broadcast_shape("where", condition.shape, x.shape, y.shape)
         result = layout.empty(shape, x.dtype, self.xp)
         result[...] = y
@@ -171,7 +171,7 @@ class Where(Operation):
         return result
 
     def backward(self, dz: Tensor) -> Any:
-        condition = wrap(self.saved, self.device)
+        condition = self.retained()
         return (
             None,
             reduce_to(where(condition, dz, 0.0), self.shapes[0]) if self.needs_input_gradient[1] else None,

@@ -44,18 +44,19 @@ class Convolution2d(_Windowed):
     """y = conv(x, weight) + bias."""
 
     kind = "conv"
+    input_size: Pair
     kernel_size: Pair
 
     def forward(self, x: Any, weight: Any, bias: Any = None) -> Any:
-        self.retain_inputs(0, 1)
-        self.kernel_size = weight.shape[2:]
+        self.retain_factors()
+        self.input_size, self.kernel_size = x.shape[2:], weight.shape[2:]
         return backend(self.device).conv2d(x, weight, bias, *self.geometry)
 
     def backward(self, dy: Tensor) -> Any:
         x, weight = self.retained()
         needs = self.needs_input_gradient
-        dx = ConvolutionInputGradient(x.shape[2:], *self.geometry).apply(dy, weight) if needs[0] else None
-        dweight = ConvolutionWeightGradient(weight.shape[2:], *self.geometry).apply(x, dy) if needs[1] else None
+        dx = ConvolutionInputGradient(self.input_size, *self.geometry).apply(dy, weight) if needs[0] else None
+        dweight = ConvolutionWeightGradient(self.kernel_size, *self.geometry).apply(x, dy) if needs[1] else None
         if len(needs) == 2:
             return dx, dweight
         return dx, dweight, ChannelSum().apply(dy) if needs[2] else None
@@ -69,16 +70,16 @@ class ConvolutionInputGradient(_Windowed):
         self.input_size = input_size
 
     def forward(self, dy: Any, weight: Any) -> Any:
-        self.retain_inputs(0, 1)
+        self.retain_factors()
+        self.kernel_size = weight.shape[2:]
         return backend(self.device).conv2d_input_gradient(dy, weight, self.input_size, *self.geometry)
 
     def backward(self, cotangent: Tensor) -> Any:  # of dx: shaped like x
         dy, weight = self.retained()
         needs = self.needs_input_gradient
-        kernel_size = weight.shape[2:]
         return (
             Convolution2d(*self.geometry).apply(cotangent, weight) if needs[0] else None,
-            ConvolutionWeightGradient(kernel_size, *self.geometry).apply(cotangent, dy) if needs[1] else None,
+            ConvolutionWeightGradient(self.kernel_size, *self.geometry).apply(cotangent, dy) if needs[1] else None,
         )
 
 
@@ -90,14 +91,15 @@ class ConvolutionWeightGradient(_Windowed):
         self.kernel_size = kernel_size
 
     def forward(self, x: Any, dy: Any) -> Any:
-        self.retain_inputs(0, 1)
+        self.retain_factors()
+        self.input_size = x.shape[2:]
         return backend(self.device).conv2d_weight_gradient(x, dy, self.kernel_size, *self.geometry)
 
     def backward(self, cotangent: Tensor) -> Any:  # of dweight: shaped like the weight
         x, dy = self.retained()
         needs = self.needs_input_gradient
         return (
-            ConvolutionInputGradient(x.shape[2:], *self.geometry).apply(dy, cotangent) if needs[0] else None,
+            ConvolutionInputGradient(self.input_size, *self.geometry).apply(dy, cotangent) if needs[0] else None,
             Convolution2d(*self.geometry).apply(x, cotangent) if needs[1] else None,
         )
 

@@ -150,12 +150,13 @@ class Sigmoid(Operation):
 
     def forward(self, x: Any) -> Any:
         self.retain_output()
+        # With z = e^-|x|, which never overflows: 1 / (1 + z) on the right, and z / (1 + z) on the left, where
+        # 1 - 1 / (1 + z) would cancel.
+        z = layout.empty(x.shape, x.dtype, self.xp)
+        self.xp.absolute(x, out=z)
+        self.xp.exp(self.xp.negative(z, out=z), out=z)
         result = layout.empty(x.shape, x.dtype, self.xp)
-        # (1 + tanh(x/2)) / 2 is the same function and never overflows.
-        self.xp.multiply(x, 0.5, out=result)
-        self.xp.tanh(result, out=result)
-        result += 1
-        result *= 0.5
+        self.xp.divide(self.xp.where(x < 0, z, x.dtype.type(1)), z + 1, out=result)
         return result
 
     def backward(self, dy: Tensor) -> Tensor:

@@ -20,7 +20,8 @@ class Linear(Operation):
     kind = "linear"
 
     def forward(self, x: Any, weight: Any, bias: Any = None) -> Any:
-        self.retain_inputs(0, 1)
+        self.retain_factors()
+        self.source = x.shape
         rows = x.reshape(-1, x.shape[-1])
         y = backend(self.device).matmul(rows, weight.T)
         if bias is not None:
@@ -30,9 +31,9 @@ class Linear(Operation):
     def backward(self, dy: Tensor) -> Any:
         x, weight = self.retained()
         needs = self.needs_input_gradient
-        rows, cotangents = x.reshape(-1, x.shape[-1]), dy.reshape(-1, dy.shape[-1])
-        dx = (cotangents @ weight).reshape(*x.shape) if needs[0] else None
-        dweight = cotangents.t() @ rows if needs[1] else None
+        cotangents = dy.reshape(-1, dy.shape[-1])
+        dx = (cotangents @ weight).reshape(*self.source).contiguous() if needs[0] else None
+        dweight = cotangents.t() @ x.reshape(-1, x.shape[-1]) if needs[1] else None
         if len(needs) == 2:
             return dx, dweight
         return dx, dweight, cotangents.sum(0) if needs[2] else None

@@ -26,7 +26,7 @@ class MatrixProduct(Operation):
     kind = "matmul"
 
     def forward(self, a: Any, b: Any) -> Any:
-        self.retain_inputs(0, 1)
+        self.retain_factors()
         self.shapes = a.shape, b.shape
         if not np.issubdtype(a.dtype, np.floating):
             return layout.ordered(self.xp.matmul(a, b), self.xp)
@@ -49,7 +49,7 @@ class MatrixProduct(Operation):
         if self.needs_input_gradient[0]:
             da = reduce_to(matmul(dc, transpose(b, -2, -1)), self.shapes[0])
         if self.needs_input_gradient[1]:
-            if b.ndim == 2 and a.ndim > 2:
+            if len(self.shapes[1]) == 2 and a.ndim > 2:
                 a, dc = reshape(a, -1, a.shape[-1]), reshape(dc, -1, dc.shape[-1])
             db = reduce_to(matmul(transpose(a, -2, -1), dc), self.shapes[1])
         return da, db

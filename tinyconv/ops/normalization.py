@@ -131,7 +131,7 @@ def batch_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Normalise each channel of ``input`` (N, C, H, W) or (N, C), scale it by ``weight``, shift it by ``bias``, both (C,).
+    """Normalise each channel of ``input`` (N, C, H, W) or (N, C); scale it by ``weight`` and shift it by ``bias`` (C,).
 
     ``training``: by the statistics of the batch, and the running ones, if given, move by ``momentum`` towards them in
     place: running = (1 - momentum) running + momentum batch, where the batch's variance is the unbiased one,

@@ -148,8 +148,8 @@ def max_pool2d(
     """The maximum of each window of images (N, C, H, W), or of one image (C, H, W).
 
     ``stride``: the kernel size by default. ``padding``: with -inf, at most half the window. ``ceil_mode``: a last
-    window may hang over the end. With ``return_indices`` also the winners' positions (int64), counted row by row within each
-    channel. The first of equal maxima wins, and NaN wins over everything. Raises ``ShapeError``, ``ArgumentError``.
+    window may hang over the end. With ``return_indices`` also the winners' positions (int64), counted row by row
+    within each channel. The first of equal maxima wins, NaN over all. Raises ``ShapeError``, ``ArgumentError``.
     """
     kernel = positive_pair("max_pool2d", "kernel_size", kernel_size)
     steps = kernel if stride is None else positive_pair("max_pool2d", "stride", stride)

@@ -97,7 +97,8 @@ class Reshape(Operation):
         return result if self.xp.may_share_memory(result, x) else layout.ordered(result, self.xp)
 
     def backward(self, dy: Tensor) -> Tensor:
-        return reshape(dy, self.source)
+        # Rows become images again: one copy here, instead of a slow pass in every operation before the flattening.
+        return contiguous(reshape(dy, self.source))
 
 
 def reshape(input: Tensor, *shape: Any) -> Tensor:
