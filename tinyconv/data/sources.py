@@ -1,0 +1,78 @@
+"""The datasets that a name can ask for: ``load("orl")``, ``load("folder:photos")``.
+
+A name is a source, and for the user's own files a path after a colon. Each source's module is imported when it is asked
+for: scikit-learn and scikit-image take longer to import than tinyconv.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from pathlib import Path
+from typing import NamedTuple
+
+from tinyconv.core.arrays import Pair
+from tinyconv.core.errors import DataError
+from tinyconv.data.images import ImageData
+
+
+class Source(NamedTuple):
+    """Where a source's loader stands, and what it holds, in one line for a help text."""
+
+    module: str
+    function: str
+    summary: str
+    takes_path: bool = False
+    downloads: bool = False
+
+
+SOURCES = {
+    "lfw-subset": Source("bundled", "lfw_subset", "100 faces and 100 other patches, 25x25, inside scikit-image"),
+    "digits": Source("bundled", "digits", "1797 handwritten digits, 8x8, inside scikit-learn"),
+    "orl": Source("orl", "orl", "40 people, 10 photographs each, 56x46 (pip install 'tinyconv[faces]')"),
+    "lfw": Source("downloads", "lfw", "people with 70 or more photographs in LFW, 50x37 (download)", downloads=True),
+    "olivetti": Source("downloads", "olivetti", "40 people, 10 photographs each, 64x64 (download)", downloads=True),
+    "folder": Source("folder", "folder", "your own images, one folder per class", takes_path=True),
+    "npz": Source("npz", "npz", "your own arrays, `images` and `labels`", takes_path=True),
+}
+
+
+def names() -> tuple[str, ...]:
+    """The sources as a user writes them."""
+    return tuple(f"{name}:PATH" if source.takes_path else name for name, source in SOURCES.items())
+
+
+def load(spec: str, image_size: Pair | None = None, data_home: str | Path | None = None) -> ImageData:
+    """The dataset that ``spec`` names, e.g. ``"lfw-subset"``, ``"folder:photos"``, ``"npz:faces.npz"``.
+
+    ``image_size``: (height, width) to resize every image to; by default the source's own. ``data_home``: the folder of
+    the sources that download, by default scikit-learn's (``SCIKIT_LEARN_DATA``, or ``~/scikit_learn_data``).
+    Raises ``DataError`` in one sentence if there is no such source, or its images cannot be used.
+    """
+    name, colon, path = spec.partition(":")
+    source = SOURCES.get(name)
+    if source is None:
+        raise DataError(_unknown(spec))
+    if source.takes_path and not path:
+        raise DataError(f"dataset {spec!r} lacks its path: write {name}:PATH")
+    if colon and not source.takes_path:
+        raise DataError(f"dataset {name!r} takes no path, got {spec!r}")
+    loader = getattr(importlib.import_module(f"tinyconv.data.{source.module}"), source.function)
+    if source.takes_path:
+        data: ImageData = loader(Path(path).expanduser(), image_size)
+    elif source.downloads:
+        data = loader(image_size, data_home)
+    else:
+        data = loader(image_size)
+    return data
+
+
+def _unknown(spec: str) -> str:
+    path = Path(spec).expanduser()
+    if path.is_dir():
+        return f"dataset {spec!r} is a folder: write folder:{spec}"
+    if path.is_file():
+        return f"dataset {spec!r} is a file: write npz:{spec} if it holds arrays; images belong in one folder per class"
+    near = difflib.get_close_matches(spec.partition(":")[0].lower(), SOURCES, n=1, cutoff=0.5)
+    question = f"did you mean {near[0]!r}? " if near else ""
+    return f"there is no dataset {spec!r}; {question}Known: {', '.join(names())}"
