@@ -1,0 +1,65 @@
+import io
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tinyconv.backends.cpu import compilation
+from tinyconv.train import EpochRecord
+from tinyconv.train.progress import LiveProgress, Progress, duration, progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def run_two_epochs(display: Progress) -> None:
+    trainer: Any = SimpleNamespace(epoch=0, epochs=2, step=0, steps_per_epoch=1)
+    display.on_train_start(trainer)
+    for epoch in (1, 2):
+        display.on_epoch_start(trainer)
+        compilation._notify("some_kernel")
+        trainer.step += 1
+        display.on_batch_end(trainer, 0.5, 8)
+        trainer.epoch = epoch
+        display.on_epoch_end(trainer, EpochRecord(epoch, epoch, 0.1, 0.5, 0.75, 0.4, 0.875, 1234.0, 1.0))
+    display.on_train_end(trainer)
+
+
+def test_a_file_gets_one_line_per_epoch_and_one_about_compiling() -> None:
+    stream = io.StringIO()
+    display = progress(stream)
+    run_two_epochs(display)
+    lines = stream.getvalue().splitlines()
+    assert lines[0].startswith("compiling kernels")
+    assert lines[1].startswith(
+        "epoch 1/2  loss 0.500  accuracy  75.0%  held-out loss 0.400 accuracy  87.5%   1234 images/s"
+    )
+    assert lines[1].endswith(" left")
+    assert lines[2].endswith("images/s")
+    assert len(lines) == 3
+
+
+def test_a_terminal_gets_the_same_lines_and_a_bar() -> None:
+    stream = Terminal()
+    display = progress(stream)
+    assert isinstance(display, LiveProgress)
+    run_two_epochs(display)
+    text = stream.getvalue()
+    assert "compiling kernels" in text
+    assert "held-out loss 0.400 accuracy  87.5%" in text
+    assert "━" in text
+
+
+def test_after_the_training_no_kernel_is_announced_any_more() -> None:
+    stream = io.StringIO()
+    run_two_epochs(progress(stream))
+    written = stream.getvalue()
+    compilation._notify("another_kernel")
+    assert stream.getvalue() == written
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.2, "0:00"), (75, "1:15"), (3700, "1:01:40"), (float("nan"), "-:--")])
+def test_durations_are_written_as_on_a_clock(seconds: float, text: str) -> None:
+    assert duration(seconds) == text

@@ -1,0 +1,31 @@
+"""Training: the loop, what happens around it, and the folder that a run leaves behind."""
+
+from __future__ import annotations
+
+from tinyconv.train.batches import Batches
+from tinyconv.train.callbacks import Callback
+from tinyconv.train.experiment import Experiment
+from tinyconv.train.loading import LoadedRun, load_run
+from tinyconv.train.metrics import confusion_matrix
+from tinyconv.train.preprocessing import Preprocessing
+from tinyconv.train.recipes import Recipe, recipe_for
+from tinyconv.train.run_folder import RunFolder
+from tinyconv.train.run_writer import RunWriter
+from tinyconv.train.trainer import EpochRecord, Evaluation, Trainer
+
+__all__ = [
+    "Batches",
+    "Callback",
+    "EpochRecord",
+    "Evaluation",
+    "Experiment",
+    "LoadedRun",
+    "Preprocessing",
+    "Recipe",
+    "RunFolder",
+    "RunWriter",
+    "Trainer",
+    "confusion_matrix",
+    "load_run",
+    "recipe_for",
+]

@@ -1,0 +1,120 @@
+"""A named dataset, a recipe and a seed, made into everything that a training needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tinyconv import nn, optim
+from tinyconv.core import random
+from tinyconv.core.arrays import Array
+from tinyconv.core.devices import CPU, Device
+from tinyconv.data.images import ImageData
+from tinyconv.data.splits import stratified_split
+from tinyconv.models import registry
+from tinyconv.nn.module import Module
+from tinyconv.optim import lr_scheduler
+from tinyconv.train.batches import Batches
+from tinyconv.train.preprocessing import Preprocessing
+from tinyconv.train.recipes import Recipe
+
+SGD_MOMENTUM = 0.9
+EVALUATION_BATCH = 64
+
+
+@dataclass
+class Experiment:
+    """``data`` split into what is learnt from and what is held out, and a ``model`` with its optimiser and schedule.
+
+    ``train_indices`` and ``test_indices`` count images of ``data``. Normalisation is fitted on the training images
+    alone. Equal data, recipe and seed give equal weights, bit for bit, on the same processor and versions.
+    """
+
+    data: ImageData
+    recipe: Recipe
+    seed: int
+    device: Device
+    train_indices: Array
+    test_indices: Array
+    preprocessing: Preprocessing
+    model: Module
+    optimizer: optim.Optimizer
+    scheduler: lr_scheduler.LRScheduler
+
+    @classmethod
+    def prepare(cls, data: ImageData, recipe: Recipe, seed: int = 0, device: Device = CPU) -> Experiment:
+        """Split, build and initialise; also seeds the generator behind dropout. Raises ``TinyconvError``s."""
+        random.manual_seed(seed)
+        train_indices, test_indices = stratified_split(
+            data.labels,
+            recipe.test_fraction,
+            train_per_class=recipe.train_per_class,
+            seed=seed,
+            classes=data.classes,
+        )
+        preprocessing = Preprocessing.fit(data.images[train_indices])
+        model = registry.build(
+            recipe.model, data.channels, len(data.classes), data.image_size, **recipe.model_options
+        ).to(device)
+        optimizer = build_optimizer(recipe, model)
+        steps = recipe.epochs * -(-len(train_indices) // recipe.batch_size)
+        scheduler = lr_scheduler.OneCycleLR(optimizer, max_lr=recipe.lr, total_steps=steps)
+        return cls(data, recipe, seed, device, train_indices, test_indices, preprocessing, model, optimizer, scheduler)
+
+    @property
+    def loss(self) -> Module:
+        return nn.CrossEntropyLoss(label_smoothing=self.recipe.label_smoothing)
+
+    def train_batches(self) -> Batches:
+        """The training images: shuffled and augmented anew in every epoch."""
+        return Batches(
+            self.data.images[self.train_indices],
+            self.data.labels[self.train_indices],
+            self.recipe.batch_size,
+            self.preprocessing,
+            augmentation=self.recipe.augmentation(self.data.mirror, self.seed),
+            shuffle=True,
+            seed=self.seed,
+            device=self.device,
+        )
+
+    def test_batches(self) -> Batches:
+        """The held-out images as they are, in their order."""
+        images, labels = self.data.images[self.test_indices], self.data.labels[self.test_indices]
+        return Batches(images, labels, EVALUATION_BATCH, self.preprocessing, device=self.device)
+
+    def configuration(self) -> dict[str, Any]:
+        """What ``run.json`` says of this experiment."""
+        return {
+            "seed": self.seed,
+            "device": str(self.device),
+            "data": {
+                "source": self.data.name,
+                "credit": self.data.credit,
+                "images": len(self.data),
+                "training": len(self.train_indices),
+                "held_out": len(self.test_indices),
+                "held_out_indices": self.test_indices.tolist(),
+                "mirror": self.data.mirror,
+            },
+            "classes": list(self.data.classes),
+            "model": {
+                "name": self.recipe.model,
+                "options": registry.defaults(self.recipe.model) | self.recipe.model_options,
+                "in_channels": self.data.channels,
+                "num_classes": len(self.data.classes),
+                "image_size": list(self.data.image_size),
+            },
+            "preprocessing": self.preprocessing.to_json(),
+            "recipe": self.recipe.to_json(),
+        }
+
+
+def build_optimizer(recipe: Recipe, model: Module) -> optim.Optimizer:
+    """The optimiser that ``recipe`` names, over all parameters of ``model``."""
+    if recipe.optimizer == "sgd":
+        return optim.SGD(
+            model.parameters(), lr=recipe.lr, momentum=SGD_MOMENTUM, nesterov=True, weight_decay=recipe.weight_decay
+        )
+    family = {"adam": optim.Adam, "adamw": optim.AdamW}[recipe.optimizer]
+    return family(model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)

@@ -1,0 +1,138 @@
+"""A finished run, back in memory: the model with its weights, and how to feed it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinyconv.autograd.grad_mode import no_grad
+from tinyconv.core.arrays import Array, FloatArray
+from tinyconv.core.errors import RunError, TinyconvError
+from tinyconv.models import registry, weights
+from tinyconv.nn import functional
+from tinyconv.nn.module import Module
+from tinyconv.ops.tensor import Tensor
+from tinyconv.train.preprocessing import Preprocessing
+from tinyconv.train.run_folder import FORMAT, FORMAT_VERSION, RunFolder
+from tinyconv.train.run_writer import IDENTITY
+
+BATCH = 64
+
+
+@dataclass
+class LoadedRun:
+    """A trained ``model`` in evaluation mode, the names of its ``classes``, and its ``preprocessing``.
+
+    ``record``: the contents of ``run.json``. ``checkpoint``: the file the weights came from; ``epoch``: after which.
+    """
+
+    path: Path
+    model: Module
+    classes: tuple[str, ...]
+    preprocessing: Preprocessing
+    record: dict[str, Any]
+    checkpoint: Path
+    epoch: int
+
+    @property
+    def checkpoint_sha256(self) -> str:
+        """A digest of the checkpoint's bytes: which weights exactly a result came from."""
+        return hashlib.sha256(self.checkpoint.read_bytes()).hexdigest()
+
+    def probabilities(self, images: Array) -> FloatArray:
+        """Class probabilities (N, classes) of images (N, C, H, W) in [0, 1]: the softmax of the logits."""
+        parts = []
+        with no_grad():
+            for start in range(0, len(images), BATCH):
+                inputs = Tensor(self.preprocessing.normalize(images[start : start + BATCH]))
+                parts.append(functional.softmax(self.model(inputs), dim=1).array)
+        return np.concatenate(parts) if parts else np.empty((0, len(self.classes)), np.float32)
+
+
+def load_run(path: str | Path, checkpoint: str = "last") -> LoadedRun:
+    """The run in folder ``path``, with the weights of ``checkpoint``: "last" or "best".
+
+    Raises ``RunError``, naming the file, if the folder is no run, damaged or made by a newer tinyconv, or if the
+    checkpoint is missing or belongs to another model.
+    """
+    folder = RunFolder(path)
+    record = read_record(folder)
+    model, classes, preprocessing = _build(folder, record)
+    file = folder.checkpoint(checkpoint)
+    if not file.is_file():
+        others = ", ".join(sorted(found.name for found in folder.path.glob("*.safetensors"))) or "none"
+        raise RunError(f"run {folder.path} has no checkpoint {file.name} (it has: {others}; see --checkpoint)")
+    metadata = weights.load_metadata(file)
+    for name in IDENTITY:
+        if metadata.get(name) != record[name]:
+            raise RunError(
+                f"checkpoint {file} does not belong to {folder.run_file}: their {name} differ "
+                f"({_short(metadata.get(name))} and {_short(record[name])})"
+            )
+    try:
+        model.load_state_dict(weights.load(file))
+    except TinyconvError as error:
+        raise RunError(f"checkpoint {file} does not fit its model: {' '.join(str(error).split())}") from None
+    model.eval()
+    return LoadedRun(folder.path, model, classes, preprocessing, record, file, int(metadata["epoch"]))
+
+
+def read_record(folder: RunFolder) -> dict[str, Any]:
+    """The contents of a run's ``run.json``. Raises ``RunError`` where it is missing, damaged, or of a newer format."""
+    file = folder.run_file
+    if not folder.path.is_dir():
+        what = "is a file, not a run folder" if folder.path.exists() else "does not exist"
+        raise RunError(f"run {folder.path} {what}; give the folder that tinyconv train printed")
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunError(f"{folder.path} is not a run folder: it has no {file.name}") from None
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{file} is damaged: {error}") from None
+    except OSError as error:
+        raise RunError(f"{file} cannot be read ({error.strerror})") from None
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        raise RunError(f"{file} is not the record of a run: its format is not {FORMAT!r}")
+    version = record.get("format_version")
+    if not isinstance(version, int) or version < 1:
+        raise RunError(f"{file} is damaged: format_version is {version!r}")
+    if version > FORMAT_VERSION:
+        raise RunError(
+            f"{file} has format version {version}, and this tinyconv reads up to {FORMAT_VERSION}; upgrade tinyconv"
+        )
+    return record
+
+
+def _build(folder: RunFolder, record: dict[str, Any]) -> tuple[Module, tuple[str, ...], Preprocessing]:
+    """The untrained model, the classes and the preprocessing that ``record`` describes."""
+    try:
+        description = record["model"]
+        classes = tuple(str(name) for name in record["classes"])
+        preprocessing = Preprocessing.from_json(record["preprocessing"])
+        height, width = (int(side) for side in description["image_size"])
+        model = registry.build(
+            description["name"],
+            int(description["in_channels"]),
+            int(description["num_classes"]),
+            (height, width),
+            **description["options"],
+        )
+    except KeyError as error:
+        raise RunError(f"{folder.run_file} is damaged: it has no entry {error.args[0]!r}") from None
+    except (TypeError, ValueError, AttributeError, TinyconvError) as error:
+        raise RunError(f"{folder.run_file} is damaged: {error}") from None
+    if len(classes) != int(description["num_classes"]):
+        raise RunError(
+            f"{folder.run_file} is damaged: {len(classes)} classes, but a model of {description['num_classes']}"
+        )
+    return model, classes, preprocessing
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,116 @@
+"""The folder of one training run: where it is made, and what lies in it.
+
+run.json             configuration, seed, versions, classes, preprocessing and result; its format has a version
+metrics.csv          one line per epoch
+curves.png           loss and accuracy over the epochs
+last.safetensors     the weights after the last epoch, to which the reported accuracy belongs
+best.safetensors     the weights after the epoch with the lowest held-out loss
+features/            feature maps along the training
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tinyconv.core.errors import RunError
+
+FORMAT = "tinyconv-run"
+FORMAT_VERSION = 1
+RUN_FILE, METRICS_FILE, CURVES_FILE, FEATURES = "run.json", "metrics.csv", "curves.png", "features"
+CHECKPOINTS = ("best", "last")
+DEFAULT_PARENT = Path("runs")
+_FEATURE_FILES = ("features.npz", "probe-*/*.png")
+
+
+class RunFolder:
+    """Paths of the parts of the run in ``path``."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    @classmethod
+    def numbered(cls, parent: Path = DEFAULT_PARENT) -> RunFolder:
+        """A new folder ``parent/0001``, ``0002``, ...: one above the highest there.
+
+        Two runs that start at once get two folders.
+        """
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            numbers = [int(entry.name) for entry in parent.iterdir() if re.fullmatch(r"\d+", entry.name)]
+            number = max(numbers, default=0) + 1
+            while True:
+                path = parent / f"{number:04d}"
+                try:
+                    path.mkdir()
+                except FileExistsError:  # another run was faster
+                    number += 1
+                else:
+                    return cls(path)
+        except OSError as error:
+            raise _unwritable(parent, error) from None
+
+    @classmethod
+    def exact(cls, path: Path, force: bool = False) -> RunFolder:
+        """The folder ``path`` itself, made if missing.
+
+        Raises ``RunError`` if it holds anything, unless ``force``: then the files of the run in it are deleted, and
+        every other file is left alone.
+        """
+        cls.check(path, force)
+        folder = cls(path)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            for old in folder.files():
+                old.unlink()
+        except OSError as error:
+            raise _unwritable(path, error) from None
+        return folder
+
+    @staticmethod
+    def check(path: Path, force: bool = False) -> None:
+        """Raise the ``RunError`` that ``exact`` would raise for a ``path`` in use; makes and deletes nothing."""
+        try:
+            if path.exists() and not path.is_dir():
+                raise RunError(f"{path} is a file; give the run a folder of its own (--out)")
+            if not force and path.is_dir() and any(path.iterdir()):
+                raise RunError(
+                    f"folder {path} exists and is not empty; choose another (--out), or replace the run in it (--force)"
+                )
+        except OSError as error:
+            raise _unwritable(path, error) from None
+
+    @property
+    def run_file(self) -> Path:
+        return self.path / RUN_FILE
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / METRICS_FILE
+
+    @property
+    def curves(self) -> Path:
+        return self.path / CURVES_FILE
+
+    @property
+    def features(self) -> Path:
+        return self.path / FEATURES
+
+    def checkpoint(self, which: str) -> Path:
+        """The path of checkpoint ``which``: "best" or "last"."""
+        if which not in CHECKPOINTS:
+            raise RunError(f"there is no checkpoint {which!r}; a run has {' and '.join(CHECKPOINTS)}")
+        return self.path / f"{which}.safetensors"
+
+    def files(self) -> list[Path]:
+        """The files here that a run writes."""
+        own = [self.run_file, self.metrics, self.curves, *map(self.checkpoint, CHECKPOINTS)]
+        found = [file for file in own if file.is_file()]
+        for pattern in _FEATURE_FILES:
+            found += sorted(self.features.glob(pattern))
+        return found
+
+
+def _unwritable(path: Path, error: OSError) -> RunError:
+    reason = (error.strerror or str(error)).lower()
+    return RunError(f"run folder {path} cannot be made or written ({reason}); choose another (--out)")

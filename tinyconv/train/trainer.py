@@ -1,0 +1,244 @@
+"""The training loop: forward, loss, backward, step; after every epoch a look at held-out data.
+
+θ ← θ − η · update(∇θ  1/B Σ loss(model(x; θ), t))        for every batch (x, t) of B samples
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from tinyconv.autograd.grad_mode import no_grad
+from tinyconv.core.arrays import Array
+from tinyconv.core.errors import ArgumentError, DataError, RunError, ShapeError
+from tinyconv.nn.module import Module
+from tinyconv.ops.tensor import Tensor
+from tinyconv.train import metrics
+from tinyconv.train.callbacks import Callback
+
+Batch = Sequence[Any]
+"""(images, labels): float Tensor (B, C, H, W) and int64 Tensor (B,)."""
+
+
+class BatchSource(Protocol):
+    """A ``DataLoader``, ``Batches``, or a list of batches: can be run through again for every epoch."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Loss and confusion matrix of a model on data that it did not learn from."""
+
+    loss: float
+    confusion: Array
+
+    @property
+    def accuracy(self) -> float:
+        return metrics.accuracy(self.confusion)
+
+    @property
+    def samples(self) -> int:
+        return int(self.confusion.sum())
+
+    @property
+    def correct(self) -> int:
+        return int(np.trace(self.confusion))
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What one epoch came to.
+
+    ``train_loss`` and ``train_accuracy`` are means over the epoch's batches as they were learnt from: augmented, with
+    dropout, and with weights that were still changing. ``test_*`` are measured after the epoch, on unchanged images in
+    evaluation mode; None without held-out data. ``images_per_second`` counts training only, ``seconds`` everything
+    since the training began.
+    """
+
+    epoch: int
+    steps: int
+    learning_rate: float
+    train_loss: float
+    train_accuracy: float
+    test_loss: float | None
+    test_accuracy: float | None
+    images_per_second: float
+    seconds: float
+
+
+class Trainer:
+    """Trains a classifier.
+
+    ``model``: images (B, C, H, W) -> logits (B, classes). ``loss``: (logits, labels) -> mean loss. ``optimizer``: over
+    the model's parameters. ``scheduler``: its ``step()`` is called after every optimiser step, or with
+    ``scheduler_interval="epoch"`` after every epoch. ``callbacks``: see ``Callback``.
+
+    After ``fit``: ``history`` (an ``EpochRecord`` per epoch), ``evaluation`` (the last one), ``outcome``.
+    """
+
+    def __init__(
+        self,
+        model: Module,
+        loss: Any,
+        optimizer: Any,
+        scheduler: Any = None,
+        callbacks: Iterable[Callback] = (),
+        *,
+        scheduler_interval: str = "step",
+    ) -> None:
+        if scheduler_interval not in ("step", "epoch"):
+            raise ArgumentError(f"Trainer: scheduler_interval is 'step' or 'epoch', got {scheduler_interval!r}")
+        self.model = model
+        self.loss = loss
+        self.optimizer = optimizer
+        self.scheduler = scheduler
+        self.scheduler_interval = scheduler_interval
+        self.callbacks = tuple(callbacks)
+        self.epoch = 0
+        self.epochs = 0
+        self.step = 0
+        self.steps_per_epoch = 0
+        self.stop = False
+        self.outcome = "finished"
+        self.history: list[EpochRecord] = []
+        self.evaluation: Evaluation | None = None
+
+    def fit(self, train: BatchSource, test: BatchSource | None = None, epochs: int = 1) -> list[EpochRecord]:
+        """Train ``epochs`` times on the batches of ``train``, evaluate on ``test`` after each. Returns ``history``.
+
+        Before an epoch, ``train.set_epoch(number)`` is called where it exists, so that order and augmentation follow
+        the epoch. Raises ``RunError`` as soon as the loss is NaN or infinite, ``DataError`` where there is no batch.
+        """
+        if epochs < 1:
+            raise ArgumentError(f"Trainer.fit: epochs must be at least 1, got {epochs}")
+        if len(train) == 0:
+            raise DataError("Trainer.fit: the training data have no batch; give more images or a smaller batch size")
+        self.steps_per_epoch = len(train)
+        self.epochs = self.epoch + epochs
+        self.stop = False
+        self.outcome = "failed"
+        with ExitStack() as ending:
+            for callback in self.callbacks:
+                callback.on_train_start(self)
+                ending.callback(callback.on_train_end, self)
+            try:
+                self._run_epochs(train, test)
+                self.outcome = "finished"
+            except KeyboardInterrupt:
+                self.outcome = "interrupted"
+                raise
+        return self.history
+
+    def _run_epochs(self, train: BatchSource, test: BatchSource | None) -> None:
+        started = time.perf_counter()
+        while self.epoch < self.epochs and not self.stop:
+            self._call("on_epoch_start")
+            learning_rate = float(self.optimizer.param_groups[0]["lr"])
+            epoch_started = time.perf_counter()
+            # Of an overflow the loss tells; NumPy's own warning would come first and say less.
+            with np.errstate(over="ignore", invalid="ignore"):
+                loss, accuracy, images = self._train_epoch(train)
+            seconds = time.perf_counter() - epoch_started
+            self.epoch += 1
+            if test is not None:
+                with np.errstate(over="ignore", invalid="ignore"):
+                    evaluation = self.evaluate(test)
+                self._check_finite(evaluation.loss, f"held-out loss became {evaluation.loss} after epoch {self.epoch}")
+                self.evaluation = evaluation
+                self._call("on_evaluate", evaluation)
+            record = EpochRecord(
+                epoch=self.epoch,
+                steps=self.step,
+                learning_rate=learning_rate,
+                train_loss=loss,
+                train_accuracy=accuracy,
+                test_loss=None if self.evaluation is None else self.evaluation.loss,
+                test_accuracy=None if self.evaluation is None else self.evaluation.accuracy,
+                images_per_second=images / seconds,
+                seconds=time.perf_counter() - started,
+            )
+            self.history.append(record)
+            self._call("on_epoch_end", record)
+
+    def _train_epoch(self, train: BatchSource) -> tuple[float, float, int]:
+        """Mean loss, accuracy, and number of images of one pass over ``train``."""
+        if hasattr(train, "set_epoch"):
+            train.set_epoch(self.epoch)
+        self.model.train()
+        total_loss, correct, samples = 0.0, 0, 0
+        for number, batch in enumerate(train, start=1):
+            images, labels = _checked(batch)
+            self.optimizer.zero_grad()
+            logits = self.model(images)
+            loss = self.loss(logits, labels)
+            value = float(loss.item())
+            self._check_finite(value, f"loss became {value} at epoch {self.epoch + 1}, step {number} of {len(train)}")
+            loss.backward()
+            self.optimizer.step()
+            if self.scheduler is not None and self.scheduler_interval == "step":
+                self.scheduler.step()
+            self.step += 1
+            count = len(labels.array)
+            total_loss += value * count
+            correct += int((logits.array.argmax(axis=1) == labels.array).sum())
+            samples += count
+            self._call("on_batch_end", value, count)
+        if self.scheduler is not None and self.scheduler_interval == "epoch":
+            self.scheduler.step()
+        return total_loss / samples, correct / samples, samples
+
+    def _check_finite(self, loss: float, what: str) -> None:
+        if not math.isfinite(loss):
+            rate = self.optimizer.param_groups[0]["lr"]
+            raise RunError(f"{what}; lower the learning rate (--lr; it was {rate:g} in this step)")
+
+    def evaluate(self, data: BatchSource) -> Evaluation:
+        """Loss and confusion matrix on ``data``, in evaluation mode without a tape; the mode is restored."""
+        training = self.model.training
+        self.model.eval()
+        total_loss = 0.0
+        true, predicted = [], []
+        classes = 0
+        try:
+            with no_grad():
+                for batch in data:
+                    images, labels = _checked(batch)
+                    logits = self.model(images)
+                    classes = logits.array.shape[1]
+                    total_loss += float(self.loss(logits, labels).item()) * len(labels.array)
+                    true.append(labels.array)
+                    predicted.append(logits.array.argmax(axis=1))
+        finally:
+            self.model.train(training)
+        if not true:
+            raise DataError("Trainer.evaluate: there are no held-out images")
+        confusion = metrics.confusion_matrix(np.concatenate(true), np.concatenate(predicted), classes)
+        return Evaluation(total_loss / int(confusion.sum()), confusion)
+
+    def _call(self, moment: str, *arguments: Any) -> None:
+        for callback in self.callbacks:
+            getattr(callback, moment)(self, *arguments)
+
+
+def _checked(batch: Batch) -> tuple[Tensor, Tensor]:
+    """A batch as (images, labels). Raises ``ShapeError`` where it is something else."""
+    if len(batch) != 2:
+        raise ShapeError(f"Trainer: a batch must be (images, labels), got {len(batch)} parts")
+    images, labels = batch
+    if not isinstance(images, Tensor) or not isinstance(labels, Tensor):
+        kinds = f"{type(images).__name__} and {type(labels).__name__}"
+        raise ShapeError(
+            f"Trainer: images and labels must be tensors, got {kinds}; wrap arrays with tinyconv.from_numpy"
+        )
+    if len(images.array) != len(labels.array):
+        raise ShapeError(f"Trainer: a batch of {len(images.array)} images came with {len(labels.array)} labels")
+    return images, labels
