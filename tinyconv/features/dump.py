@@ -1,0 +1,101 @@
+"""Feature maps of one image through a trained model, written as pictures and as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinyconv.autograd.grad_mode import no_grad
+from tinyconv.core.arrays import Array, FloatArray
+from tinyconv.core.errors import ArgumentError, ShapeError
+from tinyconv.features.archive import save_features
+from tinyconv.features.capture import Activations, capture
+from tinyconv.features.channels import check_channels, parse_channels
+from tinyconv.features.folders import file_name
+from tinyconv.features.grids import save_feature_grid
+from tinyconv.nn.module import Module
+from tinyconv.ops.tensor import Tensor
+
+FORMATS = ("png", "npz")
+ARCHIVE_NAME = "features.npz"
+
+
+def dump_features(
+    model: Module,
+    image: Array,
+    out: str | Path,
+    *,
+    patterns: str | Sequence[str] = ("*",),
+    channels: str | Sequence[int] | None = None,
+    formats: str | Sequence[str] = FORMATS,
+    scale: str = "layer",
+    picture: FloatArray | None = None,
+    epoch: int | None = None,
+    subject: str = "",
+    meta: Mapping[str, Any] | None = None,
+) -> list[Path]:
+    """Run ``image`` through ``model`` and write the maps of its layers into the folder ``out``. Returns the paths.
+
+    ``image``: (C, H, W), as the model takes it (preprocessed). ``patterns``: which layers, see ``capture``.
+    ``channels``: numbers, or a text such as "0-31,40"; every layer must have them. ``formats``: "png" (``<layer>.png``,
+    see ``feature_grid``), "npz" (``features.npz``, see ``archive``), or both, also as "png,npz". ``scale``: "layer" or
+    "channel". ``picture``: the image as a reader knows it, (C, H, W) in [0, 1], drawn beside the maps; by default the
+    input itself. ``epoch``, ``subject``: for the captions. ``meta``: goes into the archive.
+
+    At most 256 channels of a layer are drawn; the archive has them all.
+    Raises ``ArgumentError`` for layers, channels, formats or scales that do not exist, ``ShapeError``, ``RunError``.
+    """
+    kinds = _formats(formats)
+    numbers = parse_channels(channels) if isinstance(channels, str) else channels
+    if scale not in ("layer", "channel"):
+        raise ArgumentError(f"scale {scale!r} does not exist for a single image: choose layer or channel")
+    if image.ndim != 3:
+        raise ShapeError(f"dump_features: the image must have shape (channels, height, width), got {image.shape}")
+    activations = activations_of(model, image[None], patterns)
+    # All layers are checked before the first file is written.
+    selected = {name: _select(numbers, array.shape[1], name) for name, array in activations.items()}
+    folder, written = Path(out), []
+    if "png" in kinds:
+        for name, array in activations.items():
+            written.append(
+                save_feature_grid(
+                    folder / f"{file_name(name)}.png",
+                    array[0, selected[name]],
+                    activations.layers[name],
+                    image=image if picture is None else picture,
+                    epoch=epoch,
+                    subject=subject,
+                    channels=selected[name],
+                    total_channels=array.shape[1],
+                    scale=scale,
+                )
+            )
+    if "npz" in kinds:
+        arrays = {name: array[:, selected[name]] for name, array in activations.items()}
+        record = {**(meta or {}), "channels": None if numbers is None else list(numbers), "epoch": epoch}
+        written.append(save_features(folder / ARCHIVE_NAME, arrays, activations.layers, image[None], record))
+    return written
+
+
+def activations_of(
+    model: Module, images: Array, patterns: str | Sequence[str] = ("*",), kinds: Sequence[str] | None = None
+) -> Activations:
+    """The activations (see ``capture``) of a batch of images (N, C, H, W), without recording gradients."""
+    with no_grad(), capture(model, patterns, kinds=kinds) as activations:
+        model(Tensor(np.asarray(images)))
+    return activations
+
+
+def _select(numbers: Sequence[int] | None, count: int, layer: str) -> list[int]:
+    return list(range(count)) if numbers is None else check_channels(numbers, count, layer)
+
+
+def _formats(formats: str | Sequence[str]) -> tuple[str, ...]:
+    kinds = tuple(part.strip() for part in formats.split(",")) if isinstance(formats, str) else tuple(formats)
+    unknown = [kind for kind in kinds if kind not in FORMATS]
+    if unknown or not kinds:
+        raise ArgumentError(f"format {unknown[0] if unknown else ''!r} does not exist: choose png, npz, or png,npz")
+    return kinds

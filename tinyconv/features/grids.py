@@ -1,0 +1,262 @@
+"""A layer's feature maps as one picture: the input at the left, every channel in a grid, the scale at the right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, floor, isqrt
+from pathlib import Path
+
+from tinyconv.core.arrays import FloatArray
+from tinyconv.core.errors import ArgumentError, ShapeError
+from tinyconv.features.canvas import (
+    GAP,
+    INK,
+    LABEL_HEIGHT,
+    LABEL_SIZE,
+    VALUE_HEIGHT,
+    Page,
+    cell_note,
+    constant_label,
+    draw_map,
+    draw_value,
+    shrink,
+    text_width,
+    write_png,
+)
+from tinyconv.features.colours import (
+    Pixels,
+    Scale,
+    count_not_finite,
+    format_number,
+    is_constant,
+    scale_of,
+    scale_of_channel,
+)
+from tinyconv.features.input_panel import InputPanel
+from tinyconv.features.layers import Layer
+from tinyconv.features.sheet import sentences, sheet
+
+MAX_CHANNELS = 256
+MAX_COLUMNS = 16
+GRID_WIDTH = 1200
+MIN_CELL, MAX_CELL = 72, 224
+MIN_SHRUNK = 112
+"""Maps are not averaged to fewer pixels than this, even if the grid gets wider than usual."""
+
+
+@dataclass(frozen=True)
+class GridArrangement:
+    """How the maps of one layer are laid out: ``columns`` of cells of ``cell`` (height, width) pixels.
+
+    Each map is first averaged over ``shrink`` x ``shrink`` blocks (1: not at all), then enlarged ``enlarge`` times.
+    """
+
+    columns: int
+    rows: int
+    shrink: int
+    enlarge: int
+    cell: tuple[int, int]
+
+    @property
+    def width(self) -> int:
+        return self.columns * (self.cell[1] + GAP) - GAP
+
+    @property
+    def height(self) -> int:
+        return self.rows * (LABEL_HEIGHT + self.cell[0] + GAP) - GAP
+
+
+def columns_for(count: int) -> int:
+    """A near-square grid without a ragged last row where possible: 32 maps are 8 x 4, 7 are 3 x 3, at most 16 wide."""
+    root = isqrt(count - 1) + 1 if count > 1 else 1
+    exact = [columns for columns in range(root, min(2 * root, MAX_COLUMNS + 1)) if count % columns == 0]
+    return exact[0] if exact else min(root, MAX_COLUMNS)
+
+
+def arrange(count: int, height: int, width: int) -> GridArrangement:
+    """The layout of ``count`` maps of height x width: as large as fits, by whole factors, so that pixels stay crisp."""
+    columns = columns_for(count)
+    room = max(MIN_CELL, min(MAX_CELL, floor(GRID_WIDTH / columns) - GAP))
+    longest = max(height, width)
+    # A map of one pixel carries its value as text: a low cell is enough.
+    room = MIN_CELL if longest == 1 else room
+    shrink_by = ceil(longest / max(room, MIN_SHRUNK))
+    enlarge_by = max(1, room // ceil(longest / shrink_by))
+    cell = (ceil(height / shrink_by) * enlarge_by, max(MIN_CELL, ceil(width / shrink_by) * enlarge_by))
+    if longest == 1:
+        cell = (VALUE_HEIGHT, MIN_CELL)
+    return GridArrangement(columns, ceil(count / columns), shrink_by, enlarge_by, cell)
+
+
+def feature_grid(
+    maps: FloatArray,
+    layer: Layer | str,
+    *,
+    image: FloatArray | None = None,
+    epoch: int | None = None,
+    subject: str = "",
+    channels: Sequence[int] | None = None,
+    total_channels: int | None = None,
+    scale: str | Scale = "layer",
+) -> Pixels:
+    """The picture of one layer's maps for one image: (height, width, 3) uint8, equal for equal arguments.
+
+    ``maps``: (C, H, W), or (C,) for a layer without spatial extent. ``layer``: where they come from (a name alone will
+    do). ``image``: the (C, H, W) input, drawn beside them with the receptive field of the central map pixel. ``epoch``
+    and ``subject`` ("probe 2 (face)") stand in the head. ``channels``: the numbers of the maps where they are a
+    selection of ``total_channels``. ``scale``: "channel" or "layer", or a ``Scale`` that several pictures share
+    (``scale_of(all_maps, "shared")``).
+
+    Constant channels are hatched and labelled with their value; NaN and infinite values are magenta, and counted. At
+    most 256 channels are drawn, and the head says so. Maps too large for a cell are averaged over blocks first. Raises
+    ``ShapeError`` and ``ArgumentError``.
+    """
+    layer = Layer(layer) if isinstance(layer, str) else layer
+    maps = _as_maps(maps, layer)
+    numbers = list(range(len(maps))) if channels is None else [int(number) for number in channels]
+    if len(numbers) != len(maps):
+        raise ArgumentError(f"feature_grid: {len(maps)} maps of {layer.name} but {len(numbers)} channel numbers")
+    total = total_channels if total_channels is not None else max(len(maps), max(numbers) + 1)
+    common = scale_of(maps, scale) if isinstance(scale, str) else scale
+    if maps[0].size == 1 and common.mode == "channel":
+        common = scale_of(maps, "layer")  # a single value on its own scale would always have the strongest colour
+    shown = maps[:MAX_CHANNELS]
+
+    grid = arrange(len(shown), *shown.shape[1:])
+    panel = InputPanel(image, layer.receptive_field, (shown.shape[1], shown.shape[2])) if image is not None else None
+    page, left, top = sheet(
+        _title(layer, maps, total),
+        _details(layer, maps, grid, common, epoch, subject, panel),
+        panel,
+        (grid.height, grid.width),
+        common,
+        count_not_finite(shown) > 0,
+    )
+    _draw_cells(page, shown, numbers, common, grid, left, top)
+    return page.pixels()
+
+
+def save_feature_grid(
+    path: Path | str,
+    maps: FloatArray,
+    layer: Layer | str,
+    *,
+    image: FloatArray | None = None,
+    epoch: int | None = None,
+    subject: str = "",
+    channels: Sequence[int] | None = None,
+    total_channels: int | None = None,
+    scale: str | Scale = "layer",
+) -> Path:
+    """Write the picture of ``feature_grid`` (see there for the arguments) as a PNG file. Returns its path."""
+    picture = feature_grid(
+        maps,
+        layer,
+        image=image,
+        epoch=epoch,
+        subject=subject,
+        channels=channels,
+        total_channels=total_channels,
+        scale=scale,
+    )
+    return write_png(Path(path), picture)
+
+
+def _as_maps(maps: FloatArray, layer: Layer) -> FloatArray:
+    if maps.ndim == 1:
+        maps = maps[:, None, None]
+    if maps.ndim != 3 or 0 in maps.shape:
+        raise ShapeError(
+            f"feature_grid: {layer.name} has an array of shape {maps.shape}; one image's maps are (channels, height, "
+            "width) or (features,), so take one image of a batch first: maps[0]"
+        )
+    return maps
+
+
+def _title(layer: Layer, maps: FloatArray, total: int) -> str:
+    count, height, width = maps.shape
+    selected = f"{count} of {total}" if count < total else f"{count}"
+    what = "values" if (height, width) == (1, 1) else "feature maps"
+    what = what if count != 1 or total != 1 else what.removesuffix("s")
+    size = "" if (height, width) == (1, 1) else f" of {height}×{width} pixels"
+    return f"{layer.name}: {selected} {what}{size}"
+
+
+def _details(
+    layer: Layer,
+    maps: FloatArray,
+    grid: GridArrangement,
+    scale: Scale,
+    epoch: int | None,
+    subject: str,
+    panel: InputPanel | None,
+) -> list[str]:
+    """The lines below the title: where it comes from, how it is coloured, what is wrong with it."""
+    when = "" if epoch is None else "before training (epoch 0)" if epoch == 0 else f"epoch {epoch}"
+    single = maps[0].size == 1
+    own = f"above each map: its channel number and its own {'largest magnitude' if scale.signed else 'maximum'}"
+    return sentences(
+        [
+            [when, subject],
+            [layer.describe(), layer.sees("value" if single else "map pixel", panel.image_size if panel else None)],
+            [describe_scale(scale), "" if single else own],
+            _remarks(maps, grid),
+        ]
+    )
+
+
+def describe_scale(scale: Scale) -> str:
+    """The scale in words, as printed on every picture."""
+    if scale.limit == 0:
+        return "colour scale: none, no finite value differs from 0"
+    if scale.mode == "channel":
+        return "colour scale: each channel its own"
+    over = "shared by all epochs" if scale.mode == "shared" else "one for the whole layer"
+    return f"colour scale: {over}, {format_number(scale.low)} to {format_number(scale.limit)}"
+
+
+def _remarks(maps: FloatArray, grid: GridArrangement) -> list[str]:
+    count = len(maps)
+    spatial = maps[0].size > 1
+    dead = sum(not channel.any() for channel in maps)
+    constant = sum(is_constant(channel) for channel in maps)
+    bad = sum(count_not_finite(channel) > 0 for channel in maps)
+    remarks = []
+    if dead:
+        remarks.append(f"{dead} of {count} channels dead on this image (0 everywhere)")
+    if spatial and constant > dead:
+        remarks.append(f"{constant - dead} of {count} channels constant")
+    if bad:
+        remarks.append(f"{bad} of {count} channels contain NaN or infinite values")
+    if count > MAX_CHANNELS:
+        remarks.append(f"only the first {MAX_CHANNELS} of {count} channels are drawn; select others by their numbers")
+    if grid.shrink > 1:
+        remarks.append(f"drawn at 1/{grid.shrink} size, {grid.shrink}×{grid.shrink} pixels averaged")
+    return remarks
+
+
+def _draw_cells(
+    page: Page, maps: FloatArray, numbers: list[int], common: Scale, grid: GridArrangement, left: int, top: int
+) -> None:
+    cell_height, cell_width = grid.cell
+    reduced = shrink(maps, grid.shrink)
+    for position, (number, values, drawn) in enumerate(zip(numbers, maps, reduced, strict=False)):
+        row, column = divmod(position, grid.columns)
+        x = left + column * (cell_width + GAP)
+        y = top + row * (LABEL_HEIGHT + cell_height + GAP)
+        own = scale_of_channel(common, values)
+        page.text(x, y + LABEL_HEIGHT - 4, str(number), LABEL_SIZE, bold=True, anchor="ls")
+        if values.size == 1:
+            draw_value(page, float(values.flat[0]), common, x, y + LABEL_HEIGHT, cell_width, cell_height)
+            continue
+        room = cell_width - text_width(str(number), LABEL_SIZE, bold=True) - 4
+        constant = float(values.flat[0]) if is_constant(values) else None
+        if constant is None:
+            note, colour = cell_note(values, own, room)
+        else:  # stands in the map itself, where that is large enough for text
+            fits = constant_label(constant, drawn.shape[0] * grid.enlarge, drawn.shape[1] * grid.enlarge)
+            note, colour = "" if fits else f"constant {format_number(constant)}", INK
+        page.text(x + cell_width, y + LABEL_HEIGHT - 4, note, LABEL_SIZE, colour=colour, anchor="rs")
+        offset = (cell_width - drawn.shape[1] * grid.enlarge) // 2
+        draw_map(page, drawn, own, x + offset, y + LABEL_HEIGHT, grid.enlarge, constant)
