@@ -1,0 +1,93 @@
+"""``tinyconv features``: what a trained network makes of an image, layer by layer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .options import announce_compilation, apply_threads, checkpoint, threads
+
+
+@click.command("features")
+@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("image", metavar="IMAGE", type=click.Path(path_type=Path))
+@click.option(
+    "--layers",
+    default="*",
+    show_default=True,
+    metavar="PATTERNS",
+    help="Layers by name, shell-style and separated by commas, as in 'conv*,pool2'.",
+)
+@click.option("--channels", metavar="RANGES", help="Channels of each layer, as in 0-31 or 0,4,7.  [default: all]")
+@click.option("--format", "formats", default="png,npz", show_default=True, metavar="FORMATS", help="png, npz or both.")
+@click.option(
+    "--scale",
+    type=click.Choice(["layer", "channel"]),
+    default="layer",
+    show_default=True,
+    help="One colour scale for a whole layer, or one for each channel.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="FOLDER", help="Where to write.  [default: RUN/features/IMAGE]"
+)
+@click.option("--force", is_flag=True, help="Replace feature maps that are in the folder already.")
+@checkpoint
+@threads
+def command(
+    run_folder: Path,
+    image: Path,
+    layers: str,
+    channels: str | None,
+    formats: str,
+    scale: str,
+    out: Path | None,
+    force: bool,
+    checkpoint: str,
+    threads: int | None,
+) -> None:
+    """Write the feature maps of IMAGE, in the model trained in the folder RUN: a PNG per layer, and all in one npz.
+
+    The paths of the files written are printed. The npz holds an array per layer, and loads with NumPy alone.
+
+    \b
+    Examples:
+      tinyconv features runs/0001 me.jpg --layers 'conv*' --channels 0-31
+      tinyconv features runs/0001 me.jpg --format npz --out maps
+    """
+    from tinyconv.core.errors import RunError
+    from tinyconv.features.dump import dump_features
+    from tinyconv.train import load_run
+
+    apply_threads(threads)
+    run = load_run(run_folder, checkpoint)
+    picture = run.preprocessing.read(image)
+    folder = out or run_folder / "features" / image.stem
+    if not force and folder.is_dir() and any(folder.iterdir()):
+        raise RunError(
+            f"folder {folder} exists and is not empty; choose another (--out), or replace what it has (--force)"
+        )
+    meta = {
+        "image": str(image),
+        "run": str(run_folder),
+        "checkpoint": run.checkpoint.name,
+        "checkpoint_sha256": run.checkpoint_sha256,
+        "seed": run.record.get("seed"),
+        "preprocessing": run.preprocessing.to_json(),
+    }
+    with announce_compilation():
+        written = dump_features(
+            run.model,
+            run.preprocessing.normalize(picture[None])[0],
+            folder,
+            patterns=[pattern.strip() for pattern in layers.split(",")],
+            channels=channels,
+            formats=formats,
+            scale=scale,
+            picture=picture,
+            epoch=run.epoch,
+            subject=image.name,
+            meta=meta,
+        )
+    for path in written:
+        click.echo(path)

@@ -1,0 +1,82 @@
+"""Kinds of values that the command line takes, with errors that show how to write them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+
+class ImageSize(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic since click 8.2
+    """Text such as "56x46" (height, then width) or "64" (square), as a pair of pixels."""
+
+    name = "HxW"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        found = re.fullmatch(r"(\d+)(?:[xX×](\d+))?", str(value).strip())
+        if found is None:
+            self.fail(
+                f"{value!r} is not an image size; write height and width as in 56x46, or 64 for 64x64", param, ctx
+            )
+        height, width = int(found[1]), int(found[2] or found[1])
+        if not (1 <= height <= 4096 and 1 <= width <= 4096):
+            self.fail(f"image size {value}: height and width must be 1 to 4096 pixels", param, ctx)
+        return height, width
+
+
+class Numbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """Text such as "0,1,2,5", as increasing whole numbers without repetitions."""
+
+    name = "N,N,..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        parts = [part.strip() for part in str(value).split(",")]
+        if not all(part.isdecimal() for part in parts):
+            self.fail(f"{value!r} is not a list of whole numbers; write for example 0,1,2,5,10", param, ctx)
+        return tuple(sorted({int(part) for part in parts}))
+
+
+threads = click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads for the kernels.")
+device = click.option("--device", default="cpu", show_default=True, metavar="NAME", help="Where to compute.")
+checkpoint = click.option(
+    "--checkpoint",
+    type=click.Choice(["best", "last"]),
+    default="last",
+    show_default=True,
+    help="Weights after the last epoch, or after the one with the lowest held-out loss.",
+)
+
+
+def apply_threads(count: int | None) -> None:
+    """Set the number of threads, where the user gave one."""
+    if count is not None:
+        from tinyconv.backends.cpu import parallel
+
+        parallel.set_num_threads(count)
+
+
+@contextmanager
+def announce_compilation() -> Iterator[None]:
+    """Say on stderr, once, that kernels are being compiled, if they are."""
+    from tinyconv.backends.cpu import parallel
+    from tinyconv.train.progress import COMPILING
+
+    announced: list[str] = []
+
+    def announce(kernel: str) -> None:
+        if not announced:
+            click.echo(COMPILING, err=True)
+        announced.append(kernel)
+
+    stop_listening = parallel.on_first_compile(announce)
+    try:
+        yield
+    finally:
+        stop_listening()
