@@ -5,6 +5,7 @@ import pytest
 
 import tinyconv as tc
 from tinyconv.autograd import backward, grad
+from tinyconv.autograd.observe import observe
 
 
 def leaf(*values: float) -> tc.Tensor:
@@ -122,6 +123,19 @@ def test_grad_reaches_results_in_the_middle():
     middle = x * 3
     dx, dmiddle = grad(middle * middle, [x, middle])
     assert (dx.item(), dmiddle.item()) == (36.0, 12.0)
+
+
+def test_grad_of_one_input_does_not_compute_the_gradient_of_the_other():
+    image = tc.randn(1, 2, 5, 5, requires_grad=True)
+    weight = tc.randn(3, 2, 3, 3, requires_grad=True)
+    result = tc.nn.functional.conv2d(image, weight).sum()
+    ran = []
+    with observe(lambda observation: ran.append(observation.operation.name)):
+        tc.autograd.grad(result, image, retain_graph=True)
+    assert "ConvolutionInputGradient" in ran
+    assert "ConvolutionWeightGradient" not in ran
+    result.backward()
+    assert weight.grad is not None, "the narrower question must not change what the graph knows"
 
 
 def test_grad_takes_several_outputs_with_their_cotangents():

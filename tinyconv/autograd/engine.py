@@ -139,8 +139,7 @@ class _Sweep:
             return
         if operation.is_freed:
             raise freed(operation)
-        results = operation.backward(*(cotangents.get(index) for index in range(operation.output_count)))
-        results = results if isinstance(results, tuple) else (results,)
+        results = self._backward(operation, cotangents)
         if len(results) != len(operation.edges):
             raise GraphError(
                 f"{operation.name}: backward must return one gradient per input: "
@@ -151,6 +150,29 @@ class _Sweep:
                 self._send(edge, result)
         if not self.retain_graph:
             operation.release()
+
+    def _backward(self, operation: Operation, cotangents: dict[int, Any]) -> tuple[Any, ...]:
+        """Run the operation's backward, which computes what ``needs_input_gradient`` asks for.
+
+        Where only some gradients are wanted, the others are not asked for: an image's gradient costs no weight gradient.
+        """
+        needs = operation.needs_input_gradient
+        if self.targets is not None and self._useful is not None:
+            operation.needs_input_gradient = tuple(
+                _leads_on(edge, self.targets, self._useful) for edge in operation.edges
+            )
+        try:
+            results = operation.backward(*(cotangents.get(index) for index in range(operation.output_count)))
+        finally:
+            operation.needs_input_gradient = needs
+        return results if isinstance(results, tuple) else (results,)
+
+
+def _leads_on(edge: Edge, targets: set[Target], useful: set[Operation]) -> bool:
+    """Whether a cotangent sent along ``edge`` reaches a target, there or further on."""
+    if isinstance(edge, tuple):
+        return edge in targets or edge[0] in useful
+    return edge is not None and id(edge) in targets
 
 
 def _leading_to(targets: set[Target], roots: Sequence[TensorBase]) -> tuple[set[Operation], list[Operation]]:
@@ -170,14 +192,8 @@ def _leading_to(targets: set[Target], roots: Sequence[TensorBase]) -> tuple[set[
         stack.extend(edge[0] for edge in operation.edges if isinstance(edge, tuple))
     useful: set[Operation] = set()
     for operation in sorted(reachable, key=lambda node: node.sequence):
-        for edge in operation.edges:
-            if isinstance(edge, tuple):
-                hit = edge in targets or edge[0] in useful
-            else:
-                hit = edge is not None and id(edge) in targets
-            if hit:
-                useful.add(operation)
-                break
+        if any(_leads_on(edge, targets, useful) for edge in operation.edges):
+            useful.add(operation)
     return useful, [operation for operation in reachable if operation.is_freed and operation not in made_targets]
 
 
