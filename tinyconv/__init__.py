@@ -129,7 +129,7 @@ from tinyconv.ops.tensor import Tensor
 from tinyconv.ops.threads import get_num_threads, set_num_threads
 
 if TYPE_CHECKING:
-    from tinyconv import autograd, data, features, models, nn, optim, train, utils
+    from tinyconv import autograd, cuda, data, features, models, nn, optim, train, utils
     from tinyconv.models.weights import load, save
 
 bool = bool_
@@ -138,7 +138,7 @@ double = float64
 int = int32
 long = int64
 
-_FOLDERS = ("autograd", "data", "features", "models", "nn", "optim", "train", "utils")
+_FOLDERS = ("autograd", "cuda", "data", "features", "models", "nn", "optim", "train", "utils")
 
 
 def __getattr__(name: str) -> Any:
@@ -178,6 +178,7 @@ __all__ = [
     "clamp",
     "clone",
     "cos",
+    "cuda",
     "data",
     "device",
     "div",

@@ -154,7 +154,7 @@ class _Sweep:
     def _backward(self, operation: Operation, cotangents: dict[int, Any]) -> tuple[Any, ...]:
         """Run the operation's backward, which computes what ``needs_input_gradient`` asks for.
 
-        Where only some gradients are wanted, the others are not asked for: an image's gradient costs no weight gradient.
+        Where only some gradients are wanted, the others are not asked for: an image's costs no weight gradient.
         """
         needs = operation.needs_input_gradient
         if self.targets is not None and self._useful is not None:

@@ -42,8 +42,8 @@ class Generator:
 
     def manual_seed(self, seed: int) -> Generator:
         """Restart at ``seed`` (0 to 2**63 - 1) and return the generator itself, as PyTorch does."""
-        if not 0 <= int(seed) <= MAX_SEED:
-            raise ArgumentError(f"seed {seed} is outside 0 ... {MAX_SEED}")
+        if not isinstance(seed, int | np.integer) or not 0 <= seed <= MAX_SEED:
+            raise ArgumentError(f"a seed is a whole number, 0 ... {MAX_SEED}; got {seed!r}")
         with self._lock:
             self._seed, self._draws = int(seed), 0
         return self

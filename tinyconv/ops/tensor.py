@@ -143,6 +143,8 @@ class Tensor(TensorBase):
         return np.asarray(self.numpy(), dtype) if not copy else np.array(self.numpy(), dtype)
 
     def __bool__(self) -> builtins.bool:
+        if self.array.size != 1:
+            raise ShapeError(f"a tensor of shape {self.shape} is neither true nor false; use .any() or .all()")
         return bool(self.item())
 
     def __int__(self) -> builtins.int:
@@ -432,6 +434,10 @@ class Tensor(TensorBase):
         """x in the shape of ``other``."""
         return shape.reshape(self, *other.shape)
 
+    def view_as(self, other: Tensor) -> Tensor:
+        """x in the shape of ``other``, as ``view`` gives it."""
+        return shape.view(self, *other.shape)
+
     def expand_as(self, other: Tensor) -> Tensor:
         """x repeated to the shape of ``other``."""
         return shape.expand(self, *other.shape)
@@ -451,6 +457,8 @@ TensorBase.tensor_class = Tensor
 
 
 def _combines(value: Any) -> bool:
+    if isinstance(value, np.ndarray):
+        raise DTypeError("a tensor cannot be combined with a NumPy array; wrap the array with from_numpy() or tensor()")
     return isinstance(value, TensorBase) or is_number(value)
 
 
