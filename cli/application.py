@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import difflib
 import importlib
 import os
+import signal
 import sys
+import threading
 import warnings
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NoReturn
 
 import click
 
 from tinyconv.core.errors import TinyconvError
+
+from .options import say
 
 # Verb -> what `tinyconv --help` says of it: the modules are imported only when their verb runs.
 VERBS = {
@@ -21,7 +28,11 @@ VERBS = {
     "info": "Show versions, processor, threads and caches.",
 }
 DEBUG = "TINYCONV_DEBUG"
-USER_ERROR, BUG, INTERRUPTED = 2, 1, 130
+USER_ERROR, BUG, INTERRUPTED, TERMINATED = 2, 1, 130, 143
+
+
+class Termination(KeyboardInterrupt):
+    """SIGTERM, which ends a training in the same orderly way as Ctrl-C."""
 
 
 class Application(click.Group):
@@ -32,7 +43,9 @@ class Application(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
-            return None
+            near = difflib.get_close_matches(cmd_name, VERBS, n=1)
+            question = f"did you mean {near[0]!r}?" if near else f"the commands are {', '.join(VERBS)}"
+            raise click.UsageError(f"No such command {cmd_name!r}; {question}", ctx)
         module = importlib.import_module(f".{cmd_name}", __package__)
         command: click.Command = module.command
         return command
@@ -41,14 +54,21 @@ class Application(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(VERBS.items()))
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as interruption:
+            say("", err=True)  # a terminal shows ^C without ending its line
+            _fail("interrupted", TERMINATED if isinstance(interruption, Termination) else INTERRUPTED)
+
     def main(self, *args: Any, **extra: Any) -> Any:
         extra["standalone_mode"] = False
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), _termination_like_ctrl_c():
                 warnings.showwarning = _show_warning
                 code = super().main(*args, **extra)
         except click.exceptions.NoArgsIsHelpError as error:
-            click.echo(error.ctx.get_help() if error.ctx else "", err=True)
+            say(error.ctx.get_help() if error.ctx else "", err=True)
             sys.exit(USER_ERROR)
         except click.ClickException as error:
             _fail(_click_message(error), USER_ERROR)
@@ -68,14 +88,31 @@ class Application(click.Group):
         sys.exit(code if isinstance(code, int) else 0)
 
 
+@contextlib.contextmanager
+def _termination_like_ctrl_c() -> Iterator[None]:
+    """Raise ``Termination`` on SIGTERM; not where it is ignored, and not outside the main thread, which may not."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) == signal.SIG_IGN:
+        yield
+        return
+
+    def terminate(*_: object) -> NoReturn:
+        raise Termination
+
+    previous = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
 def _click_message(error: click.ClickException) -> str:
     message = error.format_message().rstrip(".")
     context = getattr(error, "ctx", None)
     return f"{message} (see {context.command_path} --help)" if context is not None else message
 
 
-def _fail(message: str, code: int) -> None:
-    click.echo(f"Error: {' '.join(message.split())}", err=True)
+def _fail(message: str, code: int) -> NoReturn:
+    say(f"Error: {' '.join(message.split())}", err=True)
     sys.exit(code)
 
 
@@ -85,7 +122,7 @@ def _raise_if_debugging(error: Exception) -> None:
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    click.echo(f"Warning: {' '.join(str(message).split())}", err=True)
+    say(f"Warning: {' '.join(str(message).split())}", err=True)
 
 
 @click.command(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .options import announce_compilation, apply_threads, checkpoint, threads
+from .options import announce_compilation, apply_threads, checkpoint, say, threads
 
 
 @click.command("features")
@@ -19,7 +19,11 @@ from .options import announce_compilation, apply_threads, checkpoint, threads
     metavar="PATTERNS",
     help="Layers by name, shell-style and separated by commas, as in 'conv*,pool2'.",
 )
-@click.option("--channels", metavar="RANGES", help="Channels of each layer, as in 0-31 or 0,4,7.  [default: all]")
+@click.option(
+    "--channels",
+    metavar="RANGES",
+    help="Channels of each layer, as in 0-31 or 0,4,7; a layer that lacks them is left out, unless --layers names it.  [default: all]",
+)
 @click.option("--format", "formats", default="png,npz", show_default=True, metavar="FORMATS", help="png, npz or both.")
 @click.option(
     "--scale",
@@ -88,6 +92,7 @@ def command(
             epoch=run.epoch,
             subject=image.name,
             meta=meta,
+            message=lambda text: say(text, err=True),
         )
     for path in written:
-        click.echo(path)
+        say(path)

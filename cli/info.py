@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from .options import say
+
 
 @click.command("info")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -26,8 +28,8 @@ def command(as_json: bool) -> None:
         "gpu": environment.gpu(),
     }
     if as_json:
-        click.echo(json.dumps(facts, indent=2))
+        say(json.dumps(facts, indent=2))
         return
     width = max(map(len, facts))
     for name, value in facts.items():
-        click.echo(f"{name.ljust(width)}  {value}")
+        say(f"{name.ljust(width)}  {value}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -54,6 +55,16 @@ checkpoint = click.option(
 )
 
 
+def say(text: object, err: bool = False) -> None:
+    """Print a line. That nobody reads it any more, as behind ``| head -1``, is no error; a full disk is one."""
+    from tinyconv.utils.streams import LenientStream
+
+    if err:
+        LenientStream(sys.stderr).line(str(text))
+    else:
+        LenientStream(sys.stdout, BrokenPipeError).line(str(text))
+
+
 def apply_threads(count: int | None) -> None:
     """Set the number of threads, where the user gave one."""
     if count is not None:
@@ -72,7 +83,7 @@ def announce_compilation() -> Iterator[None]:
 
     def announce(kernel: str) -> None:
         if not announced:
-            click.echo(COMPILING, err=True)
+            say(COMPILING, err=True)
         announced.append(kernel)
 
     stop_listening = parallel.on_first_compile(announce)

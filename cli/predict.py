@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from .options import announce_compilation, apply_threads, checkpoint, threads
+from .options import announce_compilation, apply_threads, checkpoint, say, threads
 
 FAILED = 2
 
@@ -42,8 +42,8 @@ def command(
 ) -> None:
     """Classify each IMAGE with the model trained in the folder RUN.
 
-    Images are made gray or RGB and resized as in training; a face should fill the image as it did there. An image that
-    cannot be read is reported and passed over, and the exit code is then 2.
+    Images are made gray or RGB and resized as in training; a face should fill the image as it did there. Transparency
+    is laid over white. An image that cannot be read is reported and passed over, and the exit code is then 2.
 
     \b
     Examples:
@@ -65,7 +65,7 @@ def command(
             pixels.append(run.preprocessing.read(image))
             readable.append(str(image))
         except DataError as error:
-            click.echo(f"Error: {error}", err=True)
+            say(f"Error: {error}", err=True)
     if readable:
         with announce_compilation():
             probabilities = run.probabilities(np.stack(pixels))
@@ -75,7 +75,7 @@ def command(
             for image, row, best in zip(readable, probabilities, order, strict=True)
         ]
         form = _json if as_json else _csv if as_csv else _table
-        click.echo(form(predictions))
+        say(form(predictions))
     if len(readable) < len(images):
         click.get_current_context().exit(FAILED)
 

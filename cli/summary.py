@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import ImageSize
+from .options import ImageSize, say
 
 if TYPE_CHECKING:
     from tinyconv.nn import Module
@@ -46,11 +46,11 @@ def command(
     network, shape = _network(model, input_size, channels, classes)
     result = summary(network, shape)
     if as_json:
-        click.echo(json.dumps(result.to_dict(), indent=2))
+        say(json.dumps(result.to_dict(), indent=2))
     elif as_csv:
-        click.echo(result.to_csv().rstrip("\n"))
+        say(result.to_csv().rstrip("\n"))
     else:
-        click.echo("\n".join(line.rstrip() for line in str(result).splitlines()).strip("\n"))
+        say("\n".join(line.rstrip() for line in str(result).splitlines()).strip("\n"))
 
 
 def _network(

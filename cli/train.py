@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import ImageSize, Numbers, apply_threads, device, threads
+from .options import ImageSize, Numbers, apply_threads, device, say, threads
 
 if TYPE_CHECKING:
     from tinyconv.core.arrays import Array
@@ -59,7 +59,12 @@ LARGEST_TABLE, LONGEST_NAME, MISTAKES_LISTED = 10, 12, 10
     help="Held-out images whose maps are dumped.",
 )
 @click.option("--out", type=click.Path(path_type=Path), metavar="FOLDER", help="Run folder; by default runs/0001, ...")
-@click.option("--force", is_flag=True, help="With --out: replace the run that is in the folder.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="With --out: replace the run that is in the folder. All that tinyconv wrote into it is deleted, below features/ "
+    "too (every features.npz, and the PNG files drawn by tinyconv); other files stay.",
+)
 @threads
 @device
 def command(**options: Any) -> None:
@@ -101,9 +106,18 @@ def run(
         RunFolder.check(out, force)
     images = sources.load(data, image_size)
     recipe = recipe_for(images).changed(**choices)
+    if feature_epochs and feature_epochs[-1] > recipe.epochs:
+        raise click.UsageError(
+            f"--feature-epochs names epoch {feature_epochs[-1]}, but the training ends after "
+            f"{counted(recipe.epochs, 'epoch')} (--epochs)",
+            _context(),
+        )
     experiment = Experiment.prepare(images, recipe, seed, where)
+    probe_images, meta = chosen_probes(experiment, probes), feature_meta(experiment)
+    configuration, title = experiment.configuration(), f"{images.name}, {recipe.model}, seed {seed}"
+    say(introduction(experiment), err=True)
+    # The folder last: from here to run.json, which says how a training ended, there is no work to interrupt.
     folder = RunFolder.numbered() if out is None else RunFolder.exact(out, force)
-    click.echo(introduction(experiment), err=True)
     trainer = Trainer(
         experiment.model,
         experiment.loss,
@@ -111,23 +125,23 @@ def run(
         experiment.scheduler,
         [
             progress(sys.stderr),
-            RunWriter(folder, experiment.configuration(), title=f"{images.name}, {recipe.model}, seed {seed}"),
+            RunWriter(folder, configuration, title),
             FeatureRecorder(
                 folder.features,
-                chosen_probes(experiment, probes),
+                probe_images,
                 epochs=feature_epochs,
-                meta=feature_meta(experiment),
-                message=lambda text: click.echo(text, err=True),
+                meta=meta,
+                message=lambda text: say(text, err=True),
             ),
         ],
     )
     try:
         trainer.fit(experiment.train_batches(), experiment.test_batches(), recipe.epochs)
     finally:
-        click.echo(f"run        {folder.path}")
+        say(f"run        {folder.path}")
     evaluation = trainer.evaluation
     if evaluation is not None:
-        click.echo(report(evaluation, experiment.data.classes, trainer.epoch))
+        say(report(evaluation, experiment.data.classes, trainer.epoch))
 
 
 def introduction(experiment: Experiment) -> str:
@@ -140,8 +154,13 @@ def introduction(experiment: Experiment) -> str:
         f"{data.name}: {len(experiment.train_indices)} images to learn from, {len(experiment.test_indices)} held out, "
         f"{len(data.classes)} classes, {height}x{width} {colour}{skipped}\n"
         f"{recipe.model}: {sum(p.numel() for p in experiment.model.parameters()):,} parameters, {recipe.optimizer}, "
-        f"{recipe.epochs} epochs of {len(experiment.train_batches())} steps, seed {experiment.seed}"
+        f"{counted(recipe.epochs, 'epoch')} of {counted(len(experiment.train_batches()), 'step')}, "
+        f"seed {experiment.seed}"
     )
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def chosen_probes(experiment: Experiment, count: int) -> Probes:

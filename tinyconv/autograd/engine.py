@@ -15,7 +15,7 @@ from tinyconv.autograd.operation import Edge, Operation, freed
 from tinyconv.autograd.tensor_base import Hook, TensorBase
 from tinyconv.core import layout
 from tinyconv.core.devices import array_module
-from tinyconv.core.errors import ArgumentError, GraphError, ShapeError
+from tinyconv.core.errors import ArgumentError, DTypeError, GraphError, ShapeError
 
 Target = tuple[Operation, int] | int
 """What a gradient can be asked for: a result of an operation, or a leaf (by its ``id``)."""
@@ -211,8 +211,13 @@ def _seed(root: TensorBase, gradient: TensorBase | None) -> TensorBase:
             "backward: the tensor does not require a gradient: nothing it depends on does, or no_grad() was on"
         )
     if gradient is not None:
-        if gradient.shape != root.shape:
-            raise ShapeError(f"backward: the gradient has shape {gradient.shape}, the tensor {root.shape}")
+        if not isinstance(gradient, TensorBase):
+            raise DTypeError(f"backward: the gradient is a {type(gradient).__name__}; make it a tensor")
+        if gradient.shape != root.shape or gradient.dtype is not root.dtype:
+            raise ShapeError(
+                f"backward: the gradient is {gradient.dtype.name} of shape {gradient.shape}, the tensor is "
+                f"{root.dtype.name} of shape {root.shape}; they must be alike"
+            )
         return gradient
     if root.array.size != 1:
         raise GraphError(

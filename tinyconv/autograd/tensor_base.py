@@ -201,3 +201,4 @@ class TensorBase:
         self.storage = base.storage
         self.rebased_seen = base.rebased_seen
         self.is_view = True
+        self.is_layout_copy = base.is_layout_copy

@@ -17,6 +17,7 @@ SUFFIXES = frozenset(
 """A file so named must be an image; any other is passed over and counted."""
 
 LARGEST_DEFAULT_SIDE = 64
+RUN_FILE = "run.json"  # what marks a folder that a training wrote
 SPLIT_NAMES = frozenset(("train", "training", "val", "valid", "validation", "test", "testing"))
 
 
@@ -54,6 +55,8 @@ def _listing(path: Path) -> tuple[tuple[str, ...], list[Path], list[int], int]:
         raise DataError(f"folder {path} does not exist")
     if not path.is_dir():
         raise DataError(f"{path} is a file; give the folder that holds one subfolder of images per class")
+    if (path / RUN_FILE).is_file():
+        raise DataError(f"{path} is a run folder of tinyconv (it has {RUN_FILE}), not a folder of images per class")
     try:
         entries = _visible(path)
         class_folders = [entry for entry in entries if entry.is_dir()]

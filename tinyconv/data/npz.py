@@ -92,7 +92,9 @@ def _unit_range(images: Array, what: str) -> Array:
     if not np.issubdtype(images.dtype, np.floating):
         raise DataError(f"{what} has type {images.dtype}; use uint8, or floating point in [0, 1]")
     low, high = images.min(), images.max()
-    if not (low >= 0 and high <= 1):  # written so that NaN fails too
+    if np.isnan(low):
+        raise DataError(f"{what}: images contain NaN; replace it by a value in [0, 1]")
+    if low < 0 or high > 1:
         raise DataError(f"{what} runs from {low:g} to {high:g}; floating-point images lie in [0, 1] (divide by 255?)")
     return images.astype(np.float32)
 
@@ -102,7 +104,8 @@ def _labels(labels: Array, names: Array | None, what: str) -> tuple[Array, tuple
     if labels.ndim != 1:
         raise DataError(f"{what} has shape {labels.shape}; labels are one number or string per image: (N,)")
     if labels.dtype.kind not in "iuUb":
-        raise DataError(f"{what} has type {labels.dtype}; labels are integers or strings")
+        way_out = "; convert with .astype(int)" if labels.dtype.kind == "f" else ""
+        raise DataError(f"{what} has type {labels.dtype}; labels are integers or strings{way_out}")
     if names is None:
         distinct, indices = np.unique(labels, return_inverse=True)
         return indices.astype(np.int64), tuple(str(value) for value in distinct)

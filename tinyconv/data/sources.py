@@ -75,4 +75,4 @@ def _unknown(spec: str) -> str:
         return f"dataset {spec!r} is a file: write npz:{spec} if it holds arrays; images belong in one folder per class"
     near = difflib.get_close_matches(spec.partition(":")[0].lower(), SOURCES, n=1, cutoff=0.5)
     question = f"did you mean {near[0]!r}? " if near else ""
-    return f"there is no dataset {spec!r}; {question}Known: {', '.join(names())}"
+    return f"there is no dataset {spec!r}; {question}known: {', '.join(names())}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,12 @@ import numpy as np
 
 from tinyconv.autograd.grad_mode import no_grad
 from tinyconv.core.arrays import Array, FloatArray
-from tinyconv.core.errors import ArgumentError, ShapeError
+from tinyconv.core.errors import ArgumentError, DimensionError, ShapeError
 from tinyconv.features.archive import save_features
 from tinyconv.features.capture import Activations, capture
 from tinyconv.features.channels import check_channels, parse_channels
 from tinyconv.features.folders import file_name
+from tinyconv.features.naming import matches
 from tinyconv.features.grids import save_feature_grid
 from tinyconv.nn.module import Module
 from tinyconv.ops.tensor import Tensor
@@ -36,11 +37,13 @@ def dump_features(
     epoch: int | None = None,
     subject: str = "",
     meta: Mapping[str, Any] | None = None,
+    message: Callable[[str], None] = lambda _: None,
 ) -> list[Path]:
     """Run ``image`` through ``model`` and write the maps of its layers into the folder ``out``. Returns the paths.
 
     ``image``: (C, H, W), as the model takes it (preprocessed). ``patterns``: which layers, see ``capture``.
-    ``channels``: numbers, or a text such as "0-31,40"; every layer must have them. ``formats``: "png" (``<layer>.png``,
+    ``channels``: numbers, or a text such as "0-31,40". A layer without them is left out, and ``message`` told so in one
+    sentence; a layer that is named without a wildcard must have them, and so must at least one layer. ``formats``: "png" (``<layer>.png``,
     see ``feature_grid``), "npz" (``features.npz``, see ``archive``), or both, also as "png,npz". ``scale``: "layer" or
     "channel". ``picture``: the image as a reader knows it, (C, H, W) in [0, 1], drawn beside the maps; by default the
     input itself. ``epoch``, ``subject``: for the captions. ``meta``: goes into the archive.
@@ -56,25 +59,26 @@ def dump_features(
         raise ShapeError(f"dump_features: the image must have shape (channels, height, width), got {image.shape}")
     activations = activations_of(model, image[None], patterns)
     # All layers are checked before the first file is written.
-    selected = {name: _select(numbers, array.shape[1], name) for name, array in activations.items()}
+    selected = _selected(numbers, activations, patterns, message)
     folder, written = Path(out), []
     if "png" in kinds:
-        for name, array in activations.items():
+        for name, channel_numbers in selected.items():
+            array = activations[name]
             written.append(
                 save_feature_grid(
                     folder / f"{file_name(name)}.png",
-                    array[0, selected[name]],
+                    array[0, channel_numbers],
                     activations.layers[name],
                     image=image if picture is None else picture,
                     epoch=epoch,
                     subject=subject,
-                    channels=selected[name],
+                    channels=channel_numbers,
                     total_channels=array.shape[1],
                     scale=scale,
                 )
             )
     if "npz" in kinds:
-        arrays = {name: array[:, selected[name]] for name, array in activations.items()}
+        arrays = {name: activations[name][:, channel_numbers] for name, channel_numbers in selected.items()}
         record = {**(meta or {}), "channels": None if numbers is None else list(numbers), "epoch": epoch}
         written.append(save_features(folder / ARCHIVE_NAME, arrays, activations.layers, image[None], record))
     return written
@@ -89,8 +93,34 @@ def activations_of(
     return activations
 
 
-def _select(numbers: Sequence[int] | None, count: int, layer: str) -> list[int]:
-    return list(range(count)) if numbers is None else check_channels(numbers, count, layer)
+def _selected(
+    numbers: Sequence[int] | None,
+    activations: Activations,
+    patterns: str | Sequence[str],
+    message: Callable[[str], None],
+) -> dict[str, list[int]]:
+    """Layer -> channels to write; without the layers that lack them and that no pattern names outright."""
+    if numbers is None:
+        return {name: list(range(array.shape[1])) for name, array in activations.items()}
+    named = [
+        pattern for pattern in ([patterns] if isinstance(patterns, str) else patterns) if not set(pattern) & set("*?[")
+    ]
+    selected: dict[str, list[int]] = {}
+    left_out: list[str] = []
+    missing: DimensionError | None = None
+    for name, array in activations.items():
+        try:
+            selected[name] = check_channels(numbers, array.shape[1], name)
+        except DimensionError as error:
+            if any(matches(pattern, name, activations.layers[name].path) for pattern in named):
+                raise
+            left_out.append(name)
+            missing = missing or error
+    if missing is not None and not selected:
+        raise missing
+    if left_out:
+        message(f"left out, for they lack some of the channels: {', '.join(left_out)}")
+    return selected
 
 
 def _formats(formats: str | Sequence[str]) -> tuple[str, ...]:

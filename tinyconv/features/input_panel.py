@@ -34,7 +34,8 @@ def image_pixels(image: FloatArray) -> tuple[Pixels, str]:
         image = (image - low) / (high - low if high > low else 1.0)
         remark = (remark + ", " if remark else "") + f"{format_number(low)} black, {format_number(high)} white"
     levels = np.rint(np.where(finite, image, 0.0) * 255).astype(np.uint8)
-    pixels: Pixels = np.ascontiguousarray(np.broadcast_to(levels.transpose(1, 2, 0), (*image.shape[1:], 3)))
+    pixels: Pixels = np.empty((*image.shape[1:], 3), np.uint8)
+    pixels[...] = levels.transpose(1, 2, 0)
     pixels[~finite.all(axis=0)] = NOT_FINITE
     return pixels, remark
 

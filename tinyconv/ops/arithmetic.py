@@ -140,7 +140,7 @@ class Extremum(Binary):
 
 
 class Quotient(Binary):
-    """A rounded quotient or its remainder: constant between its jumps, so the operands get no gradient."""
+    """A rounded quotient, or an integer remainder: constant between its jumps, so the operands get no gradient."""
 
     def __init__(self, function: str) -> None:
         self.function = function  # type: ignore[misc]
@@ -156,6 +156,33 @@ class Quotient(Binary):
 
     def backward(self, dz: Tensor) -> Any:
         return None, None
+
+
+class TruncatedQuotient(Quotient):
+    """The integer nearest to x / y on the side of 0: one more than the floor where x / y is a negative fraction."""
+
+    def __init__(self) -> None:
+        super().__init__("floor_divide")
+
+    def forward(self, x: Any, y: Any) -> Any:
+        quotient = super().forward(x, y)
+        quotient += (quotient * y != x) & ((x < 0) != (y < 0))
+        return quotient
+
+
+class Remainder(Binary):
+    """z = x - y floor(x / y),  dx = dz,  dy = -dz floor(x / y)."""
+
+    function = "remainder"
+
+    def forward(self, x: Any, y: Any) -> Any:
+        self.retain_inputs(0, 1)
+        return super().forward(x, y)
+
+    def backward(self, dz: Tensor) -> Any:
+        x, y = self.retained()
+        dy = -dz * floor_divide(x, y) if self.needs_input_gradient[1] else None
+        return self.to_operands(dz if self.needs_input_gradient[0] else None, dy)
 
 
 class Where(Operation):
@@ -208,9 +235,11 @@ def div(input: Operand, other: Operand, *, rounding_mode: str | None = None) -> 
     if rounding_mode not in (None, "trunc"):
         raise ArgumentError(f"div: rounding_mode is None, 'floor' or 'trunc', got {rounding_mode!r}")
     dtype = common_dtype("div", (input, other))
+    if rounding_mode == "trunc" and not dtype.is_floating_point:
+        return TruncatedQuotient().apply(*operands("div", input, other))
     x, y = operands("div", input, other, dtype=dtype if dtype.is_floating_point else dtypes.float32)
     quotient: Tensor = Divide().apply(x, y)
-    return quotient if rounding_mode is None else cast(Step("trunc").apply(quotient), dtype)
+    return quotient if rounding_mode is None else Step("trunc").apply(quotient)
 
 
 def floor_divide(input: Operand, other: Operand) -> Tensor:
@@ -221,15 +250,13 @@ def floor_divide(input: Operand, other: Operand) -> Tensor:
 def remainder(input: Operand, other: Operand) -> Tensor:
     """x - y floor(x / y): has the sign of y."""
     x, y = operands("remainder", input, other)
-    if not x.dtype.is_floating_point:
-        return Quotient("remainder").apply(x, y)
-    return x - y * floor_divide(x, y)
+    return (Remainder() if x.dtype.is_floating_point else Quotient("remainder")).apply(x, y)
 
 
 def pow(input: Operand, exponent: Operand) -> Tensor:
     """x^y."""
     if is_number(exponent) and exponent == 2:
-        return square(input)
+        return square(cast(input, common_dtype("pow", (input, exponent))))
     x, y = operands("pow", input, exponent)
     if not x.dtype.is_floating_point and (y.array < 0).any():
         raise ArgumentError("pow: integers cannot be raised to negative powers; convert to float first")

@@ -126,7 +126,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int) -> Tensor:
             f"take_along_dim: indices must be int64 with {input.ndim} dimensions, got {indices.dtype.name} with "
             f"{indices.ndim}"
         )
-    return TakeAlong(indices.array, dim).apply(input)
+    return TakeAlong(indices.array.copy(), dim).apply(input)
 
 
 def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
@@ -138,7 +138,7 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
         )
     if index.array.size and (index.array.min() < 0 or index.array.max() >= input.shape[dim]):
         raise DimensionError(f"gather: an index is outside 0 ... {input.shape[dim] - 1}, the range of dimension {dim}")
-    return GetItem(_grid(index.array, dim), False).apply(input)
+    return GetItem(_grid(index.array.copy(), dim), False).apply(input)
 
 
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
@@ -169,6 +169,9 @@ def _plain_index(input: Tensor, index: Any) -> tuple[Any, bool]:
     parts = index if isinstance(index, tuple) else (index,)
     plain = tuple(_plain_part(part) for part in parts)
     basic = all(part is None or part is Ellipsis or isinstance(part, int | slice) for part in plain)
+    if basic and Ellipsis not in plain:
+        # Without it, NumPy gives a number instead of a view where every dimension has its integer.
+        plain = (*plain, Ellipsis)
     try:
         # Checked on an empty stand-in that takes no memory: NumPy's own rules, without moving an element.
         np.broadcast_to(np.empty((), np.bool_), input.shape)[plain]
@@ -185,7 +188,10 @@ def _plain_part(part: Any) -> Any:
     if isinstance(part, TensorBase):
         if part.dtype.is_floating_point:
             raise DTypeError(f"a tensor of {part.dtype.name} cannot be an index; use integers or a bool mask")
-        return part.array if part.shape else (bool(part.array) if part.dtype is dtypes.bool_ else int(part.array))
+        # A copy: backward must not see what the caller writes into the index later.
+        return (
+            part.array.copy() if part.shape else (bool(part.array) if part.dtype is dtypes.bool_ else int(part.array))
+        )
     if isinstance(part, slice):
         bounds = (part.start, part.stop, part.step)
         start, stop, step = (int(bound.array) if isinstance(bound, TensorBase) else bound for bound in bounds)
@@ -195,4 +201,4 @@ def _plain_part(part: Any) -> Any:
     if isinstance(part, list | range):
         array = np.asarray([value.array.item() if isinstance(value, TensorBase) else value for value in part])
         return array if array.size else array.astype(np.int64)
-    return part
+    return part.copy() if isinstance(part, np.ndarray) else part

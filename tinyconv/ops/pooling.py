@@ -165,7 +165,8 @@ def max_pool2d(
         return MaxPool2d(kernel, steps, margins, gaps, ceil_mode).apply(images)
 
     values, indices = on_batch("max_pool2d", input, pool)
-    return (values, indices) if return_indices else values
+    # A copy: the switches themselves belong to backward, which must not see what the caller writes into them.
+    return (values, indices.clone()) if return_indices else values
 
 
 def avg_pool2d(

@@ -16,6 +16,7 @@ from tinyconv.ops.dispatch import Dims, Number, cast, normalize_dim, normalize_d
 from tinyconv.ops.elementwise import abs, exp, log, sqrt
 from tinyconv.ops.indexing import take_along_dim
 from tinyconv.ops.shape import expand, reshape
+from tinyconv.ops.summation import accurate_sum
 
 if TYPE_CHECKING:
     from tinyconv.ops.tensor import Tensor
@@ -55,7 +56,10 @@ class Sum(Reduction):
     """y = sum of x,  dx = dy, repeated."""
 
     def forward(self, x: Any) -> Any:
-        return self.reduce(self.xp.sum, x)
+        return self.reduce(self._sum, x)
+
+    def _sum(self, x: Any, axis: tuple[int, ...], keepdims: bool, out: Any) -> None:
+        out[...] = accurate_sum(self.xp, x, axis)
 
     def backward(self, dy: Tensor) -> Tensor:
         return self.broadcast(dy)

@@ -13,6 +13,7 @@ from tinyconv.autograd.operation import Operation
 from tinyconv.core import layout
 from tinyconv.core.errors import DimensionError, ShapeError
 from tinyconv.ops.dispatch import Dims, normalize_dim, normalize_dims
+from tinyconv.ops.summation import accurate_sum
 
 if TYPE_CHECKING:
     from tinyconv.ops.tensor import Tensor
@@ -47,7 +48,7 @@ class ReduceTo(Operation):
             dim for dim in range(x.ndim) if dim < leading or (self.shape[dim - leading] == 1 and x.shape[dim] != 1)
         )
         result = layout.empty(self.shape, x.dtype, self.xp)
-        result[...] = x.sum(axis=repeated, keepdims=True).reshape(self.shape)
+        result[...] = accurate_sum(self.xp, x, repeated).reshape(self.shape)
         return result
 
     def backward(self, dy: Tensor) -> Tensor:
@@ -107,20 +108,15 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
 
 
 def view(input: Tensor, *shape: Any) -> Tensor:
-    """``input`` under another shape, for a tensor that is contiguous.
+    """``input`` under another shape: a view of its memory, or a copy where the memory order allows no view.
 
-    4-D tensors are stored channels-last, so flattening one copies; writing in place into such a copy raises, because
-    it would not reach ``input`` as PyTorch's view would.
+    4-D tensors are stored channels-last, so flattening one copies; writing in place into such a copy, or into a view of
+    it, raises, because it would not reach ``input`` as it would in PyTorch. (Of a tensor that is not contiguous there,
+    such as a transposed one, PyTorch refuses a view; here it is such a copy.)
     """
     target = _complete("view", _sizes(shape), input)
     result: Tensor = Reshape(target).apply(input)
-    if not result.is_view:
-        if not layout.is_engine_order(input.array):
-            raise ShapeError(
-                f"view: a tensor of shape {input.shape} that is not contiguous has no view of shape {target}; "
-                "use reshape(), which may copy"
-            )
-        result.is_layout_copy = True
+    result.is_layout_copy = result.is_layout_copy or not result.is_view
     return result
 
 

@@ -31,7 +31,8 @@ class Callback:
         """After an epoch; ``record.epoch == trainer.epoch``."""
 
     def on_train_end(self, trainer: Trainer) -> None:
-        """Always, also after an error or Ctrl-C: ``trainer.outcome`` is "finished", "interrupted" or "failed".
+        """Always, also after an error or Ctrl-C, be it in the middle of this callback's own ``on_train_start``:
+        ``trainer.outcome`` is "finished", "interrupted" or "failed".
 
         In reverse order, and even if another callback fails: who came first sees the last of it.
         """

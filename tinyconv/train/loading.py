@@ -22,6 +22,7 @@ from tinyconv.train.run_folder import FORMAT, FORMAT_VERSION, RunFolder
 from tinyconv.train.run_writer import IDENTITY
 
 BATCH = 64
+LONGEST_VALUE = 40
 
 
 @dataclass
@@ -70,9 +71,10 @@ def load_run(path: str | Path, checkpoint: str = "last") -> LoadedRun:
     metadata = weights.load_metadata(file)
     for name in IDENTITY:
         if metadata.get(name) != record[name]:
+            entry, theirs, ours = _first_difference(name, metadata.get(name), record[name])
             raise RunError(
-                f"checkpoint {file} does not belong to {folder.run_file}: their {name} differ "
-                f"({_short(metadata.get(name))} and {_short(record[name])})"
+                f"checkpoint {file} does not belong to {folder.run_file}: {entry} is {_short(theirs)} in the checkpoint "
+                f"and {_short(ours)} in the run"
             )
     try:
         model.load_state_dict(weights.load(file))
@@ -133,6 +135,19 @@ def _build(folder: RunFolder, record: dict[str, Any]) -> tuple[Module, tuple[str
     return model, classes, preprocessing
 
 
+def _first_difference(name: str, first: Any, second: Any) -> tuple[str, Any, Any]:
+    """The innermost entry, as in "model.options.widths", at which two JSON values differ first; and both values."""
+    if isinstance(first, dict) and isinstance(second, dict):
+        for key in first | second:
+            if first.get(key) != second.get(key):
+                return _first_difference(f"{name}.{key}", first.get(key), second.get(key))
+    if isinstance(first, list) and isinstance(second, list) and len(first) == len(second):
+        for number, (one, other) in enumerate(zip(first, second, strict=True)):
+            if one != other:
+                return _first_difference(f"{name}[{number}]", one, other)
+    return name, first, second
+
+
 def _short(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 80 else text[:77] + "..."
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."

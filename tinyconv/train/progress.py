@@ -6,10 +6,11 @@ import statistics
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from tinyconv.backends.cpu import parallel
 from tinyconv.train.callbacks import Callback
+from tinyconv.utils.streams import LenientStream
 
 if TYPE_CHECKING:
     from tinyconv.train.trainer import EpochRecord, Trainer
@@ -18,16 +19,19 @@ COMPILING = "compiling kernels for this processor, once: half a minute or less"
 STEPS_TO_JUDGE_BY = 50
 
 
-def progress(stream: TextIO) -> Progress:
+def progress(stream: TextIO | None) -> Progress:
     """The progress display that suits ``stream``: live in a terminal, lines of plain text in a file or pipe."""
-    return LiveProgress(stream) if stream.isatty() else Progress(stream)
+    return LiveProgress(stream) if stream is not None and stream.isatty() else Progress(stream)
 
 
 class Progress(Callback):
-    """A line when the first kernel is compiled, and one after every epoch."""
+    """A line when the first kernel is compiled, and one after every epoch.
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    Nobody may be reading any more: a line that cannot be written is left out, and the training goes on.
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = LenientStream(stream)
         self._step_seconds: deque[float] = deque(maxlen=STEPS_TO_JUDGE_BY)
         self._between_epochs: list[float] = []
         self._last_step = 0.0
@@ -36,8 +40,7 @@ class Progress(Callback):
 
     def line(self, text: str) -> None:
         """Write a line of its own."""
-        self._stream.write(text + "\n")
-        self._stream.flush()
+        self._stream.line(text)
 
     def on_train_start(self, trainer: Trainer) -> None:
         self._stop_listening = parallel.on_first_compile(self.on_compile)
@@ -78,17 +81,20 @@ class Progress(Callback):
 class LiveProgress(Progress):
     """The same lines, and below them a bar that moves with every step."""
 
-    def on_train_start(self, trainer: Trainer) -> None:
+    def __init__(self, stream: TextIO | None) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn
 
-        super().on_train_start(trainer)
+        super().__init__(stream)
         columns = ("{task.description}", BarColumn(bar_width=24), "{task.fields[status]}")
         self._display = Progress(
             *(TextColumn(column) if isinstance(column, str) else column for column in columns),
-            console=Console(file=self._stream),
+            console=Console(file=cast("TextIO", self._stream)),
             transient=True,
         )
+
+    def on_train_start(self, trainer: Trainer) -> None:
+        super().on_train_start(trainer)
         total = trainer.epochs * trainer.steps_per_epoch
         self._task = self._display.add_task("starting", total=total, completed=trainer.step, status="")
         self._images = self._seconds = 0.0

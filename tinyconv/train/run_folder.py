@@ -20,7 +20,9 @@ FORMAT_VERSION = 1
 RUN_FILE, METRICS_FILE, CURVES_FILE, FEATURES = "run.json", "metrics.csv", "curves.png", "features"
 CHECKPOINTS = ("best", "last")
 DEFAULT_PARENT = Path("runs")
-_FEATURE_FILES = ("features.npz", "probe-*/*.png")
+ARCHIVE_FILE = "features.npz"
+# A PNG file that tinyconv drew says so in its first bytes, before the pixels.
+PICTURE_MARK, PICTURE_HEAD = b"tEXtSoftware\0tinyconv", 256
 
 
 class RunFolder:
@@ -54,15 +56,19 @@ class RunFolder:
     def exact(cls, path: Path, force: bool = False) -> RunFolder:
         """The folder ``path`` itself, made if missing.
 
-        Raises ``RunError`` if it holds anything, unless ``force``: then the files of the run in it are deleted, and
-        every other file is left alone.
+        Raises ``RunError`` if it holds anything, unless ``force`` and it is a run folder (it has ``run.json``): then
+        what tinyconv wrote is deleted (see ``files``), and every other file is left alone.
         """
         cls.check(path, force)
         folder = cls(path)
         try:
             path.mkdir(parents=True, exist_ok=True)
-            for old in folder.files():
-                old.unlink()
+            old = folder.files()
+            for file in old:
+                file.unlink()
+            for emptied in sorted({file.parent for file in old} - {path}, reverse=True):  # inner folders first
+                if not any(emptied.iterdir()):
+                    emptied.rmdir()
         except OSError as error:
             raise _unwritable(path, error) from None
         return folder
@@ -73,7 +79,13 @@ class RunFolder:
         try:
             if path.exists() and not path.is_dir():
                 raise RunError(f"{path} is a file; give the run a folder of its own (--out)")
-            if not force and path.is_dir() and any(path.iterdir()):
+            if not path.is_dir() or not any(path.iterdir()):
+                return
+            if not (path / RUN_FILE).is_file():
+                raise RunError(
+                    f"folder {path} is not empty and not a run folder (it has no {RUN_FILE}); choose another (--out)"
+                )
+            if not force:
                 raise RunError(
                     f"folder {path} exists and is not empty; choose another (--out), or replace the run in it (--force)"
                 )
@@ -103,12 +115,23 @@ class RunFolder:
         return self.path / f"{which}.safetensors"
 
     def files(self) -> list[Path]:
-        """The files here that a run writes."""
-        own = [self.run_file, self.metrics, self.curves, *map(self.checkpoint, CHECKPOINTS)]
+        """The files here that tinyconv wrote, ``run.json`` last: while it is there, the folder is known to be a run.
+
+        Below ``features/``, be they from the training or from ``tinyconv features``: every ``features.npz``, and every
+        PNG file that names tinyconv as the software that made it.
+        """
+        own = [self.metrics, self.curves, *map(self.checkpoint, CHECKPOINTS)]
         found = [file for file in own if file.is_file()]
-        for pattern in _FEATURE_FILES:
-            found += sorted(self.features.glob(pattern))
-        return found
+        found += sorted(self.features.rglob(ARCHIVE_FILE))
+        found += [picture for picture in sorted(self.features.rglob("*.png")) if _drawn_by_tinyconv(picture)]
+        return found + [self.run_file] * self.run_file.is_file()
+
+
+def _drawn_by_tinyconv(picture: Path) -> bool:
+    if not picture.is_file():
+        return False
+    with picture.open("rb") as file:
+        return PICTURE_MARK in file.read(PICTURE_HEAD)
 
 
 def _unwritable(path: Path, error: OSError) -> RunError:

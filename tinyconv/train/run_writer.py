@@ -48,9 +48,8 @@ class RunWriter(Callback):
             "started": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             "command": environment.command_line(),
             **configuration,
-            "versions": environment.versions(),
-            "machine": environment.machine(),
         }
+        self._surroundings: dict[str, Any] = {}
 
     def on_train_start(self, trainer: Trainer) -> None:
         self._write_run_file("running", {})
@@ -93,7 +92,10 @@ class RunWriter(Callback):
         return result
 
     def _write_run_file(self, status: str, result: dict[str, Any]) -> None:
-        record = {**self._configuration, "status": status, "result": result}
+        # Not gathered earlier: that takes a moment, in which a run folder without its run.json could be left behind.
+        if not self._surroundings:
+            self._surroundings = {"versions": environment.versions(), "machine": environment.machine()}
+        record = {**self._configuration, **self._surroundings, "status": status, "result": result}
         write_atomically(self.folder.run_file, (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())
 
     def _save(self, which: str, trainer: Trainer) -> None:

@@ -127,15 +127,21 @@ class Trainer:
         self.stop = False
         self.outcome = "failed"
         with ExitStack() as ending:
-            for callback in self.callbacks:
-                callback.on_train_start(self)
-                ending.callback(callback.on_train_end, self)
             try:
+                for callback in self.callbacks:
+                    # Registered first, so that a signal in the middle of a start is still followed by its end.
+                    ending.callback(callback.on_train_end, self)
+                    callback.on_train_start(self)
                 self._run_epochs(train, test)
                 self.outcome = "finished"
-            except KeyboardInterrupt:
+            except BaseException as error:
+                interruption = _interruption(error)
+                if interruption is None:
+                    raise
                 self.outcome = "interrupted"
-                raise
+                if interruption is error:
+                    raise
+                raise type(interruption) from error
         return self.history
 
     def _run_epochs(self, train: BatchSource, test: BatchSource | None) -> None:
@@ -227,6 +233,14 @@ class Trainer:
     def _call(self, moment: str, *arguments: Any) -> None:
         for callback in self.callbacks:
             getattr(callback, moment)(self, *arguments)
+
+
+def _interruption(error: BaseException) -> KeyboardInterrupt | None:
+    """The Ctrl-C that caused ``error``: a compiler that it interrupts may raise an error of its own over it."""
+    reason: BaseException | None = error
+    while reason is not None and not isinstance(reason, KeyboardInterrupt):
+        reason = reason.__cause__ or reason.__context__
+    return reason
 
 
 def _checked(batch: Batch) -> tuple[Tensor, Tensor]:
