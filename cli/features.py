@@ -22,7 +22,8 @@ from .options import announce_compilation, apply_threads, checkpoint, say, threa
 @click.option(
     "--channels",
     metavar="RANGES",
-    help="Channels of each layer, as in 0-31 or 0,4,7; a layer that lacks them is left out, unless --layers names it.  [default: all]",
+    help="Channels of each layer, as in 0-31 or 0,4,7; a layer that lacks them is left out, unless --layers names it.  "
+    "[default: all]",
 )
 @click.option("--format", "formats", default="png,npz", show_default=True, metavar="FORMATS", help="png, npz or both.")
 @click.option(

@@ -68,15 +68,15 @@ def say(text: object, err: bool = False) -> None:
 def apply_threads(count: int | None) -> None:
     """Set the number of threads, where the user gave one."""
     if count is not None:
-        from tinyconv.backends.cpu import parallel
+        from tinyconv.ops import machine
 
-        parallel.set_num_threads(count)
+        machine.set_num_threads(count)
 
 
 @contextmanager
 def announce_compilation() -> Iterator[None]:
     """Say on stderr, once, that kernels are being compiled, if they are."""
-    from tinyconv.backends.cpu import parallel
+    from tinyconv.ops import machine
     from tinyconv.train.progress import COMPILING
 
     announced: list[str] = []
@@ -86,7 +86,7 @@ def announce_compilation() -> Iterator[None]:
             say(COMPILING, err=True)
         announced.append(kernel)
 
-    stop_listening = parallel.on_first_compile(announce)
+    stop_listening = machine.on_first_compile(announce)
     try:
         yield
     finally:

@@ -62,8 +62,8 @@ LARGEST_TABLE, LONGEST_NAME, MISTAKES_LISTED = 10, 12, 10
 @click.option(
     "--force",
     is_flag=True,
-    help="With --out: replace the run that is in the folder. All that tinyconv wrote into it is deleted, below features/ "
-    "too (every features.npz, and the PNG files drawn by tinyconv); other files stay.",
+    help="With --out: replace the run that is in the folder. All that tinyconv wrote into it is deleted, below "
+    "features/ too (every features.npz, and the PNG files drawn by tinyconv); other files stay.",
 )
 @threads
 @device
@@ -115,28 +115,34 @@ def run(
     experiment = Experiment.prepare(images, recipe, seed, where)
     probe_images, meta = chosen_probes(experiment, probes), feature_meta(experiment)
     configuration, title = experiment.configuration(), f"{images.name}, {recipe.model}, seed {seed}"
+    batches, test_batches = experiment.train_batches(), experiment.test_batches()
+    display = progress(sys.stderr)
     say(introduction(experiment), err=True)
     # The folder last: from here to run.json, which says how a training ended, there is no work to interrupt.
     folder = RunFolder.numbered() if out is None else RunFolder.exact(out, force)
-    trainer = Trainer(
-        experiment.model,
-        experiment.loss,
-        experiment.optimizer,
-        experiment.scheduler,
-        [
-            progress(sys.stderr),
-            RunWriter(folder, configuration, title),
-            FeatureRecorder(
-                folder.features,
-                probe_images,
-                epochs=feature_epochs,
-                meta=meta,
-                message=lambda text: say(text, err=True),
-            ),
-        ],
-    )
+    writer = RunWriter(folder, configuration, title)
     try:
-        trainer.fit(experiment.train_batches(), experiment.test_batches(), recipe.epochs)
+        trainer = Trainer(
+            experiment.model,
+            experiment.loss,
+            experiment.optimizer,
+            experiment.scheduler,
+            [
+                display,
+                writer,
+                FeatureRecorder(
+                    folder.features,
+                    probe_images,
+                    epochs=feature_epochs,
+                    meta=meta,
+                    message=lambda text: say(text, err=True),
+                ),
+            ],
+        )
+        trainer.fit(batches, test_batches, recipe.epochs)
+    except KeyboardInterrupt:
+        writer.interrupted()
+        raise
     finally:
         say(f"run        {folder.path}")
     evaluation = trainer.evaluation

@@ -69,6 +69,12 @@ def test_a_file_imports_only_from_its_own_floor_or_from_below(name, path):
     assert not upward, f"{name} (floor {floor_of(name)}) imports upward: {upward}"
 
 
+def test_nobody_above_the_operations_calls_a_kernel():
+    for name, path in modules():
+        if floor_of(name) > FLOORS["tinyconv.ops"]:
+            assert not [module for module in imported(name, path) if module.startswith("tinyconv.backends")], name
+
+
 def test_every_folder_has_a_floor():
     folders = {f"tinyconv.{path.parent.name}" for path in (ROOT / "tinyconv").glob("*/__init__.py")} | {"tinyconv.cli"}
     assert folders == set(FLOORS)

@@ -126,7 +126,7 @@ from tinyconv.ops.shape import (
     unsqueeze,
 )
 from tinyconv.ops.tensor import Tensor
-from tinyconv.ops.threads import get_num_threads, set_num_threads
+from tinyconv.ops.machine import get_num_threads, set_num_threads
 
 if TYPE_CHECKING:
     from tinyconv import autograd, cuda, data, features, models, nn, optim, train, utils

@@ -265,6 +265,15 @@ def test_retain_grad_keeps_the_gradient_of_a_result():
     assert x.grad.item() == 36.0
 
 
+def test_a_retained_gradient_is_not_the_memory_of_the_callers_cotangent():
+    y = leaf(1.0, 2.0) * 3
+    y.retain_grad()
+    cotangent = tc.ones(2, dtype=tc.float64)
+    y.backward(cotangent)
+    y.grad.zero_()
+    assert cotangent.tolist() == [1.0, 1.0]
+
+
 def test_two_results_of_one_operation_get_their_own_cotangents():
     x = leaf(1.0, 5.0, 2.0)
     values, indices = x.max(dim=0)

@@ -174,3 +174,25 @@ def test_writing_into_an_input_is_refused_with_the_alternative():
 
     with pytest.raises(NotImplementedError, match="return a new tensor"):
         Wrong.apply(values(2))
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (lambda dy: dy[:1], r"argument 1 has shape \(1,\), the argument \(2,\)"),
+        (lambda dy: 1.0, "argument 1 must be a tensor or None, got float"),
+    ],
+)
+def test_a_gradient_that_does_not_fit_its_argument_is_an_error(returned, message):
+    class Wrong(Square):
+        @staticmethod
+        def forward(ctx, factor, x):
+            return x * factor
+
+        @staticmethod
+        def backward(ctx, dy):
+            return None, returned(dy)
+
+    y = Wrong.apply(2.0, values(2))
+    with pytest.raises(RuntimeError, match=rf"Wrong.backward: the gradient of {message}"):
+        y.sum().backward()

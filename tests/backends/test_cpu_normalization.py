@@ -88,3 +88,32 @@ def test_an_empty_batch_normalises_to_an_empty_batch():
     assert not dweight.any()
     assert not dbias.any()
     assert not cpu.channel_sum(x).any()
+
+
+@pytest.mark.parametrize("shape", [(2, 40_000, 1, 1), (1, 20_000, 1, 2), (8, 262_144, 1, 1)])
+def test_many_channels_of_few_numbers_normalise(shape):
+    x, dy = normal(shape, np.float32, 0), normal(shape, np.float32, 1)
+    mean, variance = cpu.batch_norm_statistics(x)
+    exact = x.astype(np.float64)
+    np.testing.assert_allclose(mean, exact.mean(axis=(0, 2, 3)), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(variance, exact.var(axis=(0, 2, 3)), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(cpu.channel_sum(x), exact.sum(axis=(0, 2, 3)), rtol=1e-5, atol=1e-6)
+    ones = np.ones(shape[1], np.float32)
+    for gradient in cpu.batch_norm_gradient(dy, x, mean, ones, None):
+        assert np.isfinite(gradient).all()
+
+
+def test_sums_too_large_for_float32_are_infinite_without_a_warning():
+    x = np.full((4, 2, 8, 8), 3e38, np.float32)
+    x[0] *= -1
+    ones = np.ones(2, np.float32)
+    assert np.isinf(cpu.batch_norm_statistics(x)[1]).all()
+    assert np.isinf(cpu.channel_sum(x)).all()
+    assert np.isinf(cpu.batch_norm_gradient(x, x, 0 * ones, ones, None)[1]).all()
+    infinite = np.full((4, 2, 8, 8), np.inf, np.float32)
+    assert np.isnan(cpu.batch_norm_statistics(infinite)[1]).all()
+    assert np.isinf(cpu.batch_norm(x, 0 * ones, 3e38 * ones, 3e38 * ones, None)).all()
+
+
+def test_no_channels_have_no_sums():
+    assert cpu.channel_sum(np.empty((5, 0, 1, 1), np.float32)).shape == (0,)

@@ -118,3 +118,24 @@ def test_an_empty_batch_pools_to_an_empty_batch():
     assert cpu.max_pool2d_gradient(y, indices, (4, 4)).shape == x.shape
     assert cpu.avg_pool2d(x, (2, 2), (2, 2), (0, 0), False, True, None).shape == (0, 3, 2, 2)
     assert cpu.adaptive_avg_pool2d(x, (1, 1)).shape == (0, 3, 1, 1)
+
+
+def test_averages_of_large_windows_do_not_drift():
+    """A quarter of a million float32 numbers added one by one would be off by percents."""
+    x = layout.copy(np.random.default_rng(0).uniform(0.1, 1, (1, 2, 512, 512)).astype(np.float32))
+    exact = x.astype(np.float64).mean(axis=(2, 3), keepdims=True)
+    for y in (
+        cpu.adaptive_avg_pool2d(x, (1, 1)),
+        cpu.avg_pool2d(x, (512, 512), (1, 1), (0, 0), False, True, None),
+    ):
+        assert y.dtype == np.float32
+        np.testing.assert_allclose(y, exact, rtol=1e-6)
+    constant = np.full((1, 1, 512, 512), 0.1, np.float32)
+    np.testing.assert_array_equal(cpu.adaptive_avg_pool2d(constant, (1, 1)), constant[:, :, :1, :1])
+
+
+def test_averages_of_small_windows_are_exact_to_rounding():
+    x = layout.copy(np.random.default_rng(0).uniform(0.1, 1, (2, 5, 24, 24)).astype(np.float32))
+    y = cpu.avg_pool2d(x, (4, 4), (4, 4), (0, 0), False, True, None)
+    exact = x.astype(np.float64).reshape(2, 5, 6, 4, 6, 4).mean(axis=(3, 5))
+    np.testing.assert_allclose(y, exact, rtol=1e-6)

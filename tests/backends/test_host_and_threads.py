@@ -1,10 +1,13 @@
 """Register tiles of other processors, and the launching of kernels on threads."""
 
+import contextlib
+import functools
 import os
 import subprocess
 import sys
 import textwrap
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -104,6 +107,39 @@ def test_python_threads_may_launch_kernels_at_once():
     for worker in workers:
         worker.join()
     assert right == [True] * 80
+
+
+def test_two_first_launches_start_the_threads_once_and_put_the_environment_back(monkeypatch):
+    both, starts, layers = threading.Barrier(2), [], []
+
+    def starting():
+        starts.append(os.environ[parallel.SPIN_COUNT])
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(0.5)  # the time in which a second caller would come in
+        return "omp"
+
+    monkeypatch.setattr(parallel, "numba", SimpleNamespace(set_num_threads=int, threading_layer=starting))
+    monkeypatch.setattr(parallel, "_started_layer", functools.cache(parallel._started_layer.__wrapped__))
+    for name in (parallel.SPIN_COUNT, "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    callers = [threading.Thread(target=lambda: layers.append(parallel.threading_layer())) for _ in range(2)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert (starts, layers) == ([parallel.SHORT_SPIN], ["omp", "omp"])
+    assert parallel.SPIN_COUNT not in os.environ
+
+
+def test_starting_the_threads_survives_that_someone_else_cleans_the_environment(monkeypatch):
+    def starting():
+        del os.environ[parallel.SPIN_COUNT]
+        return "omp"
+
+    monkeypatch.setattr(parallel, "numba", SimpleNamespace(set_num_threads=int, threading_layer=starting))
+    for name in (parallel.SPIN_COUNT, "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    assert parallel._started_layer.__wrapped__() == "omp"
 
 
 def test_launches_wait_for_each_other_where_the_layer_needs_it():

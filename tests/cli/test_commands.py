@@ -4,6 +4,8 @@ import csv
 import errno
 import io
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -113,12 +115,15 @@ def test_force_replaces_the_run_and_leaves_other_files_alone(tmp_path: Path) -> 
     run = train_tiny_run(tmp_path)
     (run / "notes.txt").write_text("mine")
     old = sorted((run / "features").rglob("*-epoch-002.png"))
+    Image.fromarray(np.zeros((12, 12), np.uint8)).save(tmp_path / "left.png")
+    assert tinyconv("features", run, tmp_path / "left.png", "--layers", "conv*").code == 0
     again = ("train", "--data", f"npz:{tmp_path / 'data.npz'}", "--out", run, "--epochs", 1, "--probes", 1)
     assert tinyconv(*again).code == 2
     assert tinyconv(*again, "--force").code == 0
     assert (run / "notes.txt").read_text() == "mine"
     assert old
     assert not any(path.exists() for path in old)
+    assert not (run / "features" / "left").exists()
     assert json.loads((run / "run.json").read_text())["result"]["epochs"] == 1
 
 
@@ -140,6 +145,72 @@ def test_an_interruption_leaves_a_valid_run_and_exit_code_130(tmp_path: Path, mo
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "interrupted"
     assert len((tmp_path / "run" / "metrics.csv").read_text().splitlines()) == 2
     assert tinyconv("summary", tmp_path / "run").code == 0
+
+
+@pytest.mark.parametrize(
+    "moment",
+    ["tinyconv.features.recorder.activations_of", "tinyconv.features.recorder.FeatureRecorder.__init__"],
+    ids=["first feature maps", "just after the folder was made"],
+)
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_before_the_first_epoch_is_recorded_as_an_interruption(
+    sent: signal.Signals, code: int, moment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        signal.raise_signal(sent)
+
+    monkeypatch.setattr(moment, interrupted)
+    data = write_dataset(tmp_path / "data.npz")
+    outcome = tinyconv("train", "--data", f"npz:{data}", "--out", tmp_path / "run", "--epochs", 1)
+    assert (outcome.code, outcome.stderr.splitlines()[-1]) == (code, "Error: interrupted")
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "interrupted"
+
+
+def closed_after_a_line(stream: str, *arguments: object) -> int:
+    """The exit code of ``tinyconv ARGUMENTS`` whose stdout or stderr nobody reads; it must not show a traceback."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: writing}
+    command = [sys.executable, "-m", "tinyconv", *map(str, arguments)]
+    finished = subprocess.run(command, text=True, check=False, timeout=120, **streams)  # type: ignore[call-overload]
+    os.close(writing)
+    assert "Traceback" not in (finished.stderr or "")
+    assert "BrokenPipe" not in (finished.stderr or "")
+    return int(finished.returncode)
+
+
+def test_a_training_that_nobody_listens_to_finishes(tmp_path: Path) -> None:
+    data = write_dataset(tmp_path / "data.npz")
+    assert closed_after_a_line("stderr", "train", "--data", f"npz:{data}", "--out", tmp_path / "run", *OPTIONS) == 0
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "finished"
+
+
+def test_features_that_nobody_reads_the_names_of_are_written(run: Path, image: Path, tmp_path: Path) -> None:
+    maps = tmp_path / "maps"
+    assert closed_after_a_line("stdout", "features", run, image, "--layers", "conv1,pool1", "--out", maps) == 0
+    assert sorted(path.name for path in maps.iterdir()) == ["conv1.png", "features.npz", "pool1.png"]
+
+
+def test_colour_images_at_their_own_size_are_trained_on_and_drawn(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 12, 12, 3), np.uint8)
+    np.savez(tmp_path / "colour.npz", images=pixels, labels=np.arange(16) % 2)
+    outcome = tinyconv("train", "--data", f"npz:{tmp_path / 'colour.npz'}", "--out", tmp_path / "run", "--epochs", 1)
+    assert outcome.code == 0, outcome.stderr
+    assert "1 epoch of 1 step, seed 0" in outcome.stderr
+
+
+def test_layers_that_lack_the_channels_are_left_out_unless_named(run: Path, image: Path, tmp_path: Path) -> None:
+    with np.load(run / "features" / "features.npz", allow_pickle=False) as archive:
+        count = min(archive[name].shape[2] for name in archive.files if name.startswith("conv"))
+    last = ("--channels", count, "--out", tmp_path / "maps", "--format", "npz")
+    outcome = tinyconv("features", run, image, *last)
+    assert outcome.code == 0
+    (note,) = outcome.stderr.splitlines()
+    assert note.startswith("left out, for they lack some of the channels: conv1, ")
+    with np.load(tmp_path / "maps" / "features.npz", allow_pickle=False) as archive:
+        assert "conv1" not in archive.files
+        assert "conv2" in archive.files
+    assert tinyconv("features", run, image, *last, "--force", "--layers", "conv1,conv2").code == 2
 
 
 def test_predict_prints_class_and_probability(run: Path, image: Path) -> None:

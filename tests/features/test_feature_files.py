@@ -153,7 +153,9 @@ def test_a_dump_takes_layers_channels_and_formats(model, image, tmp_path):
 
 def test_a_dump_that_cannot_be_made_writes_nothing(model, image, tmp_path):
     with pytest.raises(DimensionError, match="layer conv2 has 4 channels, numbered 0 to 3; there is no channel 4"):
-        dump_features(model, image, tmp_path, channels="0-5", patterns="conv*")
+        dump_features(model, image, tmp_path, channels="0-5", patterns=["conv1", "conv2"])
+    with pytest.raises(DimensionError, match=r"layer conv1 has 6 channels.* no channel 6"):
+        dump_features(model, image, tmp_path, channels="0-6", patterns="conv*")
     with pytest.raises(ArgumentError, match="no layer matches 'kern1'"):
         dump_features(model, image, tmp_path, patterns="kern1")
     with pytest.raises(ArgumentError, match="format 'gif' does not exist: choose png, npz, or png,npz"):

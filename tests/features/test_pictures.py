@@ -87,14 +87,14 @@ def test_the_scale_is_signed_only_where_a_value_is_negative_and_ignores_what_is_
         scale_of(np.array([1.0]), "global")
 
 
-def test_equal_arguments_give_equal_bytes_and_no_metadata(tmp_path):
+def test_equal_arguments_give_equal_bytes_and_no_metadata_but_the_software(tmp_path):
     maps = rng.standard_normal((8, 6, 6)).astype(np.float32)
     image = rng.random((1, 12, 12)).astype(np.float32)
     first = save_feature_grid(tmp_path / "a" / "first.png", maps, LAYER, image=image, epoch=3, subject="probe 1")
     second = save_feature_grid(tmp_path / "second.png", maps.copy(), LAYER, image=image, epoch=3, subject="probe 1")
     assert first.read_bytes() == second.read_bytes()
     with Image.open(first) as picture:
-        assert picture.info == {}
+        assert picture.info == {"Software": "tinyconv"}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "second.png"]
     other = save_feature_grid(tmp_path / "other.png", maps, LAYER, image=image, epoch=4, subject="probe 1")
     assert other.read_bytes() != first.read_bytes()
@@ -360,3 +360,11 @@ def test_an_evolution_refuses_what_does_not_fit(tmp_path):
     maps = rng.random((2, 3, 4, 4))
     first = save_evolution_strip(tmp_path / "first.png", maps, [0, 1], "conv1")
     assert first.read_bytes() == save_evolution_strip(tmp_path / "second.png", maps, [0, 1], "conv1").read_bytes()
+
+
+def test_a_colour_image_that_is_stored_channels_last_is_drawn_and_its_nan_marked():
+    image = rng.random((5, 4, 3)).astype(np.float32).transpose(2, 0, 1)
+    pixels, _ = image_pixels(image)
+    np.testing.assert_array_equal(pixels, np.rint(image.transpose(1, 2, 0) * 255))
+    image[1, 2, 3] = np.nan
+    assert tuple(image_pixels(image)[0][2, 3]) == NOT_FINITE

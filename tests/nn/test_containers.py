@@ -41,7 +41,10 @@ def test_sequential_takes_names_from_an_ordered_dict():
 
 
 def test_sequential_refuses_what_is_no_module():
-    with pytest.raises(ArgumentError, match='Sequential: submodule "1" must be a Module or None, got function'):
+    with pytest.raises(
+        ArgumentError,
+        match='Sequential: submodule "1" must be a Module or None, got function; for a function, use its layer',
+    ):
         nn.Sequential(Add(1), lambda x: x)
 
 

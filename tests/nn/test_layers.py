@@ -5,7 +5,7 @@ import pytest
 
 from tinyconv import nn
 from tinyconv.core import dtypes, layout, random
-from tinyconv.core.errors import ArgumentError, DTypeError, UnsupportedError
+from tinyconv.core.errors import ArgumentError, DTypeError, ShapeError, UnsupportedError
 from tinyconv.ops.tensor import Tensor
 
 
@@ -192,6 +192,15 @@ def test_batch_norm_starts_over_on_reset():
     assert layer.num_batches_tracked.item() == 0
     with pytest.raises(ArgumentError, match="BatchNorm2d: eps must be at least 0, got -1"):
         nn.BatchNorm2d(2, eps=-1)
+
+
+def test_batch_norm_refuses_other_channels_and_shapes_without_counting_the_batch():
+    layer = nn.BatchNorm2d(4)
+    with pytest.raises(ShapeError, match="BatchNorm2d: input has 3 channels, num_features=4"):
+        layer(Tensor(np.zeros((2, 3, 2, 2), np.float32)))
+    with pytest.raises(ShapeError, match=r"BatchNorm2d: expected 4-D input \(N, C, H, W\), got shape \(2, 4\)"):
+        layer(Tensor(np.zeros((2, 4), np.float32)))
+    assert layer.num_batches_tracked.item() == 0
 
 
 # --- pooling, activations, dropout ------------------------------------------------------------------------------------

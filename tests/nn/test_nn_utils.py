@@ -7,7 +7,7 @@ import pytest
 
 from tinyconv import nn
 from tinyconv.core import layout
-from tinyconv.core.errors import ArgumentError, ShapeError, UnsupportedError
+from tinyconv.core.errors import ArgumentError, GraphError, ShapeError, UnsupportedError
 from tinyconv.nn import utils
 from tinyconv.ops.tensor import Tensor
 
@@ -104,3 +104,18 @@ def test_a_vector_of_parameters_is_recorded():
     layer = nn.Linear(2, 2)
     (utils.parameters_to_vector(layer.parameters()) ** 2).sum().backward()
     np.testing.assert_allclose(layer.weight.grad.numpy(), 2 * layer.weight.detach().numpy())
+
+
+def test_clipping_an_infinite_gradient_is_silent_and_leaves_nan_where_it_was_infinite():
+    parameter = nn.Parameter(Tensor(np.zeros(2, np.float32)))
+    parameter.grad = Tensor(np.array([np.inf, 1], np.float32))
+    assert utils.clip_grad_norm_([parameter], 1.0).item() == np.inf
+    np.testing.assert_array_equal(parameter.grad.numpy(), np.array([np.nan, 0], np.float32))
+
+
+def test_clipping_says_when_a_gradient_cannot_be_written():
+    parameter = nn.Parameter(Tensor(np.zeros(2, np.float32)))
+    parameter.grad = Tensor(np.full(1, 9, np.float32)).expand(2)
+    for clip in (utils.clip_grad_norm_, utils.clip_grad_value_):
+        with pytest.raises(GraphError, match=f"{clip.__name__}: .* repeated without copies"):
+            clip([parameter], 1.0)

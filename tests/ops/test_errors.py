@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 
 import tinyconv as tc
@@ -9,6 +10,13 @@ from tinyconv.nn import functional as F
 
 IMAGES = tc.zeros(2, 3, 8, 8)
 WEIGHT = tc.zeros(4, 3, 3, 3)
+
+
+def read_only():
+    array = np.zeros(2, np.float32)
+    array.flags.writeable = False
+    return tc.from_numpy(array)
+
 
 MISTAKES = {
     "wrong channels": (
@@ -35,7 +43,8 @@ MISTAKES = {
         "conv2d: groups must divide the channels of input and output: 3 and 4 channels, groups=2 "
         "(input (2, 3, 8, 8), weight (4, 3, 3, 3))",
     ),
-    "no groups": (lambda: F.conv2d(IMAGES, WEIGHT, groups=0), ValueError, "conv2d: groups must be at least 1, got 0"),
+    "no groups": (lambda: F.conv2d(IMAGES, WEIGHT, groups=0), ValueError, "a whole number and at least 1, got 0"),
+    "half a group": (lambda: F.conv2d(IMAGES, WEIGHT, groups=1.5), ValueError, "at least 1, got 1.5"),
     "weight of a linear layer": (
         lambda: F.conv2d(IMAGES, tc.zeros(4, 3)),
         ValueError,
@@ -184,6 +193,11 @@ MISTAKES = {
         ValueError,
         "matmul: (2, 3) @ (2, 3): the last size of the first, 3, must equal the second-to-last size of the second, 2",
     ),
+    "a matrix product with an array": (
+        lambda: tc.zeros(2, 3) @ IMAGES.numpy(),
+        TypeError,
+        "a tensor cannot be combined with a NumPy array; wrap the array with from_numpy() or tensor()",
+    ),
     "too many elements for a shape": (
         lambda: tc.zeros(2, 3).reshape(4, -1),
         ValueError,
@@ -194,6 +208,126 @@ MISTAKES = {
         lambda: tc.cat([tc.zeros(2, 3), tc.zeros(3, 2)]),
         ValueError,
         "cat: tensor 1 has shape (3, 2), the first (2, 3)",
+    ),
+    "a fill that a byte cannot hold": (
+        lambda: tc.zeros(2, dtype=tc.uint8).fill_(300),
+        TypeError,
+        "uint8 holds the integers from 0 to 255, which 300 is not among",
+    ),
+    "a byte out of range among others": (
+        lambda: tc.where(tc.tensor([True]), 300, tc.zeros(1, dtype=tc.uint8)),
+        TypeError,
+        "uint8 holds the integers from 0 to 255, which 300 is not among",
+    ),
+    "NaN among integers": (
+        lambda: tc.zeros(2, dtype=tc.int64).fill_(float("nan")),
+        TypeError,
+        "which nan is not among",
+    ),
+    "a number of more than 64 bits": (
+        lambda: tc.tensor([1]) + 2**70,
+        TypeError,
+        "int64 holds the integers from -9223372036854775808 to 9223372036854775807",
+    ),
+    "a number beyond float64": (
+        lambda: tc.tensor([1.0]) + 10**400,
+        TypeError,
+        "an integer of 1329 bits is too large for a tensor of float32",
+    ),
+    "a negative power of bytes": (
+        lambda: tc.ones(2, dtype=tc.uint8) ** -1,
+        ValueError,
+        "pow: integers cannot be raised to negative powers",
+    ),
+    "a negative power of integers in place": (
+        lambda: tc.tensor([1]).pow_(-1),
+        ValueError,
+        "pow_: integers cannot be raised to negative powers",
+    ),
+    **{
+        f"{name} of integers in place": (
+            lambda name=name: getattr(tc.tensor([1]), name)(),
+            TypeError,
+            f"{name}: a float32 result does not fit into a tensor of int64",
+        )
+        for name in ("exp_", "sqrt_", "tanh_", "sigmoid_")
+    },
+    "the negative of truth values": (
+        lambda: -tc.tensor([True]),
+        TypeError,
+        "neg: a bool tensor has no negative; invert it with ~ or logical_not()",
+    ),
+    "the negative of truth values in place": (
+        lambda: tc.tensor([True]).neg_(),
+        TypeError,
+        "neg_: a bool tensor has no",
+    ),
+    "integers between fractions in place": (
+        lambda: tc.tensor([1]).clamp_(0.5),
+        TypeError,
+        "clamp_: a float32 result does not fit into a tensor of int64",
+    ),
+    "no bounds in place": (lambda: tc.tensor([1]).clamp_(), ValueError, "clamp_: give at least one of min and max"),
+    "a list added in place": (
+        lambda: tc.tensor([1]).add_([1]),
+        TypeError,
+        "add_: the operand is a list; tensors and numbers can be combined in place",
+    ),
+    "writing into repeated elements": (
+        lambda: tc.zeros(1, 2).expand(3, 2).add_(1),
+        RuntimeError,
+        "add_: this tensor of shape (3, 2) cannot be written: its elements are repeated without copies (by expand), so "
+        "that one write would change several; clone() it first",
+    ),
+    "writing into a read-only array": (
+        lambda: read_only().add_(1),
+        RuntimeError,
+        "add_: this tensor of shape (2,) cannot be written: it was made over a read-only NumPy array; clone() it first",
+    ),
+    "an element of a read-only array": (
+        lambda: read_only().__setitem__(0, 1),
+        RuntimeError,
+        "x[index] = value: this tensor of shape (2,) cannot be written",
+    ),
+    "a list of classes": (
+        lambda: F.cross_entropy(tc.zeros(2, 3), [0, 1]),
+        TypeError,
+        "cross_entropy: target must be a tensor, got list; see tensor()",
+    ),
+    "a list of classes for likelihoods": (
+        lambda: F.nll_loss(tc.zeros(2, 3), [0, 1]),
+        TypeError,
+        "nll_loss: target must be a tensor, got list",
+    ),
+    "a number as regression target": (
+        lambda: F.mse_loss(tc.zeros(2), 0.5),
+        TypeError,
+        "mse_loss: target must be a tensor, got float",
+    ),
+    "a list as regression target": (
+        lambda: F.l1_loss(tc.zeros(2), [0.5]),
+        TypeError,
+        "l1_loss: target must be a tensor, got list",
+    ),
+    "a condition that is no tensor": (
+        lambda: tc.where(True, tc.zeros(1), tc.zeros(1)),
+        TypeError,
+        "where: the condition must be a bool tensor, got bool; see tensor()",
+    ),
+    "too few repetitions": (
+        lambda: tc.zeros(2, 3).repeat(2),
+        ValueError,
+        "repeat: needs a count of 0 or more for each of the 2 dimensions of (2, 3), got (2,)",
+    ),
+    "three flags of a conversion": (
+        lambda: tc.zeros(1).to("cpu", True, True, True),
+        ValueError,
+        "to: takes at most two truth values, non_blocking and copy, got 3",
+    ),
+    "a fraction of a pixel": (
+        lambda: F.max_pool2d(IMAGES, (1.5, 1.9)),
+        ValueError,
+        "max_pool2d: kernel_size must be an int or a pair of ints, got (1.5, 1.9)",
     ),
     "the mean of integers": (lambda: tc.tensor([1, 2]).mean(), TypeError, "mean: needs floating-point numbers"),
 }

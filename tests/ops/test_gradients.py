@@ -34,7 +34,7 @@ def test_every_family_of_operations_is_in_the_table():
     import tinyconv.ops
 
     known = {family.__name__.rpartition(".")[2] for family in FAMILIES}
-    others = {"comparison", "creation", "dispatch", "images", "summation", "tensor", "threads"}
+    others = {"comparison", "creation", "dispatch", "images", "in_place", "summation", "tensor", "machine"}
     assert {module.name for module in pkgutil.iter_modules(tinyconv.ops.__path__)} == known | others
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyconv import optim
+from tinyconv import nn, optim
 from tinyconv.autograd import no_grad
 from tinyconv.core import layout
 from tinyconv.core.errors import ArgumentError, RunError, ShapeError, UnsupportedError
@@ -363,7 +363,11 @@ def test_a_tensor_as_learning_rate_is_not_offered():
 
 def test_a_gradient_of_another_shape_is_refused():
     p = parameter(2)
-    p.grad = Tensor(np.ones(1))
+    with pytest.raises(ShapeError, match=r"grad: a gradient of shape \(1,\) does not fit a tensor of shape \(2,\)"):
+        p.grad = Tensor(np.ones(1))
+    assert p.grad is None
+    p.grad = Tensor(np.ones(2))
+    p.grad.data = Tensor(np.ones(1))
     with pytest.raises(ShapeError, match=r"a parameter of shape \(2,\) has a gradient of shape \(1,\)"):
         optim.SGD([p]).step()
 
@@ -382,3 +386,9 @@ def test_an_optimizer_of_ones_own_needs_a_rule():
     before = value(p).copy()
     Sign([p], {"lr": 0.5}).step()
     np.testing.assert_allclose(value(p), before - 0.5)
+
+
+@pytest.mark.parametrize("model", [nn.Linear(2, 2), nn.Sequential(nn.Linear(2, 2)), 3])
+def test_an_optimizer_asks_for_the_parameters_of_a_model(model):
+    with pytest.raises(ArgumentError, match=rf"SGD: .*got a {type(model).__name__}; pass model.parameters\(\)"):
+        optim.SGD(model, lr=0.1)

@@ -39,7 +39,7 @@ def simple(title: str, arguments: str, *words: str) -> None:
 
 TRAIN = "train --data npz:{d}/data.npz --out {d}/new "
 
-simple("unknown verb", "trian", "trian")
+simple("unknown verb", "trian", "trian", "did you mean 'train'")
 simple("unknown option", "train --epoch-count 3", "--epoch-count")
 simple("unknown dataset", "train --data lfw-subsets", "lfw-subsets", "did you mean 'lfw-subset'")
 simple("folder that does not exist", "train --data folder:{d}/nowhere", "nowhere", "does not exist")
@@ -68,6 +68,13 @@ simple("images too small for the model", TRAIN + "--model lenet --image-size 8",
 simple("held-out share above one", TRAIN + "--test-fraction 1.5", "--test-fraction", "1.5")
 simple("two ways to split", TRAIN + "--test-fraction 0.5 --train-per-class 3", "exclude each other")
 simple("more training images than there are", TRAIN + "--train-per-class 500", "class left", "24", "501")
+simple(
+    "feature epochs after the last", TRAIN + "--epochs 1 --feature-epochs 0,3", "epoch 3", "after 1 epoch (--epochs)"
+)
+simple(
+    "replacing what is not a run", "train --data npz:{d}/data.npz --out {d}/full --force", "full", "not a run folder"
+)
+simple("images from a run folder", "train --data folder:{d}/run", "is a run folder")
 simple("feature epochs in words", TRAIN + "--feature-epochs first,last", "first,last", "0,1,2,5,10")
 simple("run folder in use", "train --data npz:{d}/data.npz --out {d}/run", "run", "not empty", "--force")
 simple("run folder that is a file", "train --data npz:{d}/data.npz --out {d}/data.npz", "data.npz", "file")
@@ -83,6 +90,7 @@ simple("channel range backwards", "features {d}/run {d}/image.png --channels 9-3
 simple(
     "channel that a layer lacks", "features {d}/run {d}/image.png --layers conv1 --channels 999 --out {d}/maps", "999"
 )
+simple("channels that no layer has", "features {d}/run {d}/image.png --channels 999 --out {d}/maps", "no channel 999")
 simple("unknown picture format", "features {d}/run {d}/image.png --format gif --out {d}/maps", "gif", "png")
 simple("feature folder in use", "features {d}/run {d}/image.png --out {d}/full", "not empty", "--force")
 simple("summary of nothing known", "summary resnet5000", "resnet5000", "facenet")
@@ -156,7 +164,7 @@ def _newer(folder: Path) -> Outcome:
     return tinyconv("predict", changed_run(folder, format_version=99), folder / "image.png")
 
 
-@command("checkpoint of another model", "last.safetensors", "classes", "left", "cat")
+@command("checkpoint of another model", "last.safetensors", 'classes[0] is "left"', '"cat" in the run')
 def _other_model(folder: Path) -> Outcome:
     return tinyconv("predict", changed_run(folder, classes=["cat", "dog"]), folder / "image.png")
 

@@ -1,3 +1,4 @@
+import errno
 import io
 from types import SimpleNamespace
 from typing import Any
@@ -50,6 +51,33 @@ def test_a_terminal_gets_the_same_lines_and_a_bar() -> None:
     assert "compiling kernels" in text
     assert "held-out loss 0.400 accuracy  87.5%" in text
     assert "━" in text
+
+
+class ClosedPipe(io.StringIO):
+    """Its reader is gone after the first line. ``live``: it is a terminal."""
+
+    def __init__(self, live: bool) -> None:
+        super().__init__()
+        self.live = live
+
+    def isatty(self) -> bool:
+        return self.live
+
+    def write(self, text: str) -> int:
+        if self.getvalue():
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+        return super().write(text)
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_a_reader_that_is_gone_does_not_stop_the_training(live: bool) -> None:
+    stream = ClosedPipe(live)
+    run_two_epochs(progress(stream))
+    assert stream.getvalue()
+
+
+def test_without_a_stream_the_training_goes_on_unseen() -> None:
+    run_two_epochs(progress(None))
 
 
 def test_after_the_training_no_kernel_is_announced_any_more() -> None:

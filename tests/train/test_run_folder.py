@@ -12,6 +12,7 @@ import pytest
 import tinyconv as tc
 from tinyconv import TinyconvError
 from tinyconv.data.images import ImageData
+from tinyconv.features.canvas import write_png
 from tinyconv.train import EpochRecord, Evaluation, Experiment, Recipe, RunFolder, RunWriter, Trainer, load_run
 from tinyconv.train.curves import curves_png
 
@@ -39,16 +40,27 @@ def test_runs_that_start_at_once_get_folders_of_their_own(tmp_path: Path) -> Non
     assert sorted(folders) == [f"{number:04d}" for number in range(1, 9)]
 
 
-def test_a_folder_in_use_is_refused_and_force_deletes_only_files_of_a_run(tmp_path: Path) -> None:
-    for name in ("run.json", "mine.txt", "features/features.npz", "features/probe-1-a/x.png", "features/own.png"):
+def test_a_folder_in_use_is_refused_and_force_deletes_only_files_of_tinyconv(tmp_path: Path) -> None:
+    own = ("mine.txt", "features/own.png", "features/me/own.png")
+    for name in ("run.json", "features/features.npz", "features/me/features.npz", *own):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("{}")
+    for name in ("probe-1-a/conv1-epoch-000.png", "you/conv1.png", "me/conv1.png"):
+        write_png(tmp_path / "features" / name, np.zeros((4, 4, 3), np.uint8))
     with pytest.raises(TinyconvError, match="not empty"):
         RunFolder.exact(tmp_path)
     assert (tmp_path / "run.json").exists()
     RunFolder.exact(tmp_path, force=True)
     left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
-    assert left == {"mine.txt", "features/own.png"}
+    assert left == set(own)
+    assert sorted(path.name for path in (tmp_path / "features").iterdir()) == ["me", "own.png"]
+
+
+def test_force_refuses_a_folder_that_is_no_run(tmp_path: Path) -> None:
+    (tmp_path / "metrics.csv").write_text("mine")
+    with pytest.raises(TinyconvError, match=r"not a run folder \(it has no run\.json\)"):
+        RunFolder.exact(tmp_path, force=True)
+    assert (tmp_path / "metrics.csv").read_text() == "mine"
 
 
 def prepared(tmp_path: Path) -> tuple[Experiment, RunWriter, Trainer]:

@@ -85,6 +85,28 @@ def test_evaluation_is_in_eval_mode_without_a_tape_and_restores_the_mode() -> No
     assert model.training
 
 
+def test_evaluation_restores_the_mode_of_every_module() -> None:
+    model = nn.Sequential(nn.BatchNorm2d(1), nn.Flatten(), nn.Linear(4, 2)).train()
+    model[0].eval()
+    make_trainer(model).evaluate(batches(12))
+    assert [module.training for module in model.modules()] == [True, False, True, True]
+
+
+def test_a_fit_without_held_out_data_forgets_the_evaluation_of_an_earlier_one() -> None:
+    trainer = make_trainer(linear())
+    trainer.fit(batches(), batches(12))
+    trainer.fit(batches())
+    first, second = trainer.history
+    assert first.test_accuracy is not None
+    assert (second.test_loss, second.test_accuracy, trainer.evaluation) == (None, None, None)
+
+
+def test_the_message_of_a_loss_that_is_not_finite_is_for_library_and_command() -> None:
+    images, labels = batches(12)[0]
+    with pytest.raises(TinyconvError, match=r"the optimizer's lr, --lr of the command.*infinity in the images"):
+        make_trainer(linear()).fit([(images * float("nan"), labels)])
+
+
 class Notes(Callback):
     """Writes down what it is told."""
 
@@ -175,6 +197,22 @@ def test_every_callback_hears_of_the_end_in_reverse_order_even_if_one_fails() ->
     with pytest.raises(OSError, match="disk full"):
         trainer.fit(batches(), epochs=1)
     assert ended == ["third", "second", "first"]
+
+
+@pytest.mark.parametrize("covered", [False, True])
+def test_ctrl_c_in_the_start_of_a_callback_is_an_interruption_too(covered: bool) -> None:
+    class Starting(Notes):
+        def on_train_start(self, trainer: Trainer) -> None:
+            try:
+                raise KeyboardInterrupt
+            finally:
+                if covered:  # as a compiler does that is interrupted in its work
+                    raise SystemError("returned a result with an exception set")
+
+    starting, before = Starting(), Notes()
+    with pytest.raises(KeyboardInterrupt):
+        make_trainer(linear(), callbacks=[before, starting]).fit(batches(), epochs=3)
+    assert before.moments[-1] == starting.moments[-1] == "interrupted"
 
 
 def test_ctrl_c_still_tells_the_callbacks() -> None:

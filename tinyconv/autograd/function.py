@@ -58,6 +58,7 @@ class _Call(Operation):
         self.function = function
         self.arguments = arguments
         self.positions = [position for position, value in enumerate(arguments) if isinstance(value, TensorBase)]
+        self.input_shapes = {position: arguments[position].shape for position in self.positions}
 
     @property
     def name(self) -> str:
@@ -104,7 +105,24 @@ class _Call(Operation):
                 f"{self.name}.backward must return one gradient (or None) per argument of forward: "
                 f"{len(self.arguments)} arguments, {len(gradients)} returned"
             )
+        for position, shape in self.input_shapes.items():
+            self._check_gradient(position, gradients[position], shape)
         return tuple(gradients[position] for position in self.positions)
+
+    def _check_gradient(self, position: int, gradient: Any, shape: tuple[int, ...]) -> None:
+        # What is returned for an input that requires no gradient goes nowhere.
+        if gradient is None or not self.context.needs_input_grad[position]:
+            return
+        if not isinstance(gradient, TensorBase):
+            raise GraphError(
+                f"{self.name}.backward: the gradient of argument {position} must be a tensor or None, "
+                f"got {type(gradient).__name__}"
+            )
+        if gradient.shape != shape:
+            raise GraphError(
+                f"{self.name}.backward: the gradient of argument {position} has shape {gradient.shape}, the argument "
+                f"{shape}; they must be equal (sum over the dimensions in which forward repeated it)"
+            )
 
 
 class Function:

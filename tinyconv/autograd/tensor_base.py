@@ -9,10 +9,10 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tinyconv.core import dtypes
+from tinyconv.core import dtypes, layout
 from tinyconv.core.arrays import Array
-from tinyconv.core.devices import CPU, Device
-from tinyconv.core.errors import DTypeError, GraphError
+from tinyconv.core.devices import CPU, Device, array_module
+from tinyconv.core.errors import DTypeError, GraphError, ShapeError
 
 if TYPE_CHECKING:
     from typing import Self
@@ -62,7 +62,7 @@ class TensorBase:
     def __init__(self, array: Array, device: Device = CPU, requires_grad: bool = False) -> None:
         self.array = array
         self.device = device
-        self.grad: Any = None
+        self._grad: TensorBase | None = None
         self.node: Operation | None = None
         self.output_index = 0
         self.storage = Storage()
@@ -86,6 +86,19 @@ class TensorBase:
     @property
     def dtype(self) -> dtypes.DType:
         return dtypes.from_numpy(self.array.dtype)
+
+    @property
+    def grad(self) -> Any:
+        """The gradient that backward has gathered, a tensor of this one's shape; None before. It may be assigned."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        if value is not None and not isinstance(value, TensorBase):
+            raise GraphError(f"grad: must be a tensor or None, got {type(value).__name__}")
+        if value is not None and value.shape != self.shape:
+            raise ShapeError(f"grad: a gradient of shape {value.shape} does not fit a tensor of shape {self.shape}")
+        self._grad = value
 
     # --- the tape ---------------------------------------------------------------------------------------------------
 
@@ -168,8 +181,15 @@ class TensorBase:
 
         def keep(gradient: TensorBase) -> None:
             tensor = reference()
-            if tensor is not None:
-                tensor.grad = gradient if tensor.grad is None else tensor.grad + gradient
+            if tensor is None:
+                return
+            if tensor.grad is not None:
+                tensor.grad = tensor.grad + gradient
+            elif gradient.requires_grad:
+                tensor.grad = gradient
+            else:
+                # A copy: the cotangent may be the caller's own tensor, or serve another operand as well.
+                tensor.grad = tensor.wrap(layout.copy(gradient.array, array_module(tensor.device)), tensor.device)
 
         self.node.output_hooks(self.output_index).append(keep)
 
@@ -195,6 +215,13 @@ class TensorBase:
                 f"{name}: this tensor came from view(), which had to copy because 4-D tensors are stored channels-last;"
                 " writing into the copy would not reach the original. Write into the original, or reshape().clone() it"
             )
+        if not self.array.flags.writeable:
+            reason = (
+                "its elements are repeated without copies (by expand), so that one write would change several"
+                if 0 in self.array.strides
+                else "it was made over a read-only NumPy array"
+            )
+            raise GraphError(f"{name}: this tensor of shape {self.shape} cannot be written: {reason}; clone() it first")
 
     def share_storage(self, base: TensorBase) -> None:
         """Note that this tensor is a view of the memory of ``base``."""

@@ -5,6 +5,8 @@ output = floor((input + 2 padding - dilation (kernel - 1) - 1) / stride) + 1
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Iterable
 from typing import Any
 
 from tinyconv.core.arrays import Pair
@@ -13,17 +15,22 @@ from tinyconv.core.errors import ArgumentError
 
 def pair(value: Any, name: str) -> Pair:
     """``value`` as (vertical, horizontal): an int counts for both. ``name`` is used in the error."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value, value
     try:
-        numbers = tuple(int(number) for number in value)
-    except (TypeError, ValueError):
+        numbers = tuple(map(_integer, value)) if isinstance(value, Iterable) else (_integer(value),)
+    except TypeError:
         raise ArgumentError(f"{name} must be an int or a pair of ints, got {value!r}") from None
     if len(numbers) == 1:
         return numbers[0], numbers[0]
     if len(numbers) != 2:
         raise ArgumentError(f"{name} must be an int or a pair of ints, got {value!r}")
     return numbers[0], numbers[1]
+
+
+def _integer(number: Any) -> int:
+    """An int of Python's or NumPy's. Raises ``TypeError`` for anything else: 1.5 pixels are a mistake, not 1."""
+    if isinstance(number, bool):
+        raise TypeError(number)
+    return operator.index(number)
 
 
 def window_extent(kernel: int, dilation: int) -> int:

@@ -93,7 +93,7 @@ def _unit_range(images: Array, what: str) -> Array:
         raise DataError(f"{what} has type {images.dtype}; use uint8, or floating point in [0, 1]")
     low, high = images.min(), images.max()
     if np.isnan(low):
-        raise DataError(f"{what}: images contain NaN; replace it by a value in [0, 1]")
+        raise DataError(f"{what} contain NaN; replace it by a value in [0, 1]")
     if low < 0 or high > 1:
         raise DataError(f"{what} runs from {low:g} to {high:g}; floating-point images lie in [0, 1] (divide by 255?)")
     return images.astype(np.float32)

@@ -242,8 +242,9 @@ def draw_not_finite_key(page: Page, x: int, y: int) -> None:
 
 
 def write_png(path: Path, pixels: Pixels) -> Path:
-    """Write (H, W, 3) pixels as PNG: no date, no author, so equal pixels are equal bytes. Returns ``path``.
+    """Write (H, W, 3) pixels as PNG. Returns ``path``.
 
+    It names tinyconv as its software, but no date and no author: equal pixels are equal bytes.
     Missing folders are made. Raises ``RunError`` where the file cannot be written.
     """
     from PIL import Image

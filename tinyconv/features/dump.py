@@ -15,8 +15,8 @@ from tinyconv.features.archive import save_features
 from tinyconv.features.capture import Activations, capture
 from tinyconv.features.channels import check_channels, parse_channels
 from tinyconv.features.folders import file_name
-from tinyconv.features.naming import matches
 from tinyconv.features.grids import save_feature_grid
+from tinyconv.features.naming import matches
 from tinyconv.nn.module import Module
 from tinyconv.ops.tensor import Tensor
 
@@ -43,10 +43,11 @@ def dump_features(
 
     ``image``: (C, H, W), as the model takes it (preprocessed). ``patterns``: which layers, see ``capture``.
     ``channels``: numbers, or a text such as "0-31,40". A layer without them is left out, and ``message`` told so in one
-    sentence; a layer that is named without a wildcard must have them, and so must at least one layer. ``formats``: "png" (``<layer>.png``,
-    see ``feature_grid``), "npz" (``features.npz``, see ``archive``), or both, also as "png,npz". ``scale``: "layer" or
-    "channel". ``picture``: the image as a reader knows it, (C, H, W) in [0, 1], drawn beside the maps; by default the
-    input itself. ``epoch``, ``subject``: for the captions. ``meta``: goes into the archive.
+    sentence; a layer that is named without a wildcard must have them, and so must at least one layer.
+    ``formats``: "png" (``<layer>.png``, see ``feature_grid``), "npz" (``features.npz``, see ``archive``), or both, also
+    as "png,npz". ``scale``: "layer" or "channel". ``picture``: the image as a reader knows it, (C, H, W) in [0, 1],
+    drawn beside the maps; by default the input itself. ``epoch``, ``subject``: for the captions. ``meta``: goes into
+    the archive.
 
     At most 256 channels of a layer are drawn; the archive has them all.
     Raises ``ArgumentError`` for layers, channels, formats or scales that do not exist, ``ShapeError``, ``RunError``.

@@ -167,7 +167,8 @@ class Module:
         self._check_new_name(name, self._modules)
         if module is not None and not isinstance(module, Module):
             raise ArgumentError(
-                f'{type(self).__name__}: submodule "{name}" must be a Module or None, got {type(module).__name__}'
+                f'{type(self).__name__}: submodule "{name}" must be a Module or None, got '
+                f"{type(module).__name__}{_advice(module)}"
             )
         self._modules[name] = module
 
@@ -418,3 +419,7 @@ class Module:
         if not lines:
             return f"{name}({extra})"
         return "\n  ".join([f"{name}(", *([extra] if extra else []), *lines]) + "\n)"
+
+
+def _advice(member: Any) -> str:
+    return "; for a function, use its layer (nn.ReLU()) or call it in forward" if callable(member) else ""

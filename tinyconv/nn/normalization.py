@@ -9,11 +9,12 @@ import numpy as np
 from tinyconv.core import dtypes
 from tinyconv.core.devices import Device
 from tinyconv.core.dtypes import DType
-from tinyconv.core.errors import ArgumentError
+from tinyconv.core.errors import ArgumentError, ShapeError
 from tinyconv.nn import init
 from tinyconv.nn.arguments import new_parameter, new_tensor, positive
 from tinyconv.nn.module import Module
 from tinyconv.nn.parameter import Parameter
+from tinyconv.ops.images import require_floating
 from tinyconv.ops.normalization import batch_norm
 from tinyconv.ops.tensor import Tensor
 
@@ -82,6 +83,12 @@ class BatchNorm2d(Module):
             init.zeros_(self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
+        # Before the batch is counted: one that is refused has not been seen.
+        require_floating("BatchNorm2d", input=input)
+        if input.ndim != 4:
+            raise ShapeError(f"BatchNorm2d: expected 4-D input (N, C, H, W), got shape {input.shape}")
+        if input.shape[1] != self.num_features:
+            raise ShapeError(f"BatchNorm2d: input has {input.shape[1]} channels, num_features={self.num_features}")
         tracking = self.training and self.track_running_stats
         momentum = 0.0 if self.momentum is None else self.momentum
         if tracking and self.num_batches_tracked is not None:

@@ -40,16 +40,20 @@ def clip_grad_norm_(
     factor = max_norm / (norm + 1e-6)
     if not factor >= 1:  # also where the norm is NaN: it must spread, not hide
         for gradient in gradients:
-            gradient.array *= factor
+            gradient.check_writable("clip_grad_norm_")
+            with np.errstate(all="ignore"):  # infinity times 0 is NaN, which tells where the gradient was infinite
+                gradient.array *= factor
             gradient.bump_version()
     kind = gradients[0].dtype if gradients else dtypes.float32
-    return Tensor(np.asarray(norm, kind.numpy))
+    with np.errstate(over="ignore"):
+        return Tensor(np.asarray(norm, kind.numpy))
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:
     """Limit each element of the gradients, in place, to [-clip_value, clip_value]."""
     _refuse("clip_grad_value_", foreach)
     for gradient in _gradients(parameters):
+        gradient.check_writable("clip_grad_value_")
         xp = array_module(gradient.device)
         xp.clip(gradient.array, -clip_value, clip_value, out=gradient.array)
         gradient.bump_version()

@@ -15,6 +15,7 @@ from tinyconv.core.errors import ArgumentError
 from tinyconv.ops.dispatch import cast, normalize_dim
 from tinyconv.ops.elementwise import sigmoid, tanh
 from tinyconv.ops.images import require_floating
+from tinyconv.ops.in_place import overwrite
 
 if TYPE_CHECKING:
     from tinyconv.ops.tensor import Tensor
@@ -103,11 +104,14 @@ class LogSigmoid(Operation):
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
-    """max(x, 0); the gradient at 0 is 0. ``inplace`` writes into ``input`` and returns it. float32 or float64."""
+    """max(x, 0); the gradient at 0 is 0. float32 or float64.
+
+    ``inplace`` writes into ``input`` and returns it, except that a view in a recorded computation is left as it is and
+    the result is a new tensor: go on with what is returned.
+    """
     require_floating("relu", input=input)
     if inplace:
-        written: Tensor = Relu().apply_in_place(input, name="relu(inplace=True)")
-        return written
+        return overwrite(Relu(), input, name="relu(inplace=True)")
     result: Tensor = Relu().apply(input)
     return result
 

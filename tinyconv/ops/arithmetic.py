@@ -11,9 +11,20 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from tinyconv.autograd.operation import Operation
+from tinyconv.autograd.tensor_base import TensorBase
 from tinyconv.core import dtypes, layout
 from tinyconv.core.errors import ArgumentError, DTypeError
-from tinyconv.ops.dispatch import Number, broadcast_shape, cast, common_dtype, constant, is_number, operands, wrap
+from tinyconv.ops.dispatch import (
+    Number,
+    broadcast_shape,
+    cast,
+    check_exponent,
+    common_dtype,
+    constant,
+    is_number,
+    operands,
+    wrap,
+)
 from tinyconv.ops.elementwise import Step, log, square
 from tinyconv.ops.shape import reduce_to
 
@@ -258,8 +269,7 @@ def pow(input: Operand, exponent: Operand) -> Tensor:
     if is_number(exponent) and exponent == 2:
         return square(cast(input, common_dtype("pow", (input, exponent))))
     x, y = operands("pow", input, exponent)
-    if not x.dtype.is_floating_point and (y.array < 0).any():
-        raise ArgumentError("pow: integers cannot be raised to negative powers; convert to float first")
+    check_exponent("pow", x.dtype, exponent)
     return Power().apply(x, y)
 
 
@@ -277,10 +287,12 @@ def minimum(input: Tensor, other: Tensor) -> Tensor:
 
 def where(condition: Any, input: Operand, other: Operand) -> Tensor:
     """``input`` where ``condition`` (a bool tensor) holds, else ``other``."""
+    if not isinstance(condition, TensorBase):
+        raise DTypeError(f"where: the condition must be a bool tensor, got {type(condition).__name__}; see tensor()")
     if condition.dtype is not dtypes.bool_:
         raise DTypeError(f"where: the condition must be a bool tensor, got {condition.dtype.name}")
     dtype = common_dtype("where", (input, other))
-    x, y = (_like(value, dtype, condition) for value in (input, other))
+    x, y = (_like(value, dtype, condition) for value in (input, other))  # type: ignore[arg-type]
     return Where().apply(condition, x, y)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from tinyconv.autograd.operation import Operation
 from tinyconv.core import layout
-from tinyconv.ops.dispatch import broadcast_shape, operands
+from tinyconv.ops.dispatch import broadcast_shape, comparands, operands
 
 if TYPE_CHECKING:
     from tinyconv.ops.tensor import Tensor
@@ -31,32 +31,32 @@ class Predicate(Operation):
 
 def eq(input: Any, other: Any) -> Tensor:
     """x == y."""
-    return Predicate("equal").apply(*operands("eq", input, other))
+    return Predicate("equal").apply(*comparands("eq", input, other))
 
 
 def ne(input: Any, other: Any) -> Tensor:
     """x != y."""
-    return Predicate("not_equal").apply(*operands("ne", input, other))
+    return Predicate("not_equal").apply(*comparands("ne", input, other))
 
 
 def lt(input: Any, other: Any) -> Tensor:
     """x < y."""
-    return Predicate("less").apply(*operands("lt", input, other))
+    return Predicate("less").apply(*comparands("lt", input, other))
 
 
 def le(input: Any, other: Any) -> Tensor:
     """x <= y."""
-    return Predicate("less_equal").apply(*operands("le", input, other))
+    return Predicate("less_equal").apply(*comparands("le", input, other))
 
 
 def gt(input: Any, other: Any) -> Tensor:
     """x > y."""
-    return Predicate("greater").apply(*operands("gt", input, other))
+    return Predicate("greater").apply(*comparands("gt", input, other))
 
 
 def ge(input: Any, other: Any) -> Tensor:
     """x >= y."""
-    return Predicate("greater_equal").apply(*operands("ge", input, other))
+    return Predicate("greater_equal").apply(*comparands("ge", input, other))
 
 
 def logical_and(input: Tensor, other: Tensor) -> Tensor:

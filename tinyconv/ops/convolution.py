@@ -193,8 +193,8 @@ def _check_channels(input: Tensor, weight: Tensor, bias: Tensor | None, groups: 
     if len(input.shape) not in (3, 4):
         return  # on_batch says what is wrong with that
     channels, (filters, per_group) = input.shape[-3], weight.shape[:2]
-    if groups < 1:
-        raise ArgumentError(f"conv2d: groups must be at least 1, got {groups}")
+    if not isinstance(groups, int) or groups < 1:
+        raise ArgumentError(f"conv2d: groups must be a whole number and at least 1, got {groups}")
     if channels % groups or filters % groups:
         raise ShapeError(
             f"conv2d: groups must divide the channels of input and output: {channels} and {filters} channels, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from tinyconv.autograd.tensor_base import TensorBase
 from tinyconv.core import dtypes, layout
 from tinyconv.core.devices import Device, array_module
 from tinyconv.core.dtypes import DType
-from tinyconv.core.errors import DimensionError, DTypeError, ShapeError
+from tinyconv.core.errors import ArgumentError, DimensionError, DTypeError, ShapeError
 
 if TYPE_CHECKING:
     from tinyconv.ops.tensor import Tensor
@@ -54,9 +55,36 @@ def wrap(array: Any, device: Device) -> Tensor:
     return TensorBase.wrap(array, device)  # type: ignore[return-value]
 
 
-def constant(value: Any, dtype: DType, device: Device) -> Tensor:
-    """A tensor without dimensions, holding a number."""
-    return wrap(array_module(device).asarray(value, dtype.numpy), device)
+def constant(value: Any, dtype: DType, device: Device, wraps: bool = False) -> Tensor:
+    """A tensor without dimensions, holding a number.
+
+    An integer type drops the fraction. A number outside its range raises ``DTypeError``; if it ``wraps``, only one of
+    more than 64 bits does, and others lose their higher bits.
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if dtype.category == dtypes.INTEGER:
+        value = _representable(value, dtype, wraps)
+    try:
+        # A number too large for float32 is infinite there, as in PyTorch.
+        with np.errstate(over="ignore"):
+            return wrap(array_module(device).asarray(value, dtype.numpy), device)
+    except OverflowError:
+        raise DTypeError(f"an integer of {value.bit_length()} bits is too large for a tensor of {dtype.name}") from None
+
+
+def _representable(value: Number, dtype: DType, wraps: bool) -> int:
+    limits = np.iinfo(dtype.numpy)
+    lowest, highest = (-(2**63), 2**64 - 1) if wraps else (int(limits.min), int(limits.max))
+    if dtype is dtypes.uint8 and not wraps:
+        lowest = -highest  # PyTorch takes -1 for 255 wherever it takes a uint8
+    if (isinstance(value, float) and not math.isfinite(value)) or not lowest <= int(value) <= highest:
+        raise DTypeError(
+            f"{dtype.name} holds the integers from {limits.min} to {limits.max}, which {value} is not among; "
+            "convert the tensor to a type that holds it first, with .to(dtype)"
+        )
+    # Two's complement: the number modulo 2^bits, in the range of the type.
+    return (int(value) - int(limits.min)) % 2 ** (8 * dtype.itemsize) + int(limits.min)
 
 
 def common_dtype(name: str, values: Sequence[Any]) -> DType:
@@ -74,19 +102,59 @@ def common_dtype(name: str, values: Sequence[Any]) -> DType:
     return dtypes.result_type(dimensioned, zero_dimensional, numbers)
 
 
-def operands(name: str, *values: Any, dtype: DType | None = None) -> tuple[Tensor, ...]:
-    """``values`` as tensors of one type (``dtype``, or the promoted one) on the device of the first tensor."""
+def operands(name: str, *values: Any, dtype: DType | None = None, wraps: bool = True) -> tuple[Tensor, ...]:
+    """``values`` as tensors of one type (``dtype``, or the promoted one) on the device of the first tensor.
+
+    Numbers too large for an integer type wrap around, as its sums do, unless ``wraps`` is false.
+    """
     dtype = dtype or common_dtype(name, values)
     device = next(value.device for value in values if isinstance(value, TensorBase))
     return tuple(
-        cast(value, dtype) if isinstance(value, TensorBase) else constant(value, dtype, device)  # type: ignore[arg-type]
+        cast(value, dtype) if isinstance(value, TensorBase) else constant(value, dtype, device, wraps)  # type: ignore[arg-type]
         for value in values
     )
+
+
+def comparands(name: str, *values: Any) -> tuple[Tensor, ...]:
+    """``operands`` for a comparison: integers are compared as numbers, in a type that holds them all.
+
+    (PyTorch lets them wrap around first, so that no uint8 is greater than -1.)
+    """
+    dtype = common_dtype(name, values)
+    if dtype.category != dtypes.INTEGER:
+        return operands(name, *values, dtype=dtype)
+    for value in values:
+        if isinstance(value, TensorBase):
+            dtype = dtypes.promote_types(dtype, value.dtype)
+    limits = np.iinfo(dtype.numpy)
+    if not all(isinstance(value, TensorBase) or limits.min <= value <= limits.max for value in values):
+        dtype = dtypes.int64
+    return operands(name, *values, dtype=dtype, wraps=False)
 
 
 def floating(tensor: Tensor) -> Tensor:
     """``tensor`` itself if it is floating-point, else as float32."""
     return tensor if tensor.dtype.is_floating_point else cast(tensor, dtypes.float32)
+
+
+def clamped_dtype(name: str, input: Tensor, low: Number | None, high: Number | None) -> DType:
+    """The type of ``input`` between bounds, of which at least one must be given."""
+    if low is None and high is None:
+        raise ArgumentError(f"{name}: give at least one of min and max")
+    return common_dtype(name, [input, *(bound for bound in (low, high) if bound is not None)])
+
+
+def check_exponent(name: str, base: DType, exponent: Tensor | Number) -> None:
+    """Raise ``ArgumentError`` for a negative power of integers; a number is asked before it wraps around in uint8."""
+    values = exponent.array if isinstance(exponent, TensorBase) else exponent
+    if not base.is_floating_point and np.less(values, 0).any():
+        raise ArgumentError(f"{name}: integers cannot be raised to negative powers; convert to float first")
+
+
+def check_negatable(name: str, input: Tensor) -> None:
+    """Raise ``DTypeError`` for truth values, which have no negative."""
+    if input.dtype is dtypes.bool_:
+        raise DTypeError(f"{name}: a bool tensor has no negative; invert it with ~ or logical_not()")
 
 
 def broadcast_shape(name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:

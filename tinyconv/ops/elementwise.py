@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from tinyconv.autograd.operation import Operation
-from tinyconv.core import layout
-from tinyconv.core.errors import ArgumentError
-from tinyconv.ops.dispatch import Number, cast, common_dtype, floating, wrap
+from tinyconv.core import dtypes, layout
+from tinyconv.ops.dispatch import Number, cast, check_negatable, clamped_dtype, constant, floating, wrap
+from tinyconv.ops.shape import clone
 
 if TYPE_CHECKING:
     from tinyconv.ops.tensor import Tensor
@@ -198,7 +198,8 @@ class Fill(Operation):
         self.value = value
 
     def forward(self, x: Any) -> Any:
-        return layout.full(x.shape, self.value, x.dtype, self.xp)
+        value = constant(self.value, dtypes.from_numpy(x.dtype), self.device).array
+        return layout.full(x.shape, value, x.dtype, self.xp)
 
     def backward(self, dy: Tensor) -> Tensor:
         return fill(dy, 0)
@@ -215,9 +216,9 @@ class Clamp(Operation):
         result = layout.empty(x.shape, x.dtype, self.xp)
         result[...] = x
         if self.low is not None:
-            self.xp.maximum(result, x.dtype.type(self.low), out=result)
+            self.xp.maximum(result, _nearest(self.low, x.dtype), out=result)
         if self.high is not None:
-            self.xp.minimum(result, x.dtype.type(self.high), out=result)
+            self.xp.minimum(result, _nearest(self.high, x.dtype), out=result)
         return result
 
     def backward(self, dy: Tensor) -> Tensor:
@@ -230,8 +231,18 @@ class Clamp(Operation):
         return dy * cast(wrap(layout.ordered(inside, self.xp), self.device), dy.dtype)
 
 
+def _nearest(bound: Number, dtype: np.dtype[Any]) -> Any:
+    """``bound`` as far as ``dtype`` reaches: of integers, none lies beyond the last one."""
+    if np.issubdtype(dtype, np.integer):
+        limits = np.iinfo(dtype)
+        bound = min(max(bound, int(limits.min)), int(limits.max))
+    with np.errstate(over="ignore"):
+        return dtype.type(bound)
+
+
 def neg(input: Tensor) -> Tensor:
     """-x."""
+    check_negatable("neg", input)
     return Negate().apply(input)
 
 
@@ -272,7 +283,7 @@ def rsqrt(input: Tensor) -> Tensor:
 
 def square(input: Tensor) -> Tensor:
     """x^2."""
-    return Square().apply(input)
+    return Square().apply(input if input.dtype is not dtypes.bool_ else cast(input, dtypes.int64))
 
 
 def reciprocal(input: Tensor) -> Tensor:
@@ -302,7 +313,7 @@ def sigmoid(input: Tensor) -> Tensor:
 
 def sign(input: Tensor) -> Tensor:
     """-1, 0 or 1."""
-    return Step("sign").apply(input)
+    return Step("sign").apply(input) if input.dtype is not dtypes.bool_ else clone(input)
 
 
 def floor(input: Tensor) -> Tensor:
@@ -317,7 +328,7 @@ def ceil(input: Tensor) -> Tensor:
 
 def round(input: Tensor) -> Tensor:
     """The nearest integer; halves go to the even one."""
-    return Step("rint").apply(input)
+    return Step("rint").apply(input) if input.dtype.is_floating_point else clone(input)
 
 
 def fill(input: Tensor, value: Number) -> Tensor:
@@ -327,7 +338,4 @@ def fill(input: Tensor, value: Number) -> Tensor:
 
 def clamp(input: Tensor, min: Number | None = None, max: Number | None = None) -> Tensor:
     """x, but at least ``min`` and at most ``max``."""
-    if min is None and max is None:
-        raise ArgumentError("clamp: give at least one of min and max")
-    dtype = common_dtype("clamp", [input, *(bound for bound in (min, max) if bound is not None)])
-    return Clamp(min, max).apply(cast(input, dtype))
+    return Clamp(min, max).apply(cast(input, clamped_dtype("clamp", input, min, max)))

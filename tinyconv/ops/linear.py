@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from tinyconv.autograd.operation import Operation
@@ -22,8 +23,8 @@ class Linear(Operation):
     def forward(self, x: Any, weight: Any, bias: Any = None) -> Any:
         self.retain_factors()
         self.source = x.shape
-        rows = x.reshape(-1, x.shape[-1])
-        y = backend(self.device).matmul(rows, weight.T)
+        self.rows = math.prod(x.shape[:-1])  # not -1, which a reshape of no elements cannot resolve
+        y = backend(self.device).matmul(x.reshape(self.rows, x.shape[-1]), weight.T)
         if bias is not None:
             y += bias
         return layout.ordered(y.reshape(*x.shape[:-1], weight.shape[0]), self.xp)
@@ -31,9 +32,9 @@ class Linear(Operation):
     def backward(self, dy: Tensor) -> Any:
         x, weight = self.retained()
         needs = self.needs_input_gradient
-        cotangents = dy.reshape(-1, dy.shape[-1])
+        cotangents = dy.reshape(self.rows, dy.shape[-1])
         dx = (cotangents @ weight).reshape(*self.source).contiguous() if needs[0] else None
-        dweight = cotangents.t() @ x.reshape(-1, x.shape[-1]) if needs[1] else None
+        dweight = cotangents.t() @ x.reshape(self.rows, x.shape[-1]) if needs[1] else None
         if len(needs) == 2:
             return dx, dweight
         return dx, dweight, cotangents.sum(0) if needs[2] else None

@@ -6,6 +6,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from tinyconv.autograd.operation import Operation
+from tinyconv.autograd.tensor_base import TensorBase
 from tinyconv.core import layout
 from tinyconv.core.arrays import Array
 from tinyconv.core.devices import array_module
@@ -27,7 +28,8 @@ class Expectation(Operation):
         self.retain_inputs(0, 1)
         products = layout.zeros(x.shape, x.dtype, self.xp)
         self.xp.multiply(x, q, out=products, where=q != 0)
-        return products.sum(axis=self.dim)
+        # Of a single distribution, NumPy's sum is a number of its own, not an array.
+        return self.xp.asarray(products.sum(axis=self.dim))
 
     def backward(self, de: Tensor) -> Any:
         x, q = self.retained()
@@ -53,6 +55,7 @@ def nll_loss(
     """
     _refuse_deprecated("nll_loss", size_average, reduce)
     require_floating("nll_loss", input=input, weight=weight)
+    _require_tensor("nll_loss", target=target)
     dim = _class_dim("nll_loss", input)
     likelihood, counts = _one_hot("nll_loss", input, target, weight, ignore_index, 0.0, dim)
     return _reduced("nll_loss", -Expectation(dim).apply(input, likelihood), reduction, counts)
@@ -76,6 +79,7 @@ def cross_entropy(
     """
     _refuse_deprecated("cross_entropy", size_average, reduce)
     require_floating("cross_entropy", input=input, weight=weight)
+    _require_tensor("cross_entropy", target=target)
     if not 0 <= label_smoothing <= 1:
         raise ArgumentError(f"cross_entropy: label_smoothing must lie in [0, 1], got {label_smoothing}")
     dim = _class_dim("cross_entropy", input)
@@ -95,6 +99,7 @@ def mse_loss(
 ) -> Tensor:
     """(input - target)^2, reduced by "mean", "sum", or not at all ("none")."""
     _refuse_deprecated("mse_loss", size_average, reduce)
+    _require_tensor("mse_loss", input=input, target=target)
     _warn_of_broadcasting("mse_loss", input, target)
     difference = input - target
     return _reduced("mse_loss", difference * difference, reduction)
@@ -109,6 +114,7 @@ def l1_loss(
 ) -> Tensor:
     """|input - target|, reduced by "mean", "sum", or not at all ("none"). The gradient at 0 is 0."""
     _refuse_deprecated("l1_loss", size_average, reduce)
+    _require_tensor("l1_loss", input=input, target=target)
     _warn_of_broadcasting("l1_loss", input, target)
     return _reduced("l1_loss", (input - target).abs(), reduction)
 
@@ -143,6 +149,12 @@ def _refuse_deprecated(name: str, size_average: bool | None, reduce: bool | None
         raise UnsupportedError(
             f"{name}: size_average and reduce are deprecated in PyTorch; use reduction='mean' or 'sum'"
         )
+
+
+def _require_tensor(name: str, **arguments: Any) -> None:
+    for argument, value in arguments.items():
+        if not isinstance(value, TensorBase):
+            raise DTypeError(f"{name}: {argument} must be a tensor, got {type(value).__name__}; see tensor()")
 
 
 def _warn_of_broadcasting(name: str, input: Tensor, target: Tensor) -> None:

@@ -5,6 +5,7 @@ C = A B,  C_ij = sum_k A_ik B_kj;  dA = dC B^T,  dB = A^T dC.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,7 +34,7 @@ class MatrixProduct(Operation):
         product = backend(self.device).matmul
         if b.ndim == 2:
             # One matrix on the right: all rows of the left ones form one tall matrix.
-            rows = product(a.reshape(-1, a.shape[-1]), b)
+            rows = product(a.reshape(math.prod(a.shape[:-1]), a.shape[-1]), b)
             return layout.ordered(rows.reshape(*a.shape[:-1], b.shape[-1]), self.xp)
         batch = broadcast_shape("matmul", a.shape[:-2], b.shape[:-2])
         a = self.xp.broadcast_to(a, batch + a.shape[-2:])
@@ -50,7 +51,8 @@ class MatrixProduct(Operation):
             da = reduce_to(matmul(dc, transpose(b, -2, -1)), self.shapes[0])
         if self.needs_input_gradient[1]:
             if len(self.shapes[1]) == 2 and a.ndim > 2:
-                a, dc = reshape(a, -1, a.shape[-1]), reshape(dc, -1, dc.shape[-1])
+                rows = math.prod(a.shape[:-1])
+                a, dc = reshape(a, rows, a.shape[-1]), reshape(dc, rows, dc.shape[-1])
             db = reduce_to(matmul(transpose(a, -2, -1), dc), self.shapes[1])
         return da, db
 

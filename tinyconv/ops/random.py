@@ -9,6 +9,7 @@ from tinyconv.core import layout, random
 from tinyconv.core.arrays import Array
 from tinyconv.core.errors import ArgumentError
 from tinyconv.ops.images import require_floating
+from tinyconv.ops.in_place import overwrite
 
 if TYPE_CHECKING:
     from tinyconv.ops.tensor import Tensor
@@ -46,7 +47,8 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     """Set each element to 0 with probability ``p`` and scale the others by 1 / (1 - p), so that the mean stays.
 
     (Srivastava et al., "Dropout", 2014, scaled at training time.) Without ``training`` it returns ``input`` itself.
-    ``inplace`` writes into ``input``. Draws follow ``manual_seed``. Raises ``ArgumentError`` for p outside [0, 1].
+    ``inplace`` writes into ``input`` and returns it, except that a view in a recorded computation is left as it is and
+    the result is a new tensor. Draws follow ``manual_seed``. Raises ``ArgumentError`` for p outside [0, 1].
     """
     if not 0 <= p <= 1:
         raise ArgumentError(f"dropout: p is a probability in [0, 1], got {p}")
@@ -54,7 +56,6 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     if not training or p == 0:
         return input
     if inplace:
-        written: Tensor = Dropout(p).apply_in_place(input, name="dropout(inplace=True)")
-        return written
+        return overwrite(Dropout(p), input, name="dropout(inplace=True)")
     result: Tensor = Dropout(p).apply(input)
     return result

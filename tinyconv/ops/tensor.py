@@ -13,7 +13,7 @@ from tinyconv.autograd.tensor_base import TensorBase
 from tinyconv.core import dtypes, layout
 from tinyconv.core.devices import Device, array_module
 from tinyconv.core.dtypes import DType
-from tinyconv.core.errors import DTypeError, GraphError, ShapeError, UnsupportedError
+from tinyconv.core.errors import ArgumentError, DTypeError, GraphError, ShapeError, UnsupportedError
 from tinyconv.ops import (
     activation,
     arithmetic,
@@ -25,7 +25,16 @@ from tinyconv.ops import (
     reduction,
     shape,
 )
-from tinyconv.ops.dispatch import Number, broadcast_shape, cast, constant, is_number
+from tinyconv.ops.dispatch import (
+    Number,
+    broadcast_shape,
+    cast,
+    check_exponent,
+    check_negatable,
+    clamped_dtype,
+    constant,
+    is_number,
+)
 
 
 class Tensor(TensorBase):
@@ -163,9 +172,27 @@ class Tensor(TensorBase):
 
     # --- type and device --------------------------------------------------------------------------------------------
 
-    def to(self, *args: Any, dtype: DType | None = None, device: Any = None) -> Tensor:
-        """This tensor in another type or on another device: ``to(float64)``, ``to("cpu")``, ``to(other_tensor)``."""
+    def to(
+        self,
+        *args: Any,
+        dtype: DType | None = None,
+        device: Any = None,
+        non_blocking: builtins.bool = False,
+        copy: builtins.bool = False,
+    ) -> Tensor:
+        """This tensor in another type or on another device: ``to(float64)``, ``to("cpu")``, ``to(other_tensor)``.
+
+        It is itself if nothing changes, or a clone with ``copy``. ``non_blocking`` changes nothing: it lets PyTorch
+        return before a transfer between a GPU and the CPU is done, and here every copy is done on return. Both may
+        also stand, in this order, after the other positional arguments.
+        """
+        flags = [argument for argument in args if isinstance(argument, builtins.bool)]
+        if len(flags) > 2:
+            raise ArgumentError(f"to: takes at most two truth values, non_blocking and copy, got {len(flags)}")
+        copy = flags[1] if len(flags) == 2 else copy
         for argument in args:
+            if isinstance(argument, builtins.bool):
+                continue
             if isinstance(argument, DType):
                 dtype = argument
             elif isinstance(argument, TensorBase):
@@ -174,7 +201,8 @@ class Tensor(TensorBase):
                 device = argument
         if device is not None and Device(device) != self.device:
             raise UnsupportedError(f"to: tensors cannot be moved from {self.device} to {Device(device)}")
-        return self if dtype is None else cast(self, dtype)
+        result = self if dtype is None else cast(self, dtype)
+        return shape.clone(self) if copy and result is self else result
 
     def type_as(self, other: Tensor) -> Tensor:
         """This tensor in the type of ``other``."""
@@ -228,7 +256,7 @@ class Tensor(TensorBase):
         return arithmetic.pow(self, other) if _combines(other) else NotImplemented
 
     def __matmul__(self, other: Any) -> Tensor:
-        return matmul.matmul(self, other) if isinstance(other, Tensor) else NotImplemented
+        return matmul.matmul(self, other) if _combines(other) and not is_number(other) else NotImplemented
 
     def __radd__(self, other: Any) -> Tensor:
         return arithmetic.add(other, self) if _combines(other) else NotImplemented
@@ -330,30 +358,33 @@ class Tensor(TensorBase):
 
     def pow_(self, exponent: Number) -> Tensor:
         """x becomes x^exponent."""
+        check_exponent("pow_", self.dtype, exponent)
         return self._in_place("pow_", arithmetic.Power(), exponent)
 
     def neg_(self) -> Tensor:
         """x becomes -x."""
+        check_negatable("neg_", self)
         return elementwise.Negate().apply_in_place(self, name="neg_")
 
     def exp_(self) -> Tensor:
         """x becomes e^x."""
-        return elementwise.Exp().apply_in_place(self, name="exp_")
+        return self._floating_in_place("exp_", elementwise.Exp())
 
     def sqrt_(self) -> Tensor:
         """x becomes its square root."""
-        return elementwise.Sqrt().apply_in_place(self, name="sqrt_")
+        return self._floating_in_place("sqrt_", elementwise.Sqrt())
 
     def tanh_(self) -> Tensor:
         """x becomes tanh x."""
-        return elementwise.Tanh().apply_in_place(self, name="tanh_")
+        return self._floating_in_place("tanh_", elementwise.Tanh())
 
     def sigmoid_(self) -> Tensor:
         """x becomes 1 / (1 + e^-x)."""
-        return elementwise.Sigmoid().apply_in_place(self, name="sigmoid_")
+        return self._floating_in_place("sigmoid_", elementwise.Sigmoid())
 
     def clamp_(self, min: Number | None = None, max: Number | None = None) -> Tensor:
         """x becomes at least ``min`` and at most ``max``."""
+        self._check_holds("clamp_", clamped_dtype("clamp_", self, min, max))
         return elementwise.Clamp(min, max).apply_in_place(self, name="clamp_")
 
     def fill_(self, value: Number) -> Tensor:
@@ -371,16 +402,27 @@ class Tensor(TensorBase):
 
     def _in_place(self, name: str, operation: Operation, other: Any) -> Tensor:
         if is_number(other):
-            kind = dtypes.of_number(other)
-            other = constant(other, self.dtype, self.device)
+            self._check_holds(name, dtypes.of_number(other))
+            other = constant(other, self.dtype, self.device, wraps=True)
+        elif isinstance(other, TensorBase):
+            self._check_holds(name, other.dtype)
+            other = cast(other, self.dtype)  # type: ignore[arg-type]
         else:
-            kind = other.dtype
-            other = cast(other, self.dtype)
-        if kind.category > self.dtype.category:
-            raise DTypeError(f"{name}: a {kind.name} result does not fit into a tensor of {self.dtype.name}")
+            raise DTypeError(
+                f"{name}: the operand is a {type(other).__name__}; tensors and numbers can be combined in place"
+            )
         if broadcast_shape(name, self.shape, other.shape) != self.shape:
             raise ShapeError(f"{name}: an operand of shape {other.shape} does not fit into a tensor of {self.shape}")
         return operation.apply_in_place(self, other, name=name)
+
+    def _floating_in_place(self, name: str, operation: Operation) -> Tensor:
+        if not self.dtype.is_floating_point:
+            self._check_holds(name, dtypes.float32)
+        return operation.apply_in_place(self, name=name)
+
+    def _check_holds(self, name: str, result: DType) -> None:
+        if result.category > self.dtype.category:
+            raise DTypeError(f"{name}: a {result.name} result does not fit into a tensor of {self.dtype.name}")
 
     # --- methods that are functions elsewhere -----------------------------------------------------------------------
     # The assignments below make each function a method of the same name: its first argument is the tensor.
@@ -429,6 +471,25 @@ class Tensor(TensorBase):
     def masked_fill(self, mask: Tensor, value: Number) -> Tensor:
         """``value`` where ``mask`` (bool) holds, else x."""
         return arithmetic.where(mask, value, self)
+
+    def repeat(self, *sizes: Any) -> Tensor:
+        """A copy, ``sizes[i]`` times along dimension i; sizes before the last ``ndim`` make new dimensions.
+
+        ``sizes``: ints or one sequence of them, at least ``ndim``. Raises ``ShapeError``.
+        """
+        times = tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], Sequence) else sizes
+        if len(times) < self.ndim or builtins.any(count < 0 for count in times):
+            raise ShapeError(
+                f"repeat: needs a count of 0 or more for each of the {self.ndim} dimensions of {self.shape}, "
+                f"got {times}"
+            )
+        own = (1,) * (len(times) - self.ndim) + self.shape
+        # A dimension of size 1 before each own one, which expands to its count and is then merged with it.
+        spread = shape.reshape(self, *(size for dim in own for size in (1, dim)))
+        repeated = shape.expand(spread, *(size for pair in zip(times, own, strict=True) for size in pair))
+        result = shape.reshape(repeated, *(count * dim for count, dim in zip(times, own, strict=True)))
+        # Of one own element, or of none, that may still be the memory of the expanded tensor.
+        return shape.clone(result) if result.is_view or not result.array.flags.writeable else result
 
     def reshape_as(self, other: Tensor) -> Tensor:
         """x in the shape of ``other``."""

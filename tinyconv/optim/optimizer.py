@@ -29,6 +29,11 @@ class Optimizer:
                 f"{self._name}: params must be a list of tensors or of groups, got a single {type(params).__name__}; "
                 "put it into a list"
             )
+        if not isinstance(params, Iterable) or callable(getattr(params, "parameters", None)):
+            raise ArgumentError(
+                f"{self._name}: params must be a list of tensors or of groups, got a {type(params).__name__}; "
+                "pass model.parameters()"
+            )
         self.defaults = defaults
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []

@@ -31,9 +31,9 @@ def machine() -> dict[str, Any]:
     import llvmlite.binding as llvm
     import numpy as np
 
-    from tinyconv.backends.cpu import host, parallel
+    from tinyconv.ops import machine as computing
 
-    processor = host.host()
+    processor = computing.processor()
     tile = processor.wide
     lanes = processor.lanes(np.dtype(np.float32))
     return {
@@ -43,16 +43,16 @@ def machine() -> dict[str, Any]:
         "processors": os.cpu_count(),
         "vector": f"{8 * processor.vector_bytes} bits, {lanes} float32",
         "register tile": f"{tile.rows} rows x {tile.vectors} vectors",
-        "threads": parallel.get_num_threads(),
-        "threading layer": parallel.threading_layer(),
+        "threads": computing.get_num_threads(),
+        "threading layer": computing.threading_layer(),
     }
 
 
 def kernel_cache() -> str:
     """The folder in which compiled kernels are kept."""
-    from tinyconv.backends.cpu import compilation
+    from tinyconv.ops import machine as computing
 
-    return compilation.cache_folder() or "none: no folder is writable, every process compiles anew"
+    return computing.kernel_cache_folder() or "none: no folder is writable, every process compiles anew"
 
 
 def gpu() -> str:

@@ -73,8 +73,8 @@ def load_run(path: str | Path, checkpoint: str = "last") -> LoadedRun:
         if metadata.get(name) != record[name]:
             entry, theirs, ours = _first_difference(name, metadata.get(name), record[name])
             raise RunError(
-                f"checkpoint {file} does not belong to {folder.run_file}: {entry} is {_short(theirs)} in the checkpoint "
-                f"and {_short(ours)} in the run"
+                f"checkpoint {file} does not belong to {folder.run_file}: {entry} is {_short(theirs)} in the "
+                f"checkpoint and {_short(ours)} in the run"
             )
     try:
         model.load_state_dict(weights.load(file))

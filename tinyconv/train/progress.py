@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from tinyconv.backends.cpu import parallel
+from tinyconv.ops import machine
 from tinyconv.train.callbacks import Callback
 from tinyconv.utils.streams import LenientStream
 
@@ -43,7 +43,7 @@ class Progress(Callback):
         self._stream.line(text)
 
     def on_train_start(self, trainer: Trainer) -> None:
-        self._stop_listening = parallel.on_first_compile(self.on_compile)
+        self._stop_listening = machine.on_first_compile(self.on_compile)
 
     def on_compile(self, kernel: str) -> None:
         """Before ``kernel`` is compiled, which takes a second or so."""

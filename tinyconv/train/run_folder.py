@@ -62,13 +62,13 @@ class RunFolder:
         cls.check(path, force)
         folder = cls(path)
         try:
-            path.mkdir(parents=True, exist_ok=True)
             old = folder.files()
             for file in old:
                 file.unlink()
             for emptied in sorted({file.parent for file in old} - {path}, reverse=True):  # inner folders first
                 if not any(emptied.iterdir()):
                     emptied.rmdir()
+            path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise _unwritable(path, error) from None
         return folder

@@ -79,6 +79,11 @@ class RunWriter(Callback):
             write_atomically(self.folder.curves, curves_png(trainer.history, self._title, self.best_epoch))
         self._write_run_file(trainer.outcome, self._result(trainer))
 
+    def interrupted(self) -> None:
+        """Record an interruption after the folder was made and before ``on_train_start``; later ones are recorded."""
+        if not self.folder.run_file.exists():
+            self._write_run_file("interrupted", {})
+
     def _result(self, trainer: Trainer) -> dict[str, Any]:
         result: dict[str, Any] = {"epochs": trainer.epoch, "steps": trainer.step}
         if trainer.evaluation is not None:

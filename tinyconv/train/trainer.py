@@ -125,6 +125,7 @@ class Trainer:
         self.steps_per_epoch = len(train)
         self.epochs = self.epoch + epochs
         self.stop = False
+        self.evaluation = None  # that of an earlier fit tells nothing of the weights to come
         self.outcome = "failed"
         with ExitStack() as ending:
             try:
@@ -205,11 +206,14 @@ class Trainer:
     def _check_finite(self, loss: float, what: str) -> None:
         if not math.isfinite(loss):
             rate = self.optimizer.param_groups[0]["lr"]
-            raise RunError(f"{what}; lower the learning rate (--lr; it was {rate:g} in this step)")
+            raise RunError(
+                f"{what}; lower the learning rate (the optimizer's lr, --lr of the command; it was {rate:g} in this "
+                "step), or look for NaN and infinity in the images"
+            )
 
     def evaluate(self, data: BatchSource) -> Evaluation:
-        """Loss and confusion matrix on ``data``, in evaluation mode without a tape; the mode is restored."""
-        training = self.model.training
+        """Loss and confusion matrix on ``data``, in evaluation mode without a tape; every module's mode is restored."""
+        modes = [(module, module.training) for module in self.model.modules()]
         self.model.eval()
         total_loss = 0.0
         true, predicted = [], []
@@ -224,7 +228,8 @@ class Trainer:
                     true.append(labels.array)
                     predicted.append(logits.array.argmax(axis=1))
         finally:
-            self.model.train(training)
+            for module, training in modes:
+                module.training = training
         if not true:
             raise DataError("Trainer.evaluate: there are no held-out images")
         confusion = metrics.confusion_matrix(np.concatenate(true), np.concatenate(predicted), classes)

@@ -22,11 +22,18 @@ MOST_PIECES = 256
 
 def _rows(array: FloatArray) -> FloatArray:
     """(N, C, H, W) as (N H W, C)."""
-    return layout.nhwc(array).reshape(-1, array.shape[1])
+    images, channels, height, width = array.shape
+    return layout.nhwc(array).reshape(images * height * width, channels)
 
 
 def _pieces(rows: FloatArray) -> int:
-    return max(1, min(MOST_PIECES, rows.size // PIECE_NUMBERS))
+    """Into how many pieces to cut ``rows``; each has a row at least, since the mean of none would be 0 / 0."""
+    return max(1, min(MOST_PIECES, rows.shape[0], rows.size // PIECE_NUMBERS))
+
+
+def _non_finite_allowed() -> np.errstate:
+    """Sums that are too large for float32 become infinite without a warning from NumPy, as they do in the kernels."""
+    return np.errstate(over="ignore", invalid="ignore")
 
 
 @helper
@@ -67,9 +74,10 @@ def batch_norm_statistics(x: FloatArray) -> tuple[FloatArray, FloatArray]:
     launch(piecewise_moments, rows, sums, squares)
     edges = rows.shape[0] * np.arange(pieces + 1) // pieces
     sizes = np.diff(edges)[:, None]
-    mean = sums.sum(axis=0) / rows.shape[0]
-    variance = (squares.sum(axis=0) + (sizes * (sums / sizes - mean) ** 2).sum(axis=0)) / rows.shape[0]
-    return mean.astype(x.dtype), variance.astype(x.dtype)
+    with _non_finite_allowed():
+        mean = sums.sum(axis=0) / rows.shape[0]
+        variance = (squares.sum(axis=0) + (sizes * (sums / sizes - mean) ** 2).sum(axis=0)) / rows.shape[0]
+        return mean.astype(x.dtype), variance.astype(x.dtype)
 
 
 @kernel
@@ -86,7 +94,8 @@ def batch_norm(
     """y = (x - mean) inverse_std weight + bias, channel by channel; x (N, C, H, W), the others (C,)."""
     y = layout.empty(x.shape, x.dtype)
     if y.size:
-        scale = np.array(inverse_std if weight is None else inverse_std * weight, x.dtype)
+        with _non_finite_allowed():
+            scale = np.array(inverse_std if weight is None else inverse_std * weight, x.dtype)
         shift = np.zeros(x.shape[1], x.dtype) if bias is None else np.array(bias, x.dtype)
         launch(scale_and_shift, _rows(x), np.array(mean, x.dtype), scale, shift, _rows(y))
     return y
@@ -140,15 +149,16 @@ def batch_norm_gradient(
     centre = np.array(mean, x.dtype)
     dy_sums, product_sums = np.empty((2, pieces, channels))
     launch(piecewise_gradient_sums, dy_rows, rows, centre, dy_sums, product_sums)
-    dbias = dy_sums.sum(axis=0)
-    precise_std = inverse_std.astype(np.float64)
-    dweight = product_sums.sum(axis=0) * precise_std
-    dy_scale = precise_std if weight is None else precise_std * weight
-    x_scale = -dy_scale * precise_std * dweight / count
-    shift = -dy_scale * dbias / count
-    factors = (factor.astype(x.dtype) for factor in (dy_scale, x_scale, shift))
-    launch(combine_gradient, dy_rows, rows, centre, *factors, _rows(dx))
-    return dx, dweight.astype(x.dtype), dbias.astype(x.dtype)
+    with _non_finite_allowed():
+        dbias = dy_sums.sum(axis=0)
+        precise_std = inverse_std.astype(np.float64)
+        dweight = product_sums.sum(axis=0) * precise_std
+        dy_scale = precise_std if weight is None else precise_std * weight
+        x_scale = -dy_scale * precise_std * dweight / count
+        shift = -dy_scale * dbias / count
+        factors = [factor.astype(x.dtype) for factor in (dy_scale, x_scale, shift)]
+        launch(combine_gradient, dy_rows, rows, centre, *factors, _rows(dx))
+        return dx, dweight.astype(x.dtype), dbias.astype(x.dtype)
 
 
 @helper
@@ -177,5 +187,6 @@ def channel_sum(dy: FloatArray) -> FloatArray:
         return np.zeros(dy.shape[1], dy.dtype)
     sums = np.empty((_pieces(rows), rows.shape[1]))
     launch(piecewise_sums, rows, sums)
-    total: FloatArray = sums.sum(axis=0).astype(dy.dtype)
+    with _non_finite_allowed():
+        total: FloatArray = sums.sum(axis=0).astype(dy.dtype)
     return total

@@ -20,6 +20,7 @@ config: Any = numba_config
 
 _threads: int = config.NUMBA_NUM_THREADS
 _launching = threading.Lock()
+_starting = threading.Lock()
 SPIN_COUNT, SHORT_SPIN = "GOMP_SPINCOUNT", "10000"
 
 
@@ -44,9 +45,15 @@ def get_num_threads() -> int:
     return int(_threads)
 
 
-@functools.cache
 def threading_layer() -> str:
-    """The library under Numba's parallel loops: ``"tbb"``, ``"omp"`` or ``"workqueue"``. Starts it, the first time.
+    """The library under Numba's parallel loops: ``"tbb"``, ``"omp"`` or ``"workqueue"``. Starts it, the first time."""
+    with _starting:  # a cache alone would let two first launches start it, and both change the environment
+        return _started_layer()
+
+
+@functools.cache
+def _started_layer() -> str:
+    """Start the threads and name their library.
 
     GNU OpenMP's threads wait for each other in a long busy loop unless told otherwise. Where another program wants the
     same processors, each of the fifty short loops of a training step then loses a time slice of the scheduler: a step
@@ -62,7 +69,7 @@ def threading_layer() -> str:
         return str(numba.threading_layer())
     finally:
         if not chosen:
-            del os.environ[SPIN_COUNT]
+            os.environ.pop(SPIN_COUNT, None)
 
 
 def launch(kernel: Any, *arguments: Any) -> None:

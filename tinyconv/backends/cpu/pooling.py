@@ -14,6 +14,9 @@ from tinyconv.core import layout
 from tinyconv.core.arrays import Array, FloatArray, Pair
 from tinyconv.core.geometry import adaptive_window, output_size
 
+FEW_PIXELS = 16
+"""Larger windows are summed up in float64: n float32 numbers added one by one are off by up to n 6e-8 of their sum."""
+
 
 @helper
 def max_of_row(job, x, y, indices, kernel_size, stride, padding, dilation):
@@ -83,10 +86,9 @@ def gather_windows(x, indices, y):
 
 
 @helper
-def average_of_row(job, x, y, down, across, divisor):
+def average_of_row(job, x, y, total, down, across, divisor):
     image, row = divmod(job, y.shape[1])
     for column in range(y.shape[2]):
-        total = y[image, row, column]
         for c in range(x.shape[3]):
             total[c] = 0
         for source_y in range(down[row, 0], down[row, 1]):
@@ -95,14 +97,17 @@ def average_of_row(job, x, y, down, across, divisor):
                     total[c] += x[image, source_y, source_x, c]
         count = divisor if divisor != 0 else down[row, 2] * across[column, 2]
         for c in range(x.shape[3]):
-            total[c] /= count
+            y[image, row, column, c] = total[c] / count
 
 
 @kernel
-def average_windows(x, y, down, across, divisor):
-    """Fill ``y`` with averages over windows (see ``sliding_windows``); divisor 0 stands for the size of each window."""
+def average_windows(x, y, sums, down, across, divisor):
+    """Fill ``y`` with averages over windows (see ``sliding_windows``); divisor 0 stands for the size of each window.
+
+    ``sums``: working memory for each row of outputs, (N OH, C), in the type to add in.
+    """
     for job in prange(y.shape[0] * y.shape[1]):
-        average_of_row(np.int64(job), x, y, down, across, divisor)
+        average_of_row(np.int64(job), x, y, sums[job], down, across, divisor)
 
 
 @helper
@@ -201,7 +206,9 @@ def gather_plane(x: FloatArray, indices: Array) -> FloatArray:
 def _average(x: FloatArray, down: Array, across: Array, divisor: int) -> FloatArray:
     y = layout.empty((*x.shape[:2], len(down), len(across)), x.dtype)
     if y.size:
-        launch(average_windows, layout.nhwc(x), layout.nhwc(y), down, across, divisor)
+        largest = int((down[:, 1] - down[:, 0]).max() * (across[:, 1] - across[:, 0]).max())
+        sums = np.empty((y.shape[0] * y.shape[2], y.shape[1]), x.dtype if largest <= FEW_PIXELS else np.float64)
+        launch(average_windows, layout.nhwc(x), layout.nhwc(y), sums, down, across, divisor)
     return y
 
 
