@@ -94,6 +94,7 @@ from tinyconv.ops.elementwise import (
 )
 from tinyconv.ops.indexing import gather, index_select, narrow, take_along_dim
 from tinyconv.ops.join import cat, chunk, split, stack, unbind
+from tinyconv.ops.machine import get_num_threads, set_num_threads
 from tinyconv.ops.matmul import bmm, matmul, mm
 from tinyconv.ops.reduction import (
     all,
@@ -126,7 +127,6 @@ from tinyconv.ops.shape import (
     unsqueeze,
 )
 from tinyconv.ops.tensor import Tensor
-from tinyconv.ops.machine import get_num_threads, set_num_threads
 
 if TYPE_CHECKING:
     from tinyconv import autograd, cuda, data, features, models, nn, optim, train, utils
