@@ -1,5 +1,6 @@
 """The suite tests what is installed: the checkout's own `tinyconv` lacks the command, so it must not be found."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -7,6 +8,8 @@ from hypothesis import settings
 
 root = Path(__file__).resolve().parent.parent
 sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != root]
+# The same for the processes that tests start: Python would put the current folder first.
+os.environ["PYTHONSAFEPATH"] = "1"
 
 # A first call compiles a kernel, which no deadline can allow for; the examples are the same on every machine.
 settings.register_profile("tinyconv", deadline=None, derandomize=True)
