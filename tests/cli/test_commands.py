@@ -277,14 +277,14 @@ def test_info_names_versions_processor_and_threads() -> None:
 
 
 def test_without_a_writable_cache_one_warning_says_so_and_the_command_works() -> None:
-    environment = {"NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator", "NUMBA_CACHE_DIR": "/dev/null/nowhere"}
+    without_cache = {"NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator", "NUMBA_CACHE_DIR": "/dev/null/nowhere"}
     finished = subprocess.run(
         [sys.executable, "-m", "tinyconv", "info"],
         capture_output=True,
         text=True,
         check=True,
         timeout=120,
-        env=environment,
+        env={**os.environ, **without_cache},
     )
     assert finished.stderr.count("\n") == 1
     assert finished.stderr.startswith("Warning: compiled kernels cannot be kept on disk")
