@@ -21,10 +21,11 @@ def command(steps: int, out: Path | None) -> None:
     import gc
 
     import tinyconv as tc
-    from tinyconv import models, nn, optim
+    from tinyconv import nn, optim
+    from tinyconv.models.registry import build
 
     tc.manual_seed(0)
-    model = models.build("facenet", 1, 2, (FACE_NET_SIZE, FACE_NET_SIZE))
+    model = build("facenet", 1, 2, (FACE_NET_SIZE, FACE_NET_SIZE))
     optimizer = optim.AdamW(model.parameters(), lr=1e-3)
     loss = nn.CrossEntropyLoss()
     images = tc.randn(FACE_NET_BATCH, 1, FACE_NET_SIZE, FACE_NET_SIZE)

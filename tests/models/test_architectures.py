@@ -81,8 +81,8 @@ def test_options_reach_the_model():
 @pytest.mark.parametrize(
     ("arguments", "options", "words"),
     [
-        (("facenett", 1, 2, (8, 8)), {}, r"no model 'facenett'; did you mean 'facenet'\? Known: facenet, lenet"),
-        (("vgg", 1, 2, (8, 8)), {}, "no model 'vgg'; Known"),
+        (("facenett", 1, 2, (8, 8)), {}, r"no model 'facenett'; did you mean 'facenet'\? known: facenet, lenet"),
+        (("vgg", 1, 2, (8, 8)), {}, "no model 'vgg'; known"),
         (("facenet", 1, 2, (8, 8)), {"droput": 0.1}, r"no option 'droput'; did you mean 'dropout'\?"),
         (("lenet", 1, 2, (28, 28)), {"dropout": 0.1}, "its options: none"),
         (("facenet", 0, 2, (8, 8)), {}, "at least 1 channel"),

@@ -43,7 +43,7 @@ def build(name: str, in_channels: int, num_classes: int, image_size: Pair, **opt
 
 def _model(name: str) -> Callable[..., nn.Module]:
     if name not in MODELS:
-        raise ArgumentError(f"there is no model {name!r}; {_near(name.lower(), MODELS)}Known: {', '.join(MODELS)}")
+        raise ArgumentError(f"there is no model {name!r}; {_near(name.lower(), MODELS)}known: {', '.join(MODELS)}")
     return MODELS[name]
 
 
