@@ -1,0 +1,17 @@
+"""At the end, a table of what was held against PyTorch."""
+
+from parity.runner import COUNTS
+
+COLUMNS = ("names", "calls", "results", "gradients", "refused", "signatures")
+
+
+def pytest_terminal_summary(terminalreporter):
+    if not COUNTS:
+        return
+    terminalreporter.section("held against PyTorch")
+    terminalreporter.write_line("".join(f"{column:>12}" for column in ("", *COLUMNS)))
+    total = dict.fromkeys(COLUMNS, 0)
+    for space, counts in COUNTS.items():
+        terminalreporter.write_line(f"{space:>12}" + "".join(f"{counts[column]:>12}" for column in COLUMNS))
+        total = {column: total[column] + counts[column] for column in COLUMNS}
+    terminalreporter.write_line(f"{'all':>12}" + "".join(f"{total[column]:>12}" for column in COLUMNS))
