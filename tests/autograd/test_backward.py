@@ -288,3 +288,133 @@ def test_a_float32_leaf_of_a_float64_computation_gets_a_float32_gradient():
     (x * w).sum().backward()
     assert x.grad.dtype is tc.float32
     assert w.grad.dtype is tc.float64
+
+
+def test_hooks_run_in_their_order_and_a_retained_gradient_is_what_they_leave():
+    x = leaf(1.0)
+    y = x * 1
+    seen = []
+    y.retain_grad()
+    y.register_hook(lambda gradient: gradient + 1)
+    y.register_hook(lambda gradient: seen.append(gradient.item()))
+    y.register_hook(lambda gradient: gradient * 10)
+    (y * 1).backward()
+    assert seen == [2.0]
+    assert y.grad.item() == x.grad.item() == 20.0
+
+
+def test_a_hook_registered_twice_is_removed_once_by_each_handle():
+    x = leaf(1.0)
+    double = lambda gradient: gradient * 2  # noqa: E731
+    first, second = x.register_hook(double), x.register_hook(double)
+    first.remove()
+    (x * 1).backward()
+    assert x.grad.item() == 2.0
+    with second:
+        pass
+    x.grad = None
+    (x * 1).backward()
+    assert x.grad.item() == 1.0
+
+
+@pytest.mark.parametrize("returned", [lambda gradient: gradient.sum(), lambda gradient: 1.0])
+def test_a_hook_that_returns_something_else_than_such_a_gradient_is_an_error(returned):
+    x = leaf(1.0, 2.0)
+    x.register_hook(returned)
+    with pytest.raises(RuntimeError, match=r"a hook returned .* for a gradient of shape \(2,\)"):
+        (x * 1).sum().backward()
+
+
+def test_a_post_accumulate_hook_sees_the_leaf_after_its_gradient_was_added():
+    x = leaf(2.0)
+    seen = []
+    handle = x.register_post_accumulate_grad_hook(lambda tensor: seen.append((tensor is x, tensor.grad.item())))
+    (x * 3).backward()
+    (x * 3).backward()
+    grad(x * 3, x)
+    handle.remove()
+    (x * 3).backward()
+    assert seen == [(True, 3.0), (True, 6.0)]
+    with pytest.raises(RuntimeError, match="leaf"):
+        (x * 1).register_post_accumulate_grad_hook(print)
+
+
+def test_retain_grad_twice_keeps_the_gradient_once():
+    y = leaf(1.0) * 1
+    y.retain_grad()
+    y.retain_grad()
+    (y * 3).backward()
+    assert y.grad.item() == 3.0
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda: tc.ones(1, dtype=tc.float64).expand(3),
+        lambda: tc.Tensor(np.broadcast_to(np.ones(1), (3,))),
+        lambda: tc.tensor([1.0, 9.0, 1.0, 9.0, 1.0], dtype=tc.float64)[::2],
+    ],
+    ids=["expanded", "read-only", "strided"],
+)
+def test_a_backward_adds_to_any_gradient_that_was_assigned(given):
+    x = leaf(1.0, 2.0, 3.0)
+    x.grad = given()
+    (x * 4).sum().backward()
+    assert x.grad.tolist() == [5.0, 5.0, 5.0]
+
+
+def test_a_gradient_of_another_type_or_shape_cannot_be_assigned():
+    x = leaf(1.0, 2.0)
+    with pytest.raises(RuntimeError, match="float32 does not fit a tensor of float64"):
+        x.grad = tc.ones(2)
+    with pytest.raises(RuntimeError, match=r"\(3,\) does not fit a tensor of shape \(2,\)"):
+        x.grad = tc.ones(3, dtype=tc.float64)
+
+
+def test_a_leaf_that_needs_no_gradient_any_more_gets_none():
+    x, w = leaf(2.0), leaf(3.0)
+    y = x * w
+    x.requires_grad_(False)
+    y.backward()
+    assert x.grad is None
+    assert w.grad.item() == 2.0
+
+
+def test_grad_gives_zeros_for_unused_inputs_if_asked():
+    x, unused = leaf(2.0), leaf(1.0, 2.0)
+    (zeros,) = grad(x * x, unused, materialize_grads=True)
+    assert zeros.tolist() == [0.0, 0.0]
+    with pytest.raises(ValueError, match="materialize_grads"):
+        grad(x * x, unused, materialize_grads=True, allow_unused=False)
+
+
+def test_options_of_grad_that_are_not_offered_say_so():
+    x = leaf(2.0)
+    with pytest.raises(NotImplementedError, match="only_inputs"):
+        grad(x * x, x, only_inputs=False)
+    with pytest.raises(NotImplementedError, match="is_grads_batched"):
+        grad(x * x, x, is_grads_batched=True)
+
+
+def test_a_constant_that_is_told_to_require_a_gradient_later_has_second_derivatives():
+    x, constant = leaf(2.0), tc.tensor([3.0], dtype=tc.float64)
+    product = x * constant
+    constant.requires_grad_()
+    (first,) = grad(product, x, create_graph=True)
+    (second,) = grad(first, constant)
+    assert second.item() == 1.0
+
+
+def test_backward_takes_single_tensors_too():
+    x = leaf(2.0, 3.0)
+    backward(x * x, tc.ones(2, dtype=tc.float64), inputs=x)
+    assert x.grad.tolist() == [4.0, 6.0]
+
+
+def test_a_leaf_that_became_a_result_since_its_use_gets_no_gradient():
+    x, w = leaf(2.0), leaf(3.0)
+    y = x + w
+    x.detach_()
+    x.mul_(w)
+    with pytest.raises(RuntimeError, match="was a leaf when it was used"):
+        y.backward()

@@ -119,3 +119,55 @@ def test_a_comparison_or_an_integer_result_requires_no_gradient():
     x = leaf(1.0, -1.0)
     assert not (x > 0).requires_grad
     assert not x.argmax().requires_grad
+
+
+def test_a_mode_decorates_with_and_without_parentheses():
+    @tc.no_grad
+    def evaluate(x: tc.Tensor) -> tc.Tensor:
+        return x * 2
+
+    @tc.set_grad_enabled(False)
+    def evaluate_too(x: tc.Tensor) -> tc.Tensor:
+        return x * 2
+
+    assert tc.is_grad_enabled()
+    assert evaluate.__name__ == "evaluate"
+    assert not evaluate(leaf(1.0)).requires_grad
+    assert not evaluate_too(leaf(1.0)).requires_grad
+    assert tc.is_grad_enabled()
+
+
+def test_a_decorated_generator_runs_in_its_mode_and_its_user_does_not():
+    events = []
+
+    @tc.no_grad()
+    def counting():
+        try:
+            while True:
+                try:
+                    events.append((tc.is_grad_enabled(), (yield tc.is_grad_enabled())))
+                except KeyError:
+                    events.append("KeyError")
+                    return "end"
+        finally:
+            events.append(tc.is_grad_enabled())
+
+    generator = counting()
+    assert next(generator) is False
+    assert tc.is_grad_enabled()
+    assert generator.send("sent") is False
+    assert tc.is_grad_enabled()
+    with pytest.raises(StopIteration) as stopped:
+        generator.throw(KeyError)
+    assert stopped.value.value == "end"
+    assert events == [(False, "sent"), "KeyError", False]
+    generator = counting()
+    next(generator)
+    generator.close()
+    assert events[-1] is False
+    assert tc.is_grad_enabled()
+
+
+def test_a_class_is_not_decorated():
+    with pytest.raises(ValueError, match="functions and generators"):
+        tc.no_grad()(type("Anything", (), {}))

@@ -5,7 +5,7 @@ It knows arrays, operations and their order, and no operation by name.
 
 from tinyconv.autograd.engine import backward, grad
 from tinyconv.autograd.function import Function
-from tinyconv.autograd.grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from tinyconv.autograd.grad_mode import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from tinyconv.autograd.gradcheck import gradcheck, gradgradcheck
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "grad",
     "gradcheck",
     "gradgradcheck",
+    "inference_mode",
     "is_grad_enabled",
     "no_grad",
     "set_grad_enabled",

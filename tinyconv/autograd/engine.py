@@ -10,34 +10,61 @@ import heapq
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from tinyconv.autograd import observe
 from tinyconv.autograd.grad_mode import set_grad_enabled
-from tinyconv.autograd.operation import Edge, Operation, freed
-from tinyconv.autograd.tensor_base import Hook, TensorBase
+from tinyconv.autograd.operation import Edge, Operation
+from tinyconv.autograd.retained import freed
+from tinyconv.autograd.tensor_base import TensorBase, is_repeated
 from tinyconv.core import layout
 from tinyconv.core.devices import array_module
-from tinyconv.core.errors import ArgumentError, DTypeError, GraphError, ShapeError
+from tinyconv.core.errors import ArgumentError, DTypeError, GraphError, ShapeError, UnsupportedError
 
 Target = tuple[Operation, int] | int
 """What a gradient can be asked for: a result of an operation, or a leaf (by its ``id``)."""
 
 
 def backward(
-    tensors: Sequence[TensorBase],
-    gradients: Sequence[TensorBase | None] | None = None,
+    tensors: TensorBase | Sequence[TensorBase],
+    grad_tensors: TensorBase | Sequence[TensorBase | None] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
-    inputs: Sequence[TensorBase] | None = None,
+    inputs: TensorBase | Sequence[TensorBase] | None = None,
 ) -> None:
-    """Add the gradients of ``tensors``, weighted by ``gradients``, to the ``grad`` of the leaves that require it."""
-    wanted = None if inputs is None else [_target(tensor) for tensor in inputs]
-    if inputs is not None and not inputs:
+    """Add the gradients of ``tensors``, weighted by ``grad_tensors``, to the ``grad`` of the leaves that require it.
+
+    ``grad_tensors``: the cotangents, of the tensors' shapes; may be left out for tensors of one element.
+    ``retain_graph``: whether the graph can be differentiated once more; by default only with ``create_graph``, which
+    records the backward itself. ``inputs``: only these tensors, leaves or not, receive a gradient.
+
+    Shape: any; a cotangent has that of its tensor.
+    Dtype: float32 or float64; a cotangent has that of its tensor.
+    Raises: ``GraphError`` where nothing requires a gradient, the graph was freed, or a value it needs was overwritten;
+        ``ShapeError`` for a cotangent of another shape.
+
+    >>> x = tc.tensor([1.0, 2.0], requires_grad=True)
+    >>> tc.autograd.backward([x * x, 3 * x], [tc.ones(2), tc.ones(2)])
+    >>> x.grad
+    tensor([5., 7.])
+    """
+    tensors = _listed(tensors)
+    wanted_tensors = None if inputs is None else _listed(inputs)
+    if wanted_tensors is not None and not wanted_tensors:
         raise ArgumentError("backward: inputs is empty; leave it out to reach every leaf")
+    wanted = None if wanted_tensors is None else [_target(tensor) for tensor in wanted_tensors]
     sweep = _Sweep(wanted, retain_graph, create_graph)
-    sweep.run(tensors, gradients)
+    sweep.run(tensors, None if grad_tensors is None else _listed(grad_tensors))
     for leaf, gradient in sweep.leaves.values():
-        if wanted is None or id(leaf) in wanted:
+        # A leaf may have been told since its use that it needs no gradient any more.
+        if leaf.requires_grad and (wanted is None or id(leaf) in wanted):
+            if leaf.has_node:
+                raise GraphError(
+                    f"backward: a tensor of shape {leaf.shape} was a leaf when it was used, and has since been made a "
+                    "result by a write in place; use a tensor of its own for what is written"
+                )
             _accumulate(leaf, gradient, create_graph)
-    for tensor in inputs or ():
+            if leaf.accumulated_hooks is not None:
+                leaf.accumulated_hooks.call(leaf)
+    for tensor in wanted_tensors or ():
         if tensor.node is not None and (gradient := sweep.captured.get(_target(tensor))) is not None:
             _accumulate(tensor, gradient, create_graph)
 
@@ -48,30 +75,56 @@ def grad(
     grad_outputs: TensorBase | Sequence[TensorBase | None] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
 ) -> tuple[Any, ...]:
     """The gradients of ``outputs`` with respect to ``inputs``, one for each, without touching any ``grad``.
 
     ``grad_outputs``: the cotangents, of the outputs' shapes; may be left out for outputs of one element.
-    An input that the outputs do not depend on raises ``GraphError``, or gives ``None`` with ``allow_unused``.
+    An input that the outputs do not depend on raises, or gives ``None`` with ``allow_unused``, or zeros with
+    ``materialize_grads``. ``only_inputs`` can only be true, and ``is_grads_batched`` only false.
+
+    Shape: any; a cotangent has that of its tensor.
+    Dtype: float32 or float64; a cotangent has that of its tensor.
+    Raises: ``GraphError`` where nothing requires a gradient, the graph was freed, a value it needs was overwritten, or
+        an input is not used; ``ShapeError`` for a cotangent of another shape; ``ArgumentError`` for
+        ``materialize_grads`` with ``allow_unused=False``; ``UnsupportedError`` for batched cotangents.
+
+    >>> x = tc.tensor(2.0, requires_grad=True)
+    >>> (first,) = tc.autograd.grad(x**3, x, create_graph=True)
+    >>> tc.autograd.grad(first, x)
+    (tensor(12.),)
     """
-    outputs = [outputs] if isinstance(outputs, TensorBase) else list(outputs)
-    inputs = [inputs] if isinstance(inputs, TensorBase) else list(inputs)
-    if isinstance(grad_outputs, TensorBase):
-        grad_outputs = [grad_outputs]
+    if not only_inputs:
+        raise UnsupportedError("grad: only_inputs=False is not offered; use backward() to fill the grad of every leaf")
+    if is_grads_batched:
+        raise UnsupportedError("grad: is_grads_batched is not offered; call grad() once for each cotangent")
+    if materialize_grads and allow_unused is False:
+        raise ArgumentError("grad: materialize_grads gives zeros for unused inputs, which allow_unused=False forbids")
+    outputs, inputs = _listed(outputs), _listed(inputs)
     targets = [_target(tensor) for tensor in inputs]
     sweep = _Sweep(targets, retain_graph, create_graph)
-    sweep.run(outputs, grad_outputs)
+    sweep.run(outputs, None if grad_outputs is None else _listed(grad_outputs))
     results = []
     for position, target in enumerate(targets):
         found = sweep.captured.get(target) if isinstance(target, tuple) else sweep.leaves.get(target, (None, None))[1]
-        if found is None and not allow_unused:
+        if found is None and materialize_grads:
+            tensor = inputs[position]
+            zeros = layout.zeros(tensor.shape, tensor.array.dtype, array_module(tensor.device))
+            found = TensorBase.wrap(zeros, tensor.device)
+        elif found is None and not allow_unused:
             raise GraphError(
                 f"grad: the outputs do not depend on input {position} (shape {inputs[position].shape}); "
                 "pass allow_unused=True to get None for it"
             )
         results.append(found)
     return tuple(results)
+
+
+def _listed(tensors: Any) -> list[Any]:
+    return [tensors] if isinstance(tensors, TensorBase) else list(tensors)
 
 
 def _target(tensor: TensorBase) -> Target:
@@ -102,14 +155,21 @@ class _Sweep:
             self._useful, self._cut_off = _leading_to(self.targets, roots)
         with set_grad_enabled(self.create_graph):
             for root, gradient in zip(roots, gradients, strict=True):
-                start: Edge = root if root.node is None else (root.node, root.output_index)
+                node = root.node
+                start: Edge = root if node is None else (node, root.output_index)
                 self._send(start, _seed(root, gradient))
             while self._queue:
                 _, operation = heapq.heappop(self._queue)
-                self._visit(operation, self._pending.pop(operation))
+                cotangents = self._pending.pop(operation)
+                if observe.witnessed():
+                    observe.backward(operation, cotangents, self._visit)
+                else:
+                    self._visit(operation, cotangents)
             for key, (leaf, gradient) in self.leaves.items():
-                if self.targets is None or key in self.targets:
-                    self.leaves[key] = leaf, _through_hooks(leaf.leaf_hooks, gradient)
+                # As in PyTorch, the hooks of a root run even if its gradient was not asked for.
+                if self.targets is None or key in self.targets or any(leaf is root for root in roots):
+                    hooks = leaf.leaf_hooks
+                    self.leaves[key] = leaf, gradient if hooks is None else hooks.pass_through(gradient)
         if self._cut_off and any(
             target not in self.captured and target not in self.leaves for target in self.targets or ()
         ):
@@ -130,7 +190,11 @@ class _Sweep:
     def _visit(self, operation: Operation, cotangents: dict[int, Any]) -> None:
         for index, hooks in operation.hooks.items():
             if index in cotangents:
-                cotangents[index] = _through_hooks(hooks, cotangents[index])
+                cotangents[index] = hooks.pass_through(cotangents[index])
+        for index, retaining in operation.retaining_grad.items():
+            for reference in retaining if index in cotangents else ():
+                if (tensor := reference()) is not None:
+                    tensor.keep_grad(cotangents[index])
         if self.targets is not None:
             for index, cotangent in cotangents.items():
                 if (operation, index) in self.targets:
@@ -197,18 +261,11 @@ def _leading_to(targets: set[Target], roots: Sequence[TensorBase]) -> tuple[set[
     return useful, [operation for operation in reachable if operation.is_freed and operation not in made_targets]
 
 
-def _through_hooks(hooks: Sequence[Hook], gradient: Any) -> Any:
-    for hook in tuple(hooks):
-        replaced = hook(gradient)
-        if replaced is not None:
-            gradient = replaced
-    return gradient
-
-
 def _seed(root: TensorBase, gradient: TensorBase | None) -> TensorBase:
-    if not root.requires_grad:
+    if root.node is None and not root.accumulates_grad:
         raise GraphError(
-            "backward: the tensor does not require a gradient: nothing it depends on does, or no_grad() was on"
+            "backward: the tensor does not require a gradient: nothing it depends on does, or no_grad() was on; "
+            "make a leaf with requires_grad=True, and compute the tensor again"
         )
     if gradient is not None:
         if not isinstance(gradient, TensorBase):
@@ -236,6 +293,12 @@ def _accumulate(leaf: TensorBase, gradient: Any, create_graph: bool) -> None:
         leaf.grad = gradient.clone() if leaf.grad is None else leaf.grad + gradient
     elif leaf.grad is None:
         leaf.grad = TensorBase.wrap(layout.copy(gradient.array, array_module(leaf.device)), leaf.device)
+    elif not leaf.grad.array.flags.writeable or is_repeated(leaf.grad.array):
+        # A gradient that the user assigned, over memory that cannot be added to.
+        total = layout.empty(leaf.shape, leaf.array.dtype, array_module(leaf.device))
+        total[...] = leaf.grad.array
+        total += gradient.array
+        leaf.grad = TensorBase.wrap(total, leaf.device)
     else:
         leaf.grad.array += gradient.array
         leaf.grad.bump_version()

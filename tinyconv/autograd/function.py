@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import weakref
+from collections.abc import Callable
 from typing import Any
 
-from tinyconv.autograd.grad_mode import no_grad
-from tinyconv.autograd.operation import Operation, Retained
+from tinyconv.autograd.grad_mode import is_grad_enabled, no_grad
+from tinyconv.autograd.in_place import change_history, check_recorded_write
+from tinyconv.autograd.operation import Operation
+from tinyconv.autograd.retained import Retained
 from tinyconv.autograd.tensor_base import TensorBase
 from tinyconv.core import layout
-from tinyconv.core.errors import GraphError, UnsupportedError
+from tinyconv.core.errors import GraphError
 
 
 class FunctionContext:
@@ -23,6 +27,7 @@ class FunctionContext:
         )
         self.to_save: tuple[TensorBase | None, ...] = ()
         self.non_differentiable: tuple[TensorBase, ...] = ()
+        self.dirty: tuple[TensorBase, ...] = ()
         self.materialize_grads = True
 
     def save_for_backward(self, *tensors: TensorBase | None) -> None:
@@ -34,8 +39,8 @@ class FunctionContext:
         self.non_differentiable = tensors
 
     def mark_dirty(self, *tensors: TensorBase) -> None:
-        """Not offered: a ``Function`` returns new tensors."""
-        raise UnsupportedError("mark_dirty: a Function cannot write into its inputs; return a new tensor instead")
+        """Name the inputs that forward has written in place, and returns."""
+        self.dirty = tensors
 
     def set_materialize_grads(self, value: bool) -> None:
         """Whether backward is given zeros (the default) or ``None`` for a result that nothing used."""
@@ -67,28 +72,54 @@ class _Call(Operation):
     def _run(self, inputs: tuple[TensorBase | None, ...]) -> tuple[TensorBase, ...]:
         self._prepare(inputs)
         self.context = FunctionContext(self)
-        with no_grad():
-            results = self.function.forward(self.context, *self.arguments)
+        results = self.function.run_forward(self.context, self.arguments)
         outputs = results if isinstance(results, tuple) else (results,)
         for output in outputs:
             if not isinstance(output, TensorBase):
                 raise GraphError(f"{self.name}.forward must return tensors, got {type(output).__name__}")
-        # A result that is an input itself would make the operation its own predecessor.
-        return tuple(output.alias() if any(output is given for given in inputs) else output for output in outputs)
+        for written in self.context.dirty:
+            if not any(written is given for given in inputs) or not any(written is output for output in outputs):
+                raise GraphError(f"{self.name}: what mark_dirty names must be an input of forward that it returns")
+            if self.recorded:
+                check_recorded_write(written, f"{self.name} (mark_dirty)")
+        return tuple(self._handed_on(output, inputs) for output in outputs)
+
+    def _handed_on(self, output: TensorBase, inputs: tuple[TensorBase | None, ...]) -> TensorBase:
+        """``output`` as the caller gets it: an input that was not written comes back as a view of itself.
+
+        Otherwise the operation would be its own predecessor.
+        """
+        if any(output is written for written in self.context.dirty):
+            return output
+        if any(output is given for given in inputs):
+            passed = output.alias()
+            passed.share_storage(output)
+            return passed
+        if output.view_of is not None:
+            # Its node is this operation, which nobody could make anew from the tensor under it.
+            output.share_storage(output.view_of.root)
+        return output
 
     def _record_outputs(self, outputs: tuple[TensorBase, ...]) -> None:
-        super()._record_outputs(outputs)
         context = self.context
-        for output in outputs:
-            if any(output is unwanted for unwanted in context.non_differentiable):
-                output.node = None
+        self.output_count = len(outputs)
+        for index, output in enumerate(outputs):
+            if not output.dtype.is_floating_point or any(output is other for other in context.non_differentiable):
+                continue
+            if any(output is written for written in context.dirty):
+                change_history(output, self, index)
+            else:
+                output.set_history(self, index)
         self._retained = [
-            None if tensor is None else Retained(tensor, is_own_output=tensor.node is self)
+            None
+            if tensor is None
+            else Retained(tensor, next((index for index, output in enumerate(outputs) if output is tensor), None))
             for tensor in context.to_save
         ]
         self.result_types = [(output.shape, output.array.dtype) for output in outputs]
         # The tape keeps what the context asked for, and nothing more.
-        context.to_save, context.non_differentiable, self.arguments = (), (), (None,) * len(self.arguments)
+        context.to_save, context.non_differentiable, context.dirty = (), (), ()
+        self.arguments = (None,) * len(self.arguments)
 
     def backward(self, *cotangents: Any, **_: Any) -> Any:
         if self.context.materialize_grads:
@@ -128,37 +159,91 @@ class _Call(Operation):
 class Function:
     """Base for operations of the user's own, as in PyTorch.
 
-    ```
-    class Square(Function):
-        @staticmethod
-        def forward(ctx, x):
-            ctx.save_for_backward(x)
-            return x * x
-
-        @staticmethod
-        def backward(ctx, dy):
-            (x,) = ctx.saved_tensors
-            return 2 * x * dy
-
-    y = Square.apply(x)
-    ```
-
     ``forward`` takes and returns tensors and runs unrecorded; ``backward`` returns one gradient (or ``None``) for each
-    argument of ``forward``, and can itself be differentiated if it is written with operations on tensors.
+    argument of ``forward``, and can itself be differentiated if it is written with operations on tensors (unless it is
+    marked ``once_differentiable``). With a static method ``setup_context(ctx, inputs, output)``, ``forward`` takes no
+    ``ctx``.
+
+    Raises: ``GraphError`` for a forward that returns no tensor, and for a backward whose gradients do not fit.
+
+    >>> class Square(tc.autograd.Function):
+    ...     @staticmethod
+    ...     def forward(ctx, x):
+    ...         ctx.save_for_backward(x)
+    ...         return x * x
+    ...     @staticmethod
+    ...     def backward(ctx, dy):
+    ...         (x,) = ctx.saved_tensors
+    ...         return 2 * x * dy
+    >>> x = tc.tensor(3.0, requires_grad=True)
+    >>> Square.apply(x).backward()
+    >>> x.grad
+    tensor(6.)
     """
 
     @staticmethod
     def forward(ctx: FunctionContext, *args: Any) -> Any:
+        """The results, from the arguments of ``apply``; ``ctx`` keeps what the backward needs."""
         raise NotImplementedError("a Function needs a static method forward(ctx, ...)")
 
     @staticmethod
     def backward(ctx: FunctionContext, *cotangents: Any) -> Any:
+        """The cotangents of the arguments of ``forward``, one (or None) for each, from those of its results."""
         raise NotImplementedError("a Function needs a static method backward(ctx, ...)")
+
+    @staticmethod
+    def setup_context(ctx: FunctionContext, inputs: tuple[Any, ...], output: Any) -> None:
+        """Where it is overridden, it leaves in ``ctx`` what backward needs, and ``forward`` takes no ``ctx``."""
+
+    @classmethod
+    def run_forward(cls, ctx: FunctionContext, arguments: tuple[Any, ...]) -> Any:
+        """The result of forward, unrecorded."""
+        with no_grad():
+            if cls.setup_context is Function.setup_context:
+                return cls.forward(ctx, *arguments)
+            result = cls.forward(*arguments)
+            cls.setup_context(ctx, arguments, result)
+            return result
 
     @classmethod
     def apply(cls, *args: Any) -> Any:
-        """Run forward on ``args`` (at least one of them a tensor) and put it on the tape."""
+        """Run forward on ``args`` and put it on the tape."""
         call = _Call(cls, args)
         if not call.positions:
-            raise GraphError(f"{cls.__name__}.apply needs at least one tensor argument")
+            return cls.run_forward(FunctionContext(call), args)
         return call.apply(*(args[position] for position in call.positions))
+
+
+def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark the backward of a ``Function`` as one that cannot be differentiated itself.
+
+    It runs unrecorded, so that it may work on ``.numpy()`` arrays; a backward through its results raises.
+
+    Raises: ``GraphError`` when the gradient it gave is differentiated.
+    """
+
+    @functools.wraps(backward)
+    def wrapped(ctx: FunctionContext, *cotangents: Any) -> Any:
+        records = is_grad_enabled() and any(
+            isinstance(cotangent, TensorBase) and cotangent.requires_grad for cotangent in cotangents
+        )
+        with no_grad():
+            results = backward(ctx, *cotangents)
+        if not records:
+            return results
+        given = results if isinstance(results, tuple) else (results,)
+        return tuple(
+            _Once().apply(result, *cotangents) if isinstance(result, TensorBase) else result for result in given
+        )
+
+    return wrapped
+
+
+class _Once(Operation):
+    """The first input; there is no backward."""
+
+    def forward(self, x: Any, *_: Any) -> Any:
+        return x
+
+    def backward(self, *_: Any) -> Any:
+        raise GraphError("a gradient was differentiated whose backward is marked as once_differentiable")

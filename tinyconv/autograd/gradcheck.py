@@ -39,7 +39,15 @@ def gradcheck(
     ``function`` returns a tensor or a tuple of them. ``eps``: the step; the error of the difference quotient is about
     eps^2 |f'''| + 1e-16 |f| / eps, which ``atol + rtol |value|`` must leave room for. ``cotangents``: how many random
     ones are tried. ``directions``: difference along so many random directions of each input instead of along each of
-    its elements. Raises ``GraphError`` with the first disagreement, or returns False without ``raise_exception``.
+    its elements. False is the answer where it does not agree, with ``raise_exception=False``.
+
+    Shape: any.
+    Dtype: float64.
+    Raises: ``GraphError`` with the first disagreement, unless ``raise_exception=False``; ``ArgumentError`` where
+        nothing is to be checked.
+
+    >>> tc.autograd.gradcheck(lambda x: x.exp(), tc.tensor([0.5, 1.0], dtype=tc.float64, requires_grad=True))
+    True
     """
     arguments = (inputs,) if isinstance(inputs, TensorBase) else tuple(inputs)
     checked = [value for value in arguments if isinstance(value, TensorBase) and value.requires_grad]
@@ -63,6 +71,13 @@ def gradgradcheck(
     """Whether the backward of the *backward* of ``function`` agrees with central differences.
 
     The cotangents count as inputs too: the second derivative is checked in both. Options as for ``gradcheck``.
+
+    Shape: any.
+    Dtype: float64.
+    Raises: as ``gradcheck``.
+
+    >>> tc.autograd.gradgradcheck(lambda x: x.exp(), tc.tensor([0.5, 1.0], dtype=tc.float64, requires_grad=True))
+    True
     """
     arguments = (inputs,) if isinstance(inputs, TensorBase) else tuple(inputs)
     checked = [value for value in arguments if isinstance(value, TensorBase) and value.requires_grad]

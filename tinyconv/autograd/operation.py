@@ -21,11 +21,14 @@ asks for it (``create_graph=True``): derivatives of derivatives need no code of 
 from __future__ import annotations
 
 import itertools
+import weakref
 from typing import Any, ClassVar
 
 from tinyconv.autograd import observe
 from tinyconv.autograd.grad_mode import is_grad_enabled
-from tinyconv.autograd.tensor_base import Hook, Storage, TensorBase
+from tinyconv.autograd.hooks import Hooks
+from tinyconv.autograd.retained import Retained, freed
+from tinyconv.autograd.tensor_base import Storage, TensorBase
 from tinyconv.core import layout
 from tinyconv.core.arrays import Array
 from tinyconv.core.devices import Device, array_module
@@ -36,41 +39,11 @@ Edge = tuple["Operation", int] | TensorBase | None
 
 _sequence = itertools.count(1)
 
-
-class Retained:
-    """A tensor kept for backward: its array and its place on the tape, but not the tensor object.
-
-    Keeping the object would tie a retained result to its own operation in a cycle, and the memory of a graph would wait
-    for the garbage collector instead of being freed as the tape unwinds.
-    """
-
-    __slots__ = ("array", "device", "is_own_output", "leaf", "node", "output_index", "storage", "version")
-
-    def __init__(self, tensor: TensorBase, is_own_output: bool = False) -> None:
-        self.array = tensor.array
-        self.device = tensor.device
-        self.is_own_output = is_own_output
-        self.leaf = tensor if tensor.node is None and tensor.requires_grad else None
-        self.node = None if is_own_output else tensor.node
-        self.output_index = tensor.output_index
-        self.storage: Storage = tensor.storage
-        self.version = tensor.storage.version
-
-    def tensor(self, operation: Operation) -> TensorBase:
-        """The tensor again, if nobody has written into it since."""
-        if self.storage.version != self.version:
-            raise GraphError(
-                f"{operation.name}: a tensor of shape {self.array.shape} that its backward needs was written in place "
-                f"after the forward (its version is {self.storage.version}, the forward saw {self.version}); "
-                "use the out-of-place form, or clone() before writing"
-            )
-        if self.leaf is not None:
-            return self.leaf
-        tensor = TensorBase.wrap(self.array, self.device)
-        tensor.storage, tensor.rebased_seen = self.storage, self.storage.rebased
-        tensor.node = operation if self.is_own_output else self.node
-        tensor.output_index = self.output_index
-        return tensor
+_PLACE_ON_THE_TAPE = (
+    "recorded", "sequence", "edges", "output_count", "needs_input_gradient", "saved",
+    "_retained_inputs", "_retains_output", "_retained", "_hooks", "_retaining_grad",
+)  # fmt: skip
+"""What one application of an operation does not share with another of the same parameters."""
 
 
 class Operation:
@@ -97,7 +70,8 @@ class Operation:
     _retained: list[Retained | None] | None = None
     saved: Any = None
     """Whatever else backward needs: arrays that are no tensor of the graph, such as the switches of max-pooling."""
-    _hooks: dict[int, list[Hook]] | None = None
+    _hooks: dict[int, Hooks] | None = None
+    _retaining_grad: dict[int, list[weakref.ref[TensorBase]]] | None = None
 
     @property
     def name(self) -> str:
@@ -146,44 +120,50 @@ class Operation:
 
     def apply(self, *inputs: TensorBase | None) -> Any:
         """Run forward on ``inputs`` (``None`` stands for one left out), record it if a gradient may be asked for."""
+        outputs = observe.forward(self, inputs, self._apply) if observe.observed() else self._apply(inputs)
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def _apply(self, inputs: tuple[TensorBase | None, ...]) -> tuple[TensorBase, ...]:
         outputs = self._run(inputs)
         if self.recorded:
             self._record_inputs(inputs)
             self._record_outputs(outputs)
-        if observe.observed():
-            observe.notify(self, inputs, outputs[0])
-        return outputs[0] if len(outputs) == 1 else outputs
+        return outputs
 
     def apply_in_place(self, target: Any, *others: TensorBase | None, name: str) -> Any:
         """Run forward on ``target`` and ``others``, and write the result into the memory of ``target``.
 
         ``name``: what the user called, for the messages. Returns ``target``, whose history now includes the operation.
         """
+        from tinyconv.autograd.in_place import check_recorded_write
+
         target.check_writable(name)
-        records = is_grad_enabled() and any(t is not None and t.requires_grad for t in (target, *others))
-        if records and target.node is None and target.requires_grad:
-            raise GraphError(
-                f"{name}: a leaf that requires a gradient cannot be written in place while the tape records; "
-                "do it under no_grad(), or on a result computed from it"
-            )
-        if records and target.is_view:
-            raise GraphError(
-                f"{name}: writing in place into a view is not recorded; write into the tensor it was taken from "
-                "(x[index] = value), or use the out-of-place form"
-            )
-        (output,) = self._run((target, *others))
+        if is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in (target, *others)):
+            check_recorded_write(target, name)
+        if observe.observed():
+            observe.forward(self, (target, *others), self._apply_in_place)
+        else:
+            self._apply_in_place((target, *others))
+        return target
+
+    def _apply_in_place(self, inputs: tuple[Any, ...]) -> tuple[TensorBase, ...]:
+        from tinyconv.autograd.in_place import change_history
+
+        target = inputs[0]
+        (output,) = self._run(inputs)
         if self.recorded:
-            self._record_inputs((target, *others))
+            self._record_inputs(inputs)
+            if target.view_of is not None and self.edges[0] is not None:
+                # Past the view's own node: hooks there are for uses of the view, which a write into it is not.
+                self.edges = (target.view_of.new_edge(), *self.edges[1:])
+                self.sequence = next(_sequence)
             self._keep_what_is_overwritten(target)
         target.array[...] = output.array
         target.bump_version()
         if self.recorded:
-            self._record_outputs((target,))
-            target.storage.rebased += 1
-            target.rebased_seen = target.storage.rebased
-        if observe.observed():
-            observe.notify(self, (target, *others), target)
-        return target
+            self._retain_output(target)
+            change_history(target, self)
+        return (target,)
 
     def _run(self, inputs: tuple[TensorBase | None, ...]) -> tuple[TensorBase, ...]:
         self._prepare(inputs)
@@ -191,7 +171,7 @@ class Operation:
         arrays: tuple[Array, ...] = result if isinstance(result, tuple) else (result,)
         outputs = tuple(TensorBase.wrap(array, self.device) for array in arrays)
         if self.makes_view and inputs[0] is not None and self.xp.may_share_memory(arrays[0], inputs[0].array):
-            outputs[0].share_storage(inputs[0])
+            outputs[0].share_storage(inputs[0], self)
         return outputs
 
     def _prepare(self, inputs: tuple[TensorBase | None, ...]) -> None:
@@ -203,17 +183,13 @@ class Operation:
                 raise DeviceError(
                     f"{self.name}: its operands are on {self.device} and on {tensor.device}; move one with .to()"
                 )
-            if tensor.is_view and tensor.rebased_seen != tensor.storage.rebased and is_grad_enabled():
-                raise GraphError(
-                    f"{self.name}: an operand of shape {tensor.shape} is a view whose base was written in place by a "
-                    "recorded operation since; take the view again"
-                )
         self.needs_input_gradient = tuple(tensor is not None and tensor.requires_grad for tensor in inputs)
         self.recorded = is_grad_enabled() and any(self.needs_input_gradient)
 
     def _record_inputs(self, inputs: tuple[TensorBase | None, ...]) -> None:
-        self.sequence = next(_sequence)
+        # The number comes after the edges: to find them, the nodes of views may be made anew.
         self.edges = tuple(_edge(tensor) for tensor in inputs)
+        self.sequence = next(_sequence)
         kept = (None if index is None else inputs[index] for index in self._retained_inputs)
         self._retained = [None if tensor is None else Retained(tensor) for tensor in kept]
 
@@ -230,20 +206,61 @@ class Operation:
         for index, output in enumerate(outputs):
             if output.dtype.is_floating_point:
                 output.node, output.output_index = self, index
+        self._retain_output(outputs[0])
+
+    def _retain_output(self, output: TensorBase) -> None:
         if self._retains_output and self._retained is not None:
-            self._retained.append(Retained(outputs[0], is_own_output=True))
+            self._retained.append(Retained(output, own_output=0))
+
+    def unrecorded_copy(self) -> Operation:
+        """Another application of the same operation with the same parameters, not on the tape yet."""
+        copied = object.__new__(type(self))
+        copied.__dict__.update(self.__dict__)
+        for name in _PLACE_ON_THE_TAPE:
+            copied.__dict__.pop(name, None)
+        return copied
+
+    def record_after(self, *edges: Edge) -> None:
+        """Put the operation on the tape without running it: its result exists already."""
+        self.recorded = True
+        self.edges = edges
+        self.needs_input_gradient = tuple(edge is not None for edge in edges)
+        self._retained = []
+        self.sequence = next(_sequence)
 
     # --- called by the engine ---------------------------------------------------------------------------------------
 
-    def output_hooks(self, index: int) -> list[Hook]:
+    def output_hooks(self, index: int) -> Hooks:
         """The hooks on the gradient of result ``index``."""
         if self._hooks is None:
             self._hooks = {}
-        return self._hooks.setdefault(index, [])
+        return self._hooks.setdefault(index, Hooks())
 
     @property
-    def hooks(self) -> dict[int, list[Hook]]:
+    def hooks(self) -> dict[int, Hooks]:
         return self._hooks or {}
+
+    def retain_grad_of(self, index: int, tensor: TensorBase) -> None:
+        """Have ``tensor``, which is result ``index``, keep its gradient."""
+        if self._retaining_grad is None:
+            self._retaining_grad = {}
+        # Weakly: the tensor owns the operation that made it.
+        self._retaining_grad.setdefault(index, []).append(weakref.ref(tensor))
+
+    def stop_retaining_grad(self, index: int, tensor: TensorBase) -> None:
+        """``tensor`` is no longer result ``index``."""
+        retaining = (self._retaining_grad or {}).get(index, [])
+        retaining[:] = [reference for reference in retaining if reference() is not tensor]
+
+    @property
+    def retaining_grad(self) -> dict[int, list[weakref.ref[TensorBase]]]:
+        return self._retaining_grad or {}
+
+    def kept_arrays(self) -> list[Array]:
+        """The arrays that this operation keeps for its backward, for whoever counts memory."""
+        retained = [kept.array for kept in self._retained or () if kept is not None]
+        saved = self.saved if isinstance(self.saved, tuple | list) else (self.saved,)
+        return retained + [array for array in saved if hasattr(array, "nbytes")]
 
     @property
     def is_freed(self) -> bool:
@@ -256,15 +273,10 @@ class Operation:
         self.edges = ()
 
 
-def freed(operation: Operation) -> GraphError:
-    """The error for a second backward through a graph that the first one freed."""
-    return GraphError(
-        f"{operation.name}: this part of the graph was freed by an earlier backward; "
-        "call that backward with retain_graph=True, or compute the forward again"
-    )
-
-
 def _edge(tensor: TensorBase | None) -> Edge:
     if tensor is None or not tensor.requires_grad:
         return None
-    return tensor if tensor.node is None else (tensor.node, tensor.output_index)
+    node = tensor.node
+    if node is not None:
+        return node, tensor.output_index
+    return tensor if tensor.accumulates_grad else None
