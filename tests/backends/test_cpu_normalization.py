@@ -1,4 +1,4 @@
-"""Batch normalisation and channel sums on the processor against their definitions."""
+"""Normalisation by channel and by row, and channel sums, on the processor against their definitions."""
 
 import numpy as np
 import pytest
@@ -10,109 +10,176 @@ from tinyconv.backends.cpu import parallel
 from tinyconv.core import layout
 
 shapes = st.tuples(st.integers(1, 3), st.sampled_from([1, 3, 16, 17]), st.integers(1, 6), st.integers(1, 6))
+dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 
 def normal(shape, dtype, seed):
     return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def assert_close(ours, expected, tolerance):
+    for one, other in zip(ours, expected, strict=True):
+        assert one.dtype == other.dtype
+        assert one.shape == other.shape
+        np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)
+
+
+@dtypes
 @settings(max_examples=25)
-@given(shape=shapes, affine=st.booleans(), seed=st.integers(0, 2**32 - 1))
-def test_normalisation_and_its_gradient_equal_the_definition(dtype, shape, affine, seed):
-    tolerance = 2e-4 if dtype == np.float32 else 1e-10
+@given(shape=shapes, per_image=st.booleans(), seed=st.integers(0, 2**32 - 1))
+def test_every_pass_over_channels_equals_its_definition(dtype, shape, per_image, seed):
+    tolerance = 2e-5 if dtype == np.float32 else 1e-12
+    x, dy = normal(shape, dtype, seed), normal(shape, dtype, seed + 1)
+    sets = shape[0] if per_image else 1
+    mean, scale, other, shift = normal((4, sets, shape[1]), np.float64, seed + 2)
+    for name, arguments in (
+        ("channel_moments", (x, sets)),
+        ("channel_products", (dy, x, mean)),
+    ):
+        assert_close(getattr(cpu, name)(*arguments), getattr(reference, name)(*arguments), 10 * tolerance)
+    for name, arguments in (
+        ("channel_affine", (x, mean, scale, shift)),
+        ("channel_combination", (dy, x, mean, scale, other, shift)),
+    ):
+        result = getattr(cpu, name)(*arguments)
+        assert layout.is_engine_order(result)
+        assert_close((result,), (getattr(reference, name)(*arguments),), tolerance)
+    assert_close((cpu.channel_sum(x),), (reference.channel_sum(x),), 10 * tolerance)
+
+
+@dtypes
+@settings(max_examples=25)
+@given(
+    shape=st.tuples(st.integers(1, 9), st.sampled_from([1, 2, 7, 16, 33])),
+    affine=st.booleans(),
+    centred=st.booleans(),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_normalised_rows_and_their_gradient_equal_the_definition(dtype, shape, affine, centred, seed):
+    tolerance = 1e-4 if dtype == np.float32 else 1e-10
     x, dy = normal(shape, dtype, seed), normal(shape, dtype, seed + 1)
     weight, bias = normal((2, shape[1]), dtype, seed) if affine else (None, None)
-    mean, variance = cpu.batch_norm_statistics(x)
-    inverse_std = (1 / np.sqrt(variance + 1e-2)).astype(dtype)
-    pairs = [
-        ((mean, variance), reference.batch_norm_statistics(x)),
-        (
-            (cpu.batch_norm(x, mean, inverse_std, weight, bias),),
-            (reference.batch_norm(x, mean, inverse_std, weight, bias),),
-        ),
-        (
-            cpu.batch_norm_gradient(dy, x, mean, inverse_std, weight),
-            reference.batch_norm_gradient(dy, x, mean, inverse_std, weight),
-        ),
-        ((cpu.channel_sum(x),), (reference.channel_sum(x),)),
-    ]
-    for ours, expected in pairs:
-        for one, other in zip(ours, expected, strict=True):
-            assert one.dtype == dtype
-            assert one.shape == other.shape
-            np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)
+    result = cpu.row_norm(x, weight, bias, 0.1, centred)
+    assert_close(result, reference.row_norm(x, weight, bias, 0.1, centred), tolerance)
+    arguments = (dy, x, *result[1:], weight, centred)
+    assert_close(cpu.row_norm_gradient(*arguments), reference.row_norm_gradient(*arguments), tolerance)
 
 
 def test_the_variance_survives_a_mean_a_thousand_times_larger():
     """E[x^2] - E[x]^2 in float32 would be all noise here; so would plain float32 sums over a million numbers."""
     x = layout.copy(normal((64, 3, 128, 128), np.float32, 0) + np.float32(1000))
-    mean, variance = cpu.batch_norm_statistics(x)
+    mean, variance = cpu.channel_moments(x, 1)
     exact = x.astype(np.float64)
-    np.testing.assert_allclose(mean, exact.mean(axis=(0, 2, 3)), rtol=1e-6)
-    np.testing.assert_allclose(variance, exact.var(axis=(0, 2, 3)), rtol=1e-5)
+    np.testing.assert_allclose(mean[0], exact.mean(axis=(0, 2, 3)), rtol=1e-12)
+    np.testing.assert_allclose(variance[0], exact.var(axis=(0, 2, 3)), rtol=1e-12)
     np.testing.assert_allclose(cpu.channel_sum(x), exact.sum(axis=(0, 2, 3)), rtol=1e-6)
 
 
+def test_what_rounding_a_mean_loses_comes_back():
+    """A mean of a million and a hundredth is a million in float32; the difference is all that there is of x - mean."""
+    x = np.full((1, 1, 4, 4), 1e6, np.float32)
+    mean, one, zero = np.full((1, 1), 1e6 + 0.01), np.ones((1, 1)), np.zeros((1, 1))
+    np.testing.assert_allclose(cpu.channel_affine(x, mean, one, zero), -0.01, rtol=1e-6)
+    _, products = cpu.channel_products(np.ones_like(x), x, mean)
+    np.testing.assert_allclose(products, -0.16, rtol=1e-6)
+    np.testing.assert_allclose(cpu.channel_combination(x, x, mean, zero, one, zero), -0.01, rtol=1e-6)
+
+
+def test_sets_of_images_do_not_mix():
+    """Pieces end where a set does: for image sizes that no number of pieces divides, too."""
+    x = layout.copy(normal((7, 5, 61, 67), np.float32, 0) * np.arange(1, 8, dtype=np.float32)[:, None, None, None])
+    mean, variance = cpu.channel_moments(x, 7)
+    exact = x.astype(np.float64)
+    np.testing.assert_allclose(mean, exact.mean(axis=(2, 3)), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(variance, exact.var(axis=(2, 3)), rtol=1e-12)
+    zero = np.zeros((7, 5))
+    scale = np.arange(35.0).reshape(7, 5)
+    np.testing.assert_array_equal(
+        cpu.channel_affine(x, zero, scale, zero), x * scale[:, :, None, None].astype(np.float32)
+    )
+
+
 def test_a_constant_channel_has_no_variance():
-    _, variance = cpu.batch_norm_statistics(np.full((4, 2, 50, 50), 0.1, np.float32))
+    _, variance = cpu.channel_moments(np.full((4, 2, 50, 50), 0.1, np.float32), 1)
     assert (variance < 1e-30).all()
 
 
-def test_a_nan_spoils_its_own_channel_only():
+def test_a_nan_spoils_its_own_channel_and_set_only():
     x = normal((2, 3, 4, 4), np.float32, 0)
     x[1, 1, 2, 3] = np.nan
-    mean, variance = cpu.batch_norm_statistics(x)
-    assert np.isnan(mean).tolist() == np.isnan(variance).tolist() == [False, True, False]
+    mean, variance = cpu.channel_moments(x, 1)
+    assert np.isnan(mean).tolist() == np.isnan(variance).tolist() == [[False, True, False]]
+    mean, _ = cpu.channel_moments(x, 2)
+    assert np.isnan(mean).tolist() == [[False, False, False], [False, True, False]]
     assert np.isnan(cpu.channel_sum(x)).tolist() == [False, True, False]
+    rows = cpu.row_norm(x.reshape(6, 16), None, None, 1e-5, True)[0]
+    assert np.isnan(rows).any(axis=1).tolist() == [False] * 4 + [True, False]
 
 
 def test_the_number_of_threads_does_not_change_a_bit(threads):
     x, dy = normal((5, 19, 33, 31), np.float32, 0), normal((5, 19, 33, 31), np.float32, 1)
+    rows, cotangents = x.reshape(-1, 31), dy.reshape(-1, 31)
     results = []
     for count in (1, parallel.max_threads()):
         threads(count)
-        mean, variance = cpu.batch_norm_statistics(x)
-        gradients = cpu.batch_norm_gradient(dy, x, mean, variance, None)
-        results.append((mean, variance, *gradients, cpu.channel_sum(dy)))
+        mean, variance = cpu.channel_moments(x, 5)
+        row_results = cpu.row_norm(rows, None, None, 1e-5, True)
+        results.append(
+            (
+                mean,
+                variance,
+                *cpu.channel_products(dy, x, mean),
+                cpu.channel_combination(dy, x, mean, variance, variance, mean),
+                cpu.channel_sum(dy),
+                *row_results,
+                *cpu.row_norm_gradient(cotangents, rows, *row_results[1:], None, True),
+            )
+        )
     for one, many in zip(*results, strict=True):
         np.testing.assert_array_equal(one, many)
 
 
 def test_an_empty_batch_normalises_to_an_empty_batch():
-    x = np.empty((0, 3, 4, 4), np.float32)
-    ones = np.ones(3, np.float32)
-    assert cpu.batch_norm(x, ones, ones, None, None).shape == x.shape
-    dx, dweight, dbias = cpu.batch_norm_gradient(x, x, ones, ones, None)
-    assert dx.shape == x.shape
-    assert not dweight.any()
-    assert not dbias.any()
+    x, vector = np.empty((0, 3, 4, 4), np.float32), np.ones((1, 3))
+    assert cpu.channel_affine(x, vector, vector, vector).shape == x.shape
+    assert cpu.channel_combination(x, x, vector, vector, vector, vector).shape == x.shape
+    sums, products = cpu.channel_products(x, x, vector)
+    assert not sums.any()
+    assert not products.any()
     assert not cpu.channel_sum(x).any()
+    rows = np.empty((0, 4), np.float32)
+    y, mean, inverse_std = cpu.row_norm(rows, None, None, 1e-5, True)
+    assert y.shape == (0, 4)
+    gradients = cpu.row_norm_gradient(rows, rows, mean, inverse_std, None, True)
+    assert [gradient.tolist() for gradient in gradients] == [[], [0.0] * 4, [0.0] * 4]
 
 
-@pytest.mark.parametrize("shape", [(2, 40_000, 1, 1), (1, 20_000, 1, 2), (8, 262_144, 1, 1)])
-def test_many_channels_of_few_numbers_normalise(shape):
+@pytest.mark.parametrize("shape", [(2, 40_000, 1, 1), (1, 20_000, 1, 2), (8, 262_144, 1, 1), (600, 4, 3, 3)])
+@pytest.mark.parametrize("per_image", [False, True])
+def test_many_channels_or_sets_of_few_numbers_normalise(shape, per_image):
     x, dy = normal(shape, np.float32, 0), normal(shape, np.float32, 1)
-    mean, variance = cpu.batch_norm_statistics(x)
+    mean, variance = cpu.channel_moments(x, shape[0] if per_image else 1)
     exact = x.astype(np.float64)
-    np.testing.assert_allclose(mean, exact.mean(axis=(0, 2, 3)), rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(variance, exact.var(axis=(0, 2, 3)), rtol=1e-4, atol=1e-6)
+    axes = (2, 3) if per_image else (0, 2, 3)
+    np.testing.assert_allclose(mean, np.atleast_2d(exact.mean(axis=axes)), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(variance, np.atleast_2d(exact.var(axis=axes)), rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(cpu.channel_sum(x), exact.sum(axis=(0, 2, 3)), rtol=1e-5, atol=1e-6)
-    ones = np.ones(shape[1], np.float32)
-    for gradient in cpu.batch_norm_gradient(dy, x, mean, ones, None):
-        assert np.isfinite(gradient).all()
+    ones = np.ones(mean.shape)
+    for result in (*cpu.channel_products(dy, x, mean), cpu.channel_combination(dy, x, mean, ones, ones, ones)):
+        assert np.isfinite(result).all()
 
 
 def test_sums_too_large_for_float32_are_infinite_without_a_warning():
     x = np.full((4, 2, 8, 8), 3e38, np.float32)
-    x[0] *= -1
-    ones = np.ones(2, np.float32)
-    assert np.isinf(cpu.batch_norm_statistics(x)[1]).all()
+    ones = np.ones((1, 2))
     assert np.isinf(cpu.channel_sum(x)).all()
-    assert np.isinf(cpu.batch_norm_gradient(x, x, 0 * ones, ones, None)[1]).all()
+    assert np.isinf(cpu.channel_affine(x, 0 * ones, 10 * ones, 0 * ones)).all()
     infinite = np.full((4, 2, 8, 8), np.inf, np.float32)
-    assert np.isnan(cpu.batch_norm_statistics(infinite)[1]).all()
-    assert np.isinf(cpu.batch_norm(x, 0 * ones, 3e38 * ones, 3e38 * ones, None)).all()
+    mean, variance = cpu.channel_moments(infinite, 1)
+    assert np.isinf(mean).all()
+    assert np.isnan(variance).all()
+    assert np.isnan(cpu.channel_affine(infinite, mean, ones, ones)).all()
+    assert np.isnan(cpu.channel_combination(x, infinite, mean, ones, ones, ones)).all()
 
 
 def test_no_channels_have_no_sums():

@@ -82,6 +82,25 @@ def test_averages_and_their_gradient_equal_the_definition(dtype, case, count_inc
     assert dx.dtype == y.dtype == dtype
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@settings(max_examples=30)
+@given(
+    size=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    outputs=st.tuples(st.integers(1, 11), st.integers(1, 5)),
+    channels=st.sampled_from([1, 17]),
+    seed=st.integers(0, 99),
+)
+def test_adaptive_maxima_and_their_places_equal_the_definition(dtype, size, outputs, channels, seed):
+    x = np.random.default_rng(seed).integers(-2, 3, (2, channels, *size)).astype(dtype)
+    x[0, 0, seed % size[0], seed % size[1]] = np.nan
+    y, indices = cpu.adaptive_max_pool2d(x, outputs)
+    expected, places = reference.adaptive_max_pool2d(x, outputs)
+    np.testing.assert_array_equal(y, expected)
+    np.testing.assert_array_equal(indices, places)
+    assert (y.dtype, indices.dtype) == (dtype, np.int64)
+    assert layout.is_engine_order(y)
+
+
 @settings(max_examples=30)
 @given(
     size=st.tuples(st.integers(1, 9), st.integers(1, 9)),

@@ -64,7 +64,7 @@ def test_average_pooling_and_its_gradient(backend, case, count_include_pad, divi
 
 
 @backends
-def test_adaptive_average_pooling_and_its_gradient(backend):
+def test_adaptive_pooling_and_the_gradient_of_averages(backend):
     x = np.random.default_rng(0).standard_normal((2, 3, 7, 5))
     for outputs in ((1, 1), (3, 2), (7, 5), (9, 4)):
         source = torch.from_numpy(x).requires_grad_()
@@ -73,18 +73,45 @@ def test_adaptive_average_pooling_and_its_gradient(backend):
         dy = np.random.default_rng(1).standard_normal(expected.shape)
         gradient = torch.autograd.grad(expected, source, torch.from_numpy(dy))[0]
         close(backend.adaptive_avg_pool2d_gradient(dy, (7, 5)), gradient)
+        y, indices = backend.adaptive_max_pool2d(x, outputs)
+        expected, places = torch.nn.functional.adaptive_max_pool2d(source, outputs, return_indices=True)
+        close(y, expected)
+        np.testing.assert_array_equal(indices, places.numpy())
 
 
 @backends
-def test_batch_normalisation_in_training(backend):
+@pytest.mark.parametrize("sets", [1, 4])
+def test_normalisation_over_channels_in_training(backend, sets):
+    """Batch normalisation with one set of images, instance normalisation with a set for each."""
     random = np.random.default_rng(0)
     x, dy = random.standard_normal((2, 4, 3, 5, 6))
     weight, bias = random.standard_normal((2, 3))
-    mean, variance = backend.batch_norm_statistics(x)
+    mean, variance = backend.channel_moments(x, sets)
     inverse_std = 1 / np.sqrt(variance + 1e-5)
     inputs = [torch.from_numpy(array).requires_grad_() for array in (x, weight, bias)]
-    expected = torch.nn.functional.batch_norm(inputs[0], None, None, *inputs[1:], training=True)
-    close(backend.batch_norm(x, mean, inverse_std, weight, bias), expected)
+    if sets == 1:
+        expected = torch.nn.functional.batch_norm(inputs[0], None, None, *inputs[1:], training=True)
+    else:
+        expected = torch.nn.functional.instance_norm(inputs[0], None, None, *inputs[1:])
+    close(backend.channel_affine(x, mean, inverse_std * weight, bias + 0 * mean), expected)
+    dx, dweight, dbias = torch.autograd.grad(expected, inputs, torch.from_numpy(dy))
+    sums, products = backend.channel_products(dy, x, mean)
+    close((products * inverse_std).sum(axis=0), dweight)
+    close(sums.sum(axis=0), dbias)
+    count = x.size // x.shape[1] // sets
+    factors = weight * inverse_std, -weight * products * inverse_std**3 / count, -weight * sums * inverse_std / count
+    close(backend.channel_combination(dy, x, mean, *factors), dx)
+
+
+@backends
+def test_layer_normalisation_of_rows(backend):
+    random = np.random.default_rng(0)
+    x, dy = random.standard_normal((2, 7, 5))
+    weight, bias = random.standard_normal((2, 5))
+    inputs = [torch.from_numpy(array).requires_grad_() for array in (x, weight, bias)]
+    expected = torch.nn.functional.layer_norm(inputs[0], (5,), *inputs[1:])
+    y, mean, inverse_std = backend.row_norm(x, weight, bias, 1e-5, True)
+    close(y, expected)
     gradients = torch.autograd.grad(expected, inputs, torch.from_numpy(dy))
-    for ours, theirs in zip(backend.batch_norm_gradient(dy, x, mean, inverse_std, weight), gradients, strict=True):
+    for ours, theirs in zip(backend.row_norm_gradient(dy, x, mean, inverse_std, weight, True), gradients, strict=True):
         close(ours, theirs)

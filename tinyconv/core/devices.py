@@ -17,7 +17,14 @@ KINDS = ("cpu",)
 
 
 class Device:
-    """Where a tensor lives: ``device("cpu")``. Equal devices compare and hash equal."""
+    """Where a tensor lives: ``device("cpu")``. Equal devices compare and hash equal.
+
+    ``name``: "cpu" or "cpu:0", or a device. ``index``: of the processor, where the name does not say it; there is one.
+    Raises: ``DeviceError`` for a device that is not there.
+
+    >>> tc.device("cpu"), tc.zeros(2).device == tc.device("cpu:0")
+    (device(type='cpu'), True)
+    """
 
     __slots__ = ("index", "type")
 

@@ -16,7 +16,15 @@ from tinyconv.core.errors import DTypeError
 
 
 class DType:
-    """An element type, such as ``tinyconv.float32``. Instances are singletons; compare with ``is`` or ``==``."""
+    """An element type, such as ``tinyconv.float32``. Instances are singletons; compare with ``is`` or ``==``.
+
+    There are ``bool``, ``uint8``, ``int32`` (``int``), ``int64`` (``long``), ``float32`` (``float``) and ``float64``
+    (``double``); one makes no others.
+    Raises: nothing of its own.
+
+    >>> tc.ones(2).dtype is tc.float32, tc.float32.is_floating_point, tc.float32.itemsize
+    (True, True, 4)
+    """
 
     __slots__ = ("category", "itemsize", "name", "numpy", "rank")
 
@@ -29,6 +37,7 @@ class DType:
 
     @property
     def is_floating_point(self) -> bool:
+        """Whether its numbers have fractions."""
         return self.category == FLOATING
 
     def __repr__(self) -> str:
@@ -63,6 +72,12 @@ def from_numpy(dtype: np.dtype[Any]) -> DType:
     return found
 
 
+def require(name: str, dtype: Any) -> None:
+    """Raise ``DTypeError`` unless ``dtype`` is an element type or None, which stands for a default."""
+    if dtype is not None and not isinstance(dtype, DType):
+        raise DTypeError(f"{name}: dtype must be a type such as tinyconv.float32, got {dtype!r:.60}")
+
+
 def of_number(value: bool | int | float) -> DType:
     """The type a Python number has on its own: bool, int64, or float32 (the default floating-point type)."""
     if isinstance(value, bool | np.bool_):
@@ -72,9 +87,94 @@ def of_number(value: bool | int | float) -> DType:
     return float32
 
 
-def promote_types(first: DType, second: DType) -> DType:
-    """The smallest type that holds both, by PyTorch's table."""
-    return first if first.rank >= second.rank else second
+def promote_types(type1: DType, type2: DType) -> DType:
+    """The smallest type that holds both, by PyTorch's table.
+
+    Raises: nothing of its own.
+
+    >>> tc.promote_types(tc.int64, tc.float32)
+    tinyconv.float32
+    """
+    for value in (type1, type2):
+        _require_type("promote_types", value)
+    return type1 if type1.rank >= type2.rank else type2
+
+
+def can_cast(from_: DType, to: DType) -> bool:
+    """Whether a result of type ``from_`` may be written into a tensor of type ``to``.
+
+    It may, unless its category (bool < integer < floating point) is higher: the number of bits does not count.
+
+    Dtype: any two.
+    Raises: ``DTypeError`` for what is no type.
+
+    >>> tc.can_cast(tc.float64, tc.float32), tc.can_cast(tc.float32, tc.int64)
+    (True, False)
+    """
+    for value in (from_, to):
+        _require_type("can_cast", value)
+    return from_.category <= to.category
+
+
+def _require_type(name: str, value: object) -> None:
+    if not isinstance(value, DType):
+        raise DTypeError(
+            f"{name}: expects types such as tinyconv.float32, got {type(value).__name__} {value!r:.60}; there are "
+            f"{', '.join(t.name for t in ALL)}"
+        )
+
+
+class finfo:
+    """The limits of a floating-point type: ``min``, ``max``, ``eps``, ``tiny``, ``smallest_normal``, ``resolution``.
+
+    ``type``: float32 (the default) or float64. ``bits``: the number of its bits. ``dtype``: its name.
+
+    Dtype: float32 or float64.
+    Raises: ``DTypeError`` for another type.
+
+    >>> tc.finfo(tc.float32).eps
+    1.1920928955078125e-07
+    """
+
+    def __init__(self, type: DType = float32) -> None:
+        _require_type("finfo", type)
+        if not type.is_floating_point:
+            raise DTypeError(f"finfo: {type.name} is no floating-point type; iinfo() has the limits of integers")
+        limits = np.finfo(type.numpy)
+        self.dtype = type.name
+        self.bits = 8 * type.itemsize
+        self.min, self.max = float(limits.min), float(limits.max)
+        self.eps, self.resolution = float(limits.eps), float(limits.resolution)
+        self.tiny = self.smallest_normal = float(limits.tiny)
+
+    def __repr__(self) -> str:
+        shown = ("resolution", "min", "max", "eps", "smallest_normal", "tiny")
+        return f"finfo({', '.join(f'{name}={getattr(self, name):g}' for name in shown)}, dtype={self.dtype})"
+
+
+class iinfo:
+    """The limits of an integer type: ``min`` and ``max``.
+
+    ``type``: uint8, int32 or int64. ``bits``: the number of its bits. ``dtype``: its name.
+
+    Dtype: uint8, int32 or int64.
+    Raises: ``DTypeError`` for another type.
+
+    >>> tc.iinfo(tc.uint8).max
+    255
+    """
+
+    def __init__(self, type: DType) -> None:
+        _require_type("iinfo", type)
+        if type.category != INTEGER:
+            raise DTypeError(f"iinfo: {type.name} is no integer type; finfo() has the limits of floating-point types")
+        limits = np.iinfo(type.numpy)
+        self.dtype = type.name
+        self.bits = 8 * type.itemsize
+        self.min, self.max = int(limits.min), int(limits.max)
+
+    def __repr__(self) -> str:
+        return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"
 
 
 def _promote(dtypes: Iterable[DType]) -> DType | None:

@@ -13,17 +13,27 @@ from tinyconv.core.arrays import Pair
 from tinyconv.core.errors import ArgumentError
 
 
-def pair(value: Any, name: str) -> Pair:
-    """``value`` as (vertical, horizontal): an int counts for both. ``name`` is used in the error."""
+def sizes(value: Any, name: str, count: int) -> tuple[int, ...]:
+    """``value`` as ``count`` ints, one for each spatial dimension: a single int counts for all of them.
+
+    ``name`` is used in the error. Raises ``ArgumentError``.
+    """
     try:
         numbers = tuple(map(_integer, value)) if isinstance(value, Iterable) else (_integer(value),)
     except TypeError:
-        raise ArgumentError(f"{name} must be an int or a pair of ints, got {value!r}") from None
+        numbers = ()
     if len(numbers) == 1:
-        return numbers[0], numbers[0]
-    if len(numbers) != 2:
-        raise ArgumentError(f"{name} must be an int or a pair of ints, got {value!r}")
-    return numbers[0], numbers[1]
+        return numbers * count
+    if len(numbers) != count:
+        wanted = {1: "an int", 2: "an int or a pair of ints"}.get(count, f"an int or {count} ints")
+        raise ArgumentError(f"{name} must be {wanted}, got {value!r}")
+    return numbers
+
+
+def pair(value: Any, name: str) -> Pair:
+    """``value`` as (vertical, horizontal): an int counts for both. ``name`` is used in the error."""
+    vertical, horizontal = sizes(value, name, 2)
+    return vertical, horizontal
 
 
 def _integer(number: Any) -> int:
@@ -50,6 +60,16 @@ def output_size(size: int, kernel: int, stride: int, padding: int, dilation: int
     if (positions - 1) * stride >= size + padding:
         positions -= 1
     return positions
+
+
+def transposed_size(size: int, kernel: int, stride: int, padding: int, dilation: int, output_padding: int) -> int:
+    """How many pixels a transposed convolution makes of ``size``: the smallest input of which a convolution makes them,
+
+        (size - 1) stride - 2 padding + dilation (kernel - 1) + 1,
+
+    and ``output_padding`` more at the end, of which the convolution makes as many where it is less than the stride.
+    """
+    return (size - 1) * stride - 2 * padding + window_extent(kernel, dilation) + output_padding
 
 
 def adaptive_window(index: int, size: int, output: int) -> tuple[int, int]:

@@ -4,37 +4,48 @@ from tinyconv.backends.cpu.activation import relu, relu_gradient
 from tinyconv.backends.cpu.convolution import conv2d, conv2d_input_gradient, conv2d_weight_gradient
 from tinyconv.backends.cpu.matmul import matmul
 from tinyconv.backends.cpu.normalization import (
-    batch_norm,
-    batch_norm_gradient,
-    batch_norm_statistics,
+    channel_affine,
+    channel_combination,
+    channel_moments,
+    channel_products,
     channel_sum,
 )
 from tinyconv.backends.cpu.pooling import (
     adaptive_avg_pool2d,
     adaptive_avg_pool2d_gradient,
+    adaptive_max_pool2d,
     avg_pool2d,
     avg_pool2d_gradient,
     gather_plane,
     max_pool2d,
     max_pool2d_gradient,
 )
+from tinyconv.backends.cpu.rows import row_norm, row_norm_gradient
+from tinyconv.backends.cpu.special import erf, erfc, erfinv
 
 __all__ = [
     "adaptive_avg_pool2d",
     "adaptive_avg_pool2d_gradient",
+    "adaptive_max_pool2d",
     "avg_pool2d",
     "avg_pool2d_gradient",
-    "batch_norm",
-    "batch_norm_gradient",
-    "batch_norm_statistics",
+    "channel_affine",
+    "channel_combination",
+    "channel_moments",
+    "channel_products",
     "channel_sum",
     "conv2d",
     "conv2d_input_gradient",
     "conv2d_weight_gradient",
+    "erf",
+    "erfc",
+    "erfinv",
     "gather_plane",
     "matmul",
     "max_pool2d",
     "max_pool2d_gradient",
     "relu",
     "relu_gradient",
+    "row_norm",
+    "row_norm_gradient",
 ]

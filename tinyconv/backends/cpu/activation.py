@@ -5,17 +5,10 @@ from __future__ import annotations
 from numba import prange
 
 from tinyconv.backends.cpu.compilation import kernel
+from tinyconv.backends.cpu.memory import in_memory_order
 from tinyconv.backends.cpu.parallel import launch
 from tinyconv.core import layout
-from tinyconv.core.arrays import Array, FloatArray
-
-
-def _flat(array: FloatArray) -> FloatArray:
-    """The elements in memory order. (Read-only ones are copied: Numba would compile every kernel again for them.)"""
-    if array.ndim == 4:
-        return layout.nhwc(array).reshape(-1)
-    writable: Array = array if array.flags.writeable else layout.copy(array)
-    return layout.ordered(writable).reshape(-1)
+from tinyconv.core.arrays import FloatArray
 
 
 @kernel
@@ -30,7 +23,7 @@ def relu(x: FloatArray) -> FloatArray:
     """y = max(x, 0), for x of any shape. NaN passes."""
     y = layout.empty(x.shape, x.dtype)
     if y.size:
-        launch(rectify, _flat(x), _flat(y))
+        launch(rectify, in_memory_order(x), in_memory_order(y))
     return y
 
 
@@ -46,5 +39,5 @@ def relu_gradient(dy: FloatArray, y: FloatArray) -> FloatArray:
     """dx = dy where y > 0, else 0: chosen, not multiplied, so an infinite dy is cut off; NaN in y lets dy pass."""
     dx = layout.empty(dy.shape, dy.dtype)
     if dx.size:
-        launch(close_gradient, _flat(dy), _flat(y), _flat(dx))
+        launch(close_gradient, in_memory_order(dy), in_memory_order(y), in_memory_order(dx))
     return dx

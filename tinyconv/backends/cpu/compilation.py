@@ -29,6 +29,7 @@ FLAGS: dict[str, Any] = {
 }
 
 _callbacks: list[Callable[[str], None]] = []
+_preparations: list[Callable[[str, bool], None]] = []
 _warned = threading.Event()
 
 
@@ -39,6 +40,15 @@ def on_first_compile(callback: Callable[[str], None]) -> Callable[[], None]:
     """
     _callbacks.append(callback)
     return functools.partial(_callbacks.remove, callback)
+
+
+def on_preparation(callback: Callable[[str, bool], None]) -> Callable[[], None]:
+    """Call ``callback(kernel name, True)`` before a kernel is read from the cache or compiled, with False afterwards.
+
+    So whoever measures a first call can take that time out. Returns a function that takes the callback off again.
+    """
+    _preparations.append(callback)
+    return functools.partial(_preparations.remove, callback)
 
 
 def source_digest(folder: Path) -> str:
@@ -75,9 +85,12 @@ class KernelCache(FunctionCache):
         return (*super()._index_key(sig, codegen), SOURCE_DIGEST)
 
     def load_overload(self, sig, target_context):
+        _prepare(self._py_func.__name__, begins=True)
         found = super().load_overload(sig, target_context)
         if found is None:
             _notify(self._py_func.__name__)
+        else:
+            _prepare(self._py_func.__name__, begins=False)
         return found
 
     def save_overload(self, sig, data):
@@ -85,6 +98,7 @@ class KernelCache(FunctionCache):
             super().save_overload(sig, data)
         except OSError as error:  # a full disk must not end a training that only wanted to start faster next time
             _warn_uncached(error)
+        _prepare(self._py_func.__name__, begins=False)
 
 
 class Uncached:
@@ -96,10 +110,11 @@ class Uncached:
         self._name = function.__name__
 
     def load_overload(self, sig, target_context):
+        _prepare(self._name, begins=True)
         _notify(self._name)
 
     def save_overload(self, sig, data):
-        pass
+        _prepare(self._name, begins=False)
 
     def enable(self):
         pass
@@ -118,6 +133,11 @@ def cache_folder() -> str | None:
         return str(KernelCache(cache_folder).cache_path)
     except RuntimeError:
         return None
+
+
+def _prepare(kernel_name: str, begins: bool) -> None:
+    for callback in tuple(_preparations):
+        callback(kernel_name, begins)
 
 
 def _notify(kernel_name: str) -> None:

@@ -60,29 +60,31 @@ def conv2d_input_gradient(
     padding: Pair,
     dilation: Pair,
     groups: int,
+    bias: FloatArray | None = None,
 ) -> FloatArray:
     """dx = the sum of dy[n, k, i, j] weight[k, c, r, s] over all (k, i, j, r, s) that read the pixel forward.
 
-    dy (N, K, OH, OW), weight (K, C / groups, R, S), input_size (H, W); dx (N, C, H, W).
+    dy (N, K, OH, OW), weight (K, C / groups, R, S), input_size (H, W); dx (N, C, H, W). ``bias`` (C,) is added where
+    this is the forward of a transposed convolution.
     """
     out_channels, channels, *kernel = weight.shape
     kernel_size = (kernel[0], kernel[1])
     dx = layout.empty((dy.shape[0], channels * groups, *input_size), dy.dtype)
     if dx.size == 0 or dy.size == 0:
-        dx.fill(0)
+        dx[...] = 0 if bias is None else bias[:, None, None]
         return dx
     source, out = layout.nhwc(dy), layout.nhwc(dx)
     transposed = convolution_weight(weight, groups).transposed()
     algorithm = choose(out_channels, channels, kernel_size, stride, padding, groups)
     if algorithm is Algorithm.POINTWISE:
         taps = gradient_taps((1, 1), (1, 1), (0, 0), (1, 1), (1, source.size // source.shape[3]))
-        run_correlation(_one_row(source), transposed, None, _one_row(out), taps)
+        run_correlation(_one_row(source), transposed, bias, _one_row(out), taps)
         return dx
     taps = gradient_taps(kernel_size, stride, padding, dilation, input_size)
     if algorithm is Algorithm.DEPTHWISE:
-        depthwise.run_input_gradient(source, weight, out, taps)
+        depthwise.run_input_gradient(source, weight, bias, out, taps)
     else:
-        run_correlation(source, transposed, None, out, taps)
+        run_correlation(source, transposed, bias, out, taps)
     return dx
 
 

@@ -111,14 +111,18 @@ def run_forward(source: FloatArray, weight: FloatArray, bias: FloatArray | None,
     )
 
 
-def run_input_gradient(dy: FloatArray, weight: FloatArray, out: FloatArray, taps: Taps) -> None:
-    """Fill ``out`` (N, H, W, C) from dy (N, OH, OW, K) and the weight (K, 1, R, S)."""
+def run_input_gradient(
+    dy: FloatArray, weight: FloatArray, bias: FloatArray | None, out: FloatArray, taps: Taps
+) -> None:
+    """Fill ``out`` (N, H, W, C) from dy (N, OH, OW, K), the weight (K, 1, R, S) and a bias (C,)."""
     outputs, channels = weight.shape[0], out.shape[3]
     multiplier = outputs // channels
     each = out if multiplier == 1 else np.empty((*out.shape[:3], outputs), out.dtype)
-    run_forward(dy, weight, None, each, taps)
+    run_forward(dy, weight, bias if multiplier == 1 else None, each, taps)
     if multiplier > 1:
         each.reshape(*out.shape, multiplier).sum(axis=4, out=out)
+        if bias is not None:
+            out += bias
 
 
 def run_weight_gradient(x: FloatArray, dy: FloatArray, out: FloatArray, taps: Taps) -> None:

@@ -1,4 +1,8 @@
-"""Batch normalisation: statistics of each channel over all images and pixels, and the gradient through them.
+"""Normalisation over channels: the passes over all pixels that batch, group and instance normalisation consist of.
+
+Their statistics are those of sets of images: of all of them (batch), or of each one by itself (group, instance). What
+is computed for each channel of a set comes and goes in float64, (sets, C); the formulas that connect the passes stand
+in ``tinyconv.ops.normalization``.
 
 Pixels are cut into pieces whose number depends on the shape alone. Each piece is summed up in float64, and the pieces
 are put together in order: no cancellation, and the same bits for any number of threads.
@@ -26,14 +30,23 @@ def _rows(array: FloatArray) -> FloatArray:
     return layout.nhwc(array).reshape(images * height * width, channels)
 
 
-def _pieces(rows: FloatArray) -> int:
-    """Into how many pieces to cut ``rows``; each has a row at least, since the mean of none would be 0 / 0."""
-    return max(1, min(MOST_PIECES, rows.shape[0], rows.size // PIECE_NUMBERS))
+def pieces_of(rows: FloatArray, sets: int = 1) -> int:
+    """Into how many pieces to cut each of the ``sets`` of ``rows``; each has a row at least: the mean of none is 0 / 0.
+
+    The sets are equally long and follow each other, so that piece i of a set ends where a share of the whole does.
+    """
+    return max(1, min(MOST_PIECES // sets, rows.shape[0] // sets, rows.size // sets // PIECE_NUMBERS))
 
 
 def _non_finite_allowed() -> np.errstate:
     """Sums that are too large for float32 become infinite without a warning from NumPy, as they do in the kernels."""
     return np.errstate(over="ignore", invalid="ignore")
+
+
+def _centre(mean: Array, dtype: np.dtype[np.floating]) -> Array:
+    """Means in the type of the elements. What that rounds off, the callers put right in float64 afterwards."""
+    with _non_finite_allowed():
+        return np.array(mean, dtype)
 
 
 @helper
@@ -62,47 +75,56 @@ def piecewise_moments(rows, sums, squares):
         moments_of_piece(rows, first, end, sums[piece], squares[piece])
 
 
-def batch_norm_statistics(x: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Mean and biased variance of every channel of x (N, C, H, W), both (C,).
+def channel_moments(x: FloatArray, sets: int) -> tuple[Array, Array]:
+    """Mean and biased variance of every channel of x (N, C, H, W) in each of ``sets`` sets of images: (sets, C).
 
     Moments of pieces are merged as in Chan, Golub & LeVeque, "Updating formulae and a pairwise algorithm for computing
     sample variances" (1979):  M2 = sum of the pieces' M2 + sum of size (mean of the piece - mean)^2.
     """
     rows = _rows(x)
-    pieces = _pieces(rows)
-    sums, squares = np.empty((2, pieces, rows.shape[1]))
+    pieces, length, channels = pieces_of(rows, sets), rows.shape[0] // sets, rows.shape[1]
+    sums, squares = np.empty((2, sets * pieces, channels))
     launch(piecewise_moments, rows, sums, squares)
-    edges = rows.shape[0] * np.arange(pieces + 1) // pieces
-    sizes = np.diff(edges)[:, None]
+    sums, squares = (array.reshape(sets, pieces, channels) for array in (sums, squares))
+    sizes = np.diff(length * np.arange(pieces + 1) // pieces)[:, None]
     with _non_finite_allowed():
-        mean = sums.sum(axis=0) / rows.shape[0]
-        variance = (squares.sum(axis=0) + (sizes * (sums / sizes - mean) ** 2).sum(axis=0)) / rows.shape[0]
-        return mean.astype(x.dtype), variance.astype(x.dtype)
+        mean = sums.sum(axis=1) / length
+        merged = squares.sum(axis=1) + (sizes * (sums / sizes - mean[:, None]) ** 2).sum(axis=1)
+        return mean, merged / length
 
 
-@kernel
-def scale_and_shift(rows, mean, scale, shift, out):
-    """out[row, c] = (rows[row, c] - mean[c]) scale[c] + shift[c]."""
-    for row in prange(rows.shape[0]):
+@helper
+def affine_piece(rows, first, end, mean, scale, shift, out):
+    for row in range(first, end):
         for c in range(rows.shape[1]):
             out[row, c] = (rows[row, c] - mean[c]) * scale[c] + shift[c]
 
 
-def batch_norm(
-    x: FloatArray, mean: FloatArray, inverse_std: FloatArray, weight: FloatArray | None, bias: FloatArray | None
-) -> FloatArray:
-    """y = (x - mean) inverse_std weight + bias, channel by channel; x (N, C, H, W), the others (C,)."""
+@kernel
+def affine_pieces(pieces, rows, mean, scale, shift, out):
+    """out[row, c] = (rows[row, c] - mean[set, c]) scale[set, c] + shift[set, c]; each set is cut into ``pieces``."""
+    total = pieces * mean.shape[0]
+    for index in prange(total):
+        piece = np.int64(index)
+        first, end = rows.shape[0] * piece // total, rows.shape[0] * (piece + 1) // total
+        which = piece // pieces
+        affine_piece(rows, first, end, mean[which], scale[which], shift[which], out)
+
+
+def channel_affine(x: FloatArray, mean: Array, scale: Array, shift: Array) -> FloatArray:
+    """y = (x - mean) scale + shift for x (N, C, H, W), the others (sets, C)."""
     y = layout.empty(x.shape, x.dtype)
     if y.size:
+        rows, centre = _rows(x), _centre(mean, x.dtype)
         with _non_finite_allowed():
-            scale = np.array(inverse_std if weight is None else inverse_std * weight, x.dtype)
-        shift = np.zeros(x.shape[1], x.dtype) if bias is None else np.array(bias, x.dtype)
-        launch(scale_and_shift, _rows(x), np.array(mean, x.dtype), scale, shift, _rows(y))
+            exact_shift = shift + np.where(np.isfinite(centre), centre - mean, 0.0) * scale
+            factors = scale.astype(x.dtype), exact_shift.astype(x.dtype)
+        launch(affine_pieces, pieces_of(rows, len(mean)), rows, centre, *factors, _rows(y))
     return y
 
 
 @helper
-def gradient_sums_of_piece(dy, x, first, end, mean, dy_sums, product_sums):
+def products_of_piece(dy, x, first, end, mean, dy_sums, product_sums):
     channels = x.shape[1]
     for c in range(channels):
         dy_sums[c] = 0
@@ -114,51 +136,58 @@ def gradient_sums_of_piece(dy, x, first, end, mean, dy_sums, product_sums):
 
 
 @kernel
-def piecewise_gradient_sums(dy, x, mean, dy_sums, product_sums):
-    """Fill ``dy_sums`` with sums of dy and ``product_sums`` with sums of dy (x - mean), float64 (pieces, C)."""
-    pieces = dy_sums.shape[0]
-    for index in prange(pieces):
+def piecewise_products(pieces, dy, x, mean, dy_sums, product_sums):
+    """Fill ``dy_sums`` with sums of dy and ``product_sums`` with sums of dy (x - mean), float64 (sets pieces, C)."""
+    total = dy_sums.shape[0]
+    for index in prange(total):
         piece = np.int64(index)
-        first, end = x.shape[0] * piece // pieces, x.shape[0] * (piece + 1) // pieces
-        gradient_sums_of_piece(dy, x, first, end, mean, dy_sums[piece], product_sums[piece])
+        first, end = x.shape[0] * piece // total, x.shape[0] * (piece + 1) // total
+        products_of_piece(dy, x, first, end, mean[piece // pieces], dy_sums[piece], product_sums[piece])
 
 
-@kernel
-def combine_gradient(dy, x, mean, dy_scale, x_scale, shift, dx):
-    """dx[row, c] = dy_scale[c] dy[row, c] + x_scale[c] (x[row, c] - mean[c]) + shift[c]."""
-    for row in prange(x.shape[0]):
+def channel_products(dy: FloatArray, x: FloatArray, mean: Array) -> tuple[Array, Array]:
+    """The sums of dy and of dy (x - mean) over the pixels of each set: dy and x (N, C, H, W), the others (sets, C)."""
+    rows, sets = _rows(x), len(mean)
+    if x.size == 0:
+        return np.zeros(mean.shape), np.zeros(mean.shape)
+    pieces, centre = pieces_of(rows, sets), _centre(mean, x.dtype)
+    dy_sums, product_sums = np.empty((2, sets * pieces, rows.shape[1]))
+    launch(piecewise_products, pieces, _rows(dy), rows, centre, dy_sums, product_sums)
+    with _non_finite_allowed():
+        sums, products = (array.reshape(sets, pieces, -1).sum(axis=1) for array in (dy_sums, product_sums))
+        return sums, products + (centre - mean) * sums
+
+
+@helper
+def combine_piece(dy, x, first, end, mean, dy_scale, x_scale, shift, dx):
+    for row in range(first, end):
         for c in range(x.shape[1]):
             dx[row, c] = dy_scale[c] * dy[row, c] + x_scale[c] * (x[row, c] - mean[c]) + shift[c]
 
 
-def batch_norm_gradient(
-    dy: FloatArray, x: FloatArray, mean: FloatArray, inverse_std: FloatArray, weight: FloatArray | None
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """(dx, dweight, dbias) of training-mode batch normalisation, where mean and inverse_std are functions of x.
+@kernel
+def combine_pieces(pieces, dy, x, mean, dy_scale, x_scale, shift, dx):
+    """dx = dy_scale dy + x_scale (x - mean) + shift, with the factors of each row's set."""
+    total = pieces * mean.shape[0]
+    for index in prange(total):
+        piece = np.int64(index)
+        first, end = x.shape[0] * piece // total, x.shape[0] * (piece + 1) // total
+        which = piece // pieces
+        combine_piece(dy, x, first, end, mean[which], dy_scale[which], x_scale[which], shift[which], dx)
 
-    With x^ = (x - mean) inverse_std and M numbers in a channel (Ioffe & Szegedy, "Batch Normalization", 2015):
 
-        dbias = sum of dy,  dweight = sum of dy x^,  dx = weight inverse_std (dy - dbias / M - x^ dweight / M)
-    """
+def channel_combination(
+    dy: FloatArray, x: FloatArray, mean: Array, dy_scale: Array, x_scale: Array, shift: Array
+) -> FloatArray:
+    """dx = dy_scale dy + x_scale (x - mean) + shift for dy and x (N, C, H, W), the others (sets, C)."""
     dx = layout.empty(x.shape, x.dtype)
-    channels = x.shape[1]
-    if x.size == 0:
-        return dx, np.zeros(channels, x.dtype), np.zeros(channels, x.dtype)
-    dy_rows, rows = _rows(dy), _rows(x)
-    pieces, count = _pieces(rows), rows.shape[0]
-    centre = np.array(mean, x.dtype)
-    dy_sums, product_sums = np.empty((2, pieces, channels))
-    launch(piecewise_gradient_sums, dy_rows, rows, centre, dy_sums, product_sums)
-    with _non_finite_allowed():
-        dbias = dy_sums.sum(axis=0)
-        precise_std = inverse_std.astype(np.float64)
-        dweight = product_sums.sum(axis=0) * precise_std
-        dy_scale = precise_std if weight is None else precise_std * weight
-        x_scale = -dy_scale * precise_std * dweight / count
-        shift = -dy_scale * dbias / count
-        factors = [factor.astype(x.dtype) for factor in (dy_scale, x_scale, shift)]
-        launch(combine_gradient, dy_rows, rows, centre, *factors, _rows(dx))
-        return dx, dweight.astype(x.dtype), dbias.astype(x.dtype)
+    if dx.size:
+        rows, centre = _rows(x), _centre(mean, x.dtype)
+        with _non_finite_allowed():
+            exact_shift = shift + (centre - mean) * x_scale
+            factors = [factor.astype(x.dtype) for factor in (dy_scale, x_scale, exact_shift)]
+        launch(combine_pieces, pieces_of(rows, len(mean)), _rows(dy), rows, centre, *factors, _rows(dx))
+    return dx
 
 
 @helper
@@ -185,7 +214,7 @@ def channel_sum(dy: FloatArray) -> FloatArray:
     rows: Array = _rows(dy)
     if rows.size == 0:
         return np.zeros(dy.shape[1], dy.dtype)
-    sums = np.empty((_pieces(rows), rows.shape[1]))
+    sums = np.empty((pieces_of(rows), rows.shape[1]))
     launch(piecewise_sums, rows, sums)
     with _non_finite_allowed():
         total: FloatArray = sums.sum(axis=0).astype(dy.dtype)

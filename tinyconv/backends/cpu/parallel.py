@@ -12,6 +12,7 @@ from numba.core import config as numba_config
 
 from tinyconv.backends.cpu.compilation import on_first_compile
 from tinyconv.core.errors import ArgumentError
+from tinyconv.core.threads import works_alone
 
 __all__ = ["get_num_threads", "launch", "max_threads", "on_first_compile", "set_num_threads", "threading_layer"]
 
@@ -73,13 +74,13 @@ def _started_layer() -> str:
 
 
 def launch(kernel: Any, *arguments: Any) -> None:
-    """Run ``kernel(*arguments)`` on the chosen number of threads.
+    """Run ``kernel(*arguments)`` on the chosen number of threads, or in a thread that works alone on that one.
 
     Numba's thread count belongs to the launching Python thread, so it is set at every launch. The ``workqueue`` layer
     aborts the process when two Python threads launch at once; there they wait for each other.
     """
     layer = threading_layer()
-    numba.set_num_threads(_threads)
+    numba.set_num_threads(1 if works_alone() else _threads)
     if layer == "workqueue":
         with _launching:
             kernel(*arguments)

@@ -1,5 +1,6 @@
 """Pooling: windows that slide over each channel. SIMD runs over channels, jobs over rows of outputs.
 
+Where the windows lie is worked out before, in a table for each axis; so sliding and adaptive pooling share the kernels.
 Gradients scatter, so there a job owns whole images (of some channels): windows that overlap never meet in two threads.
 """
 
@@ -12,36 +13,32 @@ from tinyconv.backends.cpu.compilation import helper, kernel
 from tinyconv.backends.cpu.parallel import get_num_threads, launch
 from tinyconv.core import layout
 from tinyconv.core.arrays import Array, FloatArray, Pair
-from tinyconv.core.geometry import adaptive_window, output_size
+from tinyconv.core.geometry import adaptive_window, output_size, window_extent
 
 FEW_PIXELS = 16
 """Larger windows are summed up in float64: n float32 numbers added one by one are off by up to n 6e-8 of their sum."""
 
 
 @helper
-def max_of_row(job, x, y, indices, kernel_size, stride, padding, dilation):
+def max_of_row(job, x, y, indices, down, across):
     """One row of outputs. As in PyTorch the first of equal maxima counts, and of NaNs the last."""
-    height, width, channels = x.shape[1:]
+    width, channels = x.shape[2:]
     image, row = divmod(job, y.shape[1])
     for column in range(y.shape[2]):
         best, best_index = y[image, row, column], indices[image, row, column]
         for c in range(channels):
             best[c] = -np.inf
             best_index[c] = 0
-        is_first = True
-        for r in range(kernel_size[0]):
-            source_y = row * stride[0] - padding[0] + r * dilation[0]
-            for s in range(kernel_size[1]):
-                source_x = column * stride[1] - padding[1] + s * dilation[1]
-                if source_y < 0 or source_y >= height or source_x < 0 or source_x >= width:
-                    continue
+        for r in range(down[row, 1]):
+            source_y = down[row, 0] + r * down[row, 2]
+            for s in range(across[column, 1]):
+                source_x = across[column, 0] + s * across[column, 2]
                 place = source_y * width + source_x
                 seen = x[image, source_y, source_x]
-                if is_first:
+                if r == 0 and s == 0:
                     for c in range(channels):
                         best[c] = seen[c]
                         best_index[c] = place
-                    is_first = False
                 else:
                     for c in range(channels):
                         takes = seen[c] > best[c] or seen[c] != seen[c]
@@ -50,10 +47,10 @@ def max_of_row(job, x, y, indices, kernel_size, stride, padding, dilation):
 
 
 @kernel
-def max_windows(x, y, indices, kernel_size, stride, padding, dilation):
-    """Fill ``y`` and ``indices``, both (N, OH, OW, C)."""
+def max_windows(x, y, indices, down, across):
+    """Fill ``y`` and ``indices``, both (N, OH, OW, C); windows as ``dilated_windows`` gives them."""
     for job in prange(y.shape[0] * y.shape[1]):
-        max_of_row(np.int64(job), x, y, indices, kernel_size, stride, padding, dilation)
+        max_of_row(np.int64(job), x, y, indices, down, across)
 
 
 @helper
@@ -135,6 +132,19 @@ def spread_windows(slices, dy, dx, down, across, divisor):
         spread_slice(np.int64(job), slices, dy, dx, down, across, divisor)
 
 
+def dilated_windows(size: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool) -> Array:
+    """For each window along one axis: first pixel, number of pixels, and the step between them; int64 (windows, 3).
+
+    What a window sees of the padding is left out.
+    """
+    starts = np.arange(output_size(size, kernel, stride, padding, dilation, ceil_mode)) * stride - padding
+    skipped = np.maximum(0, -(starts // dilation))  # taps before the first pixel
+    first = starts + skipped * dilation
+    end = np.minimum(starts + window_extent(kernel, dilation), size)
+    taps = np.maximum(0, -((first - end) // dilation))
+    return np.stack([first, taps, np.full_like(starts, dilation)], axis=1).astype(np.int64)
+
+
 def sliding_windows(
     size: int, kernel: int, stride: int, padding: int, ceil_mode: bool, count_include_pad: bool
 ) -> Array:
@@ -142,13 +152,11 @@ def sliding_windows(
 
     A window that hangs over the end counts the padding it covers, but nothing beyond the padding.
     """
-    windows = []
-    for index in range(output_size(size, kernel, stride, padding, 1, ceil_mode)):
-        start = index * stride - padding
-        end = min(start + kernel, size + padding)
-        first, last = max(start, 0), min(end, size)
-        windows.append((first, last, end - start if count_include_pad else max(1, last - first)))
-    return np.array(windows, np.int64).reshape(-1, 3)
+    starts = np.arange(output_size(size, kernel, stride, padding, 1, ceil_mode)) * stride - padding
+    ends = np.minimum(starts + kernel, size + padding)
+    first, last = np.maximum(starts, 0), np.minimum(ends, size)
+    counts = ends - starts if count_include_pad else np.maximum(1, last - first)
+    return np.stack([first, last, counts], axis=1).astype(np.int64)
 
 
 def adaptive_windows(size: int, output: int) -> Array:
@@ -168,6 +176,14 @@ def _planes(array: Array) -> Array:
     return stored.reshape(stored.shape[0], -1, stored.shape[3])
 
 
+def _maximum(x: FloatArray, down: Array, across: Array) -> tuple[FloatArray, Array]:
+    shape = (*x.shape[:2], len(down), len(across))
+    y, indices = layout.empty(shape, x.dtype), layout.empty(shape, np.int64)
+    if y.size:
+        launch(max_windows, layout.nhwc(x), layout.nhwc(y), layout.nhwc(indices), down, across)
+    return y, indices
+
+
 def max_pool2d(
     x: FloatArray, kernel_size: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool
 ) -> tuple[FloatArray, Array]:
@@ -175,15 +191,18 @@ def max_pool2d(
 
     The first of equal maxima counts. A NaN is larger than any number; of several the last counts, as in PyTorch.
     """
-    height, width = (
-        output_size(*axis, ceil_mode) for axis in zip(x.shape[2:], kernel_size, stride, padding, dilation, strict=True)
+    down, across = (
+        dilated_windows(*axis, ceil_mode)
+        for axis in zip(x.shape[2:], kernel_size, stride, padding, dilation, strict=True)
     )
-    shape = (*x.shape[:2], height, width)
-    y, indices = layout.empty(shape, x.dtype), layout.empty(shape, np.int64)
-    if y.size:
-        arrays = (layout.nhwc(x), layout.nhwc(y), layout.nhwc(indices))
-        launch(max_windows, *arrays, kernel_size, stride, padding, dilation)
-    return y, indices
+    return _maximum(x, down, across)
+
+
+def adaptive_max_pool2d(x: FloatArray, output_size: Pair) -> tuple[FloatArray, Array]:
+    """The maxima of x (N, C, H, W) over a grid of ``output_size`` windows that together cover it, as ``max_pool2d``."""
+    tables = [adaptive_windows(size, count) for size, count in zip(x.shape[2:], output_size, strict=True)]
+    down, across = (np.stack([table[:, 0], table[:, 2], np.ones_like(table[:, 0])], axis=1) for table in tables)
+    return _maximum(x, down, across)
 
 
 def max_pool2d_gradient(dy: FloatArray, indices: Array, input_size: Pair) -> FloatArray:

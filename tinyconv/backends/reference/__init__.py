@@ -4,37 +4,49 @@ from tinyconv.backends.reference.activation import relu, relu_gradient
 from tinyconv.backends.reference.convolution import conv2d, conv2d_input_gradient, conv2d_weight_gradient
 from tinyconv.backends.reference.matmul import matmul
 from tinyconv.backends.reference.normalization import (
-    batch_norm,
-    batch_norm_gradient,
-    batch_norm_statistics,
+    channel_affine,
+    channel_combination,
+    channel_moments,
+    channel_products,
     channel_sum,
+    row_norm,
+    row_norm_gradient,
 )
 from tinyconv.backends.reference.pooling import (
     adaptive_avg_pool2d,
     adaptive_avg_pool2d_gradient,
+    adaptive_max_pool2d,
     avg_pool2d,
     avg_pool2d_gradient,
     gather_plane,
     max_pool2d,
     max_pool2d_gradient,
 )
+from tinyconv.backends.reference.special import erf, erfc, erfinv
 
 __all__ = [
     "adaptive_avg_pool2d",
     "adaptive_avg_pool2d_gradient",
+    "adaptive_max_pool2d",
     "avg_pool2d",
     "avg_pool2d_gradient",
-    "batch_norm",
-    "batch_norm_gradient",
-    "batch_norm_statistics",
+    "channel_affine",
+    "channel_combination",
+    "channel_moments",
+    "channel_products",
     "channel_sum",
     "conv2d",
     "conv2d_input_gradient",
     "conv2d_weight_gradient",
+    "erf",
+    "erfc",
+    "erfinv",
     "gather_plane",
     "matmul",
     "max_pool2d",
     "max_pool2d_gradient",
     "relu",
     "relu_gradient",
+    "row_norm",
+    "row_norm_gradient",
 ]

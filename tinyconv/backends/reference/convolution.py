@@ -72,9 +72,12 @@ def conv2d_input_gradient(
     padding: Pair,
     dilation: Pair,
     groups: int,
+    bias: FloatArray | None = None,
 ) -> FloatArray:
-    """dx = sum of dy w. dy (N, K, OH, OW), weight (K, C / groups, R, S); dx (N, C, *input_size)."""
+    """dx = bias + sum of dy w. dy (N, K, OH, OW), weight (K, C / groups, R, S), bias (C,); dx (N, C, *input_size)."""
     dx = layout.zeros((dy.shape[0], weight.shape[1] * groups, *input_size), dy.dtype)
+    if bias is not None:
+        dx += bias[:, None, None]
     for at_x, at_weight, at_y in terms(dx.shape, dy.shape, weight.shape, stride, padding, dilation, groups):
         dx[at_x] += dy[at_y] * weight[at_weight]
     return dx

@@ -20,16 +20,30 @@ def max_pool2d(
     """y[n, c, i, j] = the maximum of the window at (i, j), and its place in H W. Padding never wins; NaN does."""
     _, _, height, width = x.shape
     sizes = zip(x.shape[2:], kernel_size, stride, padding, dilation, strict=True)
-    shape = (*x.shape[:2], *(output_size(*axis, ceil_mode) for axis in sizes))
-    y, indices = layout.full(shape, -math.inf, x.dtype), layout.zeros(shape, np.int64)
-    for n, c, i, j in np.ndindex(*shape):
+    outputs = [output_size(*axis, ceil_mode) for axis in sizes]
+    windows = {}
+    for i, j in np.ndindex(*outputs):
         rows = [i * stride[0] - padding[0] + r * dilation[0] for r in range(kernel_size[0])]
         columns = [j * stride[1] - padding[1] + s * dilation[1] for s in range(kernel_size[1])]
-        window = [(row, column) for row in rows for column in columns if 0 <= row < height and 0 <= column < width]
-        for count, (row, column) in enumerate(window):
+        windows[i, j] = [(row, column) for row in rows for column in columns if row in range(height)]
+        windows[i, j] = [pixel for pixel in windows[i, j] if pixel[1] in range(width)]
+    return _maxima(x, (outputs[0], outputs[1]), windows)
+
+
+def adaptive_max_pool2d(x: FloatArray, output_size: Pair) -> tuple[FloatArray, Array]:
+    """The same for a grid of windows that covers the image."""
+    windows = {output: pixels for output, pixels, _ in adaptive_shares((x.shape[2], x.shape[3]), output_size)}
+    return _maxima(x, output_size, windows)
+
+
+def _maxima(x: FloatArray, outputs: Pair, windows: dict[Pixel, list[Pixel]]) -> tuple[FloatArray, Array]:
+    shape = (*x.shape[:2], *outputs)
+    y, indices = layout.full(shape, -math.inf, x.dtype), layout.zeros(shape, np.int64)
+    for n, c, i, j in np.ndindex(*shape):
+        for count, (row, column) in enumerate(windows[i, j]):
             value = x[n, c, row, column]
             if count == 0 or value > y[n, c, i, j] or math.isnan(value):
-                y[n, c, i, j], indices[n, c, i, j] = value, row * width + column
+                y[n, c, i, j], indices[n, c, i, j] = value, row * x.shape[3] + column
     return y, indices
 
 

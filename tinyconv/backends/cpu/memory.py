@@ -1,0 +1,14 @@
+"""Arrays as kernels over single elements take them."""
+
+from __future__ import annotations
+
+from tinyconv.core import layout
+from tinyconv.core.arrays import Array, FloatArray
+
+
+def in_memory_order(array: FloatArray) -> FloatArray:
+    """The elements in memory order. (Read-only ones are copied: Numba would compile every kernel again for them.)"""
+    if array.ndim == 4:
+        return layout.nhwc(array).reshape(-1)
+    writable: Array = array if array.flags.writeable else layout.copy(array)
+    return layout.ordered(writable).reshape(-1)
