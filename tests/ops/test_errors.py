@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import tinyconv as tc
+from tinyconv.core.errors import ArgumentError, DTypeError
 from tinyconv.nn import functional as F
 
 IMAGES = tc.zeros(2, 3, 8, 8)
@@ -163,11 +164,6 @@ MISTAKES = {
         ValueError,
         "mse_loss: reduction is 'mean', 'sum' or 'none', got 'max'",
     ),
-    "a deprecated argument": (
-        lambda: F.mse_loss(tc.zeros(2), tc.zeros(2), size_average=False),
-        NotImplementedError,
-        "mse_loss: size_average and reduce are deprecated in PyTorch; use reduction='mean' or 'sum'",
-    ),
     "softmax along no dimension": (
         lambda: F.softmax(tc.zeros(2, 3)),
         ValueError,
@@ -237,41 +233,45 @@ MISTAKES = {
     "a negative power of bytes": (
         lambda: tc.ones(2, dtype=tc.uint8) ** -1,
         ValueError,
-        "pow: integers cannot be raised to negative powers",
+        "pow: integers cannot be raised to the negative power -1; convert to float first",
     ),
     "a negative power of integers in place": (
         lambda: tc.tensor([1]).pow_(-1),
         ValueError,
-        "pow_: integers cannot be raised to negative powers",
+        "pow_: integers cannot be raised to the negative power -1; convert to float first",
     ),
     **{
         f"{name} of integers in place": (
             lambda name=name: getattr(tc.tensor([1]), name)(),
             TypeError,
-            f"{name}: a float32 result does not fit into a tensor of int64",
+            f"{name}: the result is float32, which a tensor of int64 cannot hold",
         )
         for name in ("exp_", "sqrt_", "tanh_", "sigmoid_")
     },
     "the negative of truth values": (
         lambda: -tc.tensor([True]),
         TypeError,
-        "neg: a bool tensor has no negative; invert it with ~ or logical_not()",
+        "neg: is not defined on bool tensors; invert truth values with ~ or logical_not()",
     ),
     "the negative of truth values in place": (
         lambda: tc.tensor([True]).neg_(),
         TypeError,
-        "neg_: a bool tensor has no",
+        "neg_: is not defined on bool tensors",
     ),
     "integers between fractions in place": (
         lambda: tc.tensor([1]).clamp_(0.5),
         TypeError,
-        "clamp_: a float32 result does not fit into a tensor of int64",
+        "clamp_: the result is float32, which a tensor of int64 cannot hold",
     ),
-    "no bounds in place": (lambda: tc.tensor([1]).clamp_(), ValueError, "clamp_: give at least one of min and max"),
+    "no bounds in place": (
+        lambda: tc.tensor([1]).clamp_(),
+        ValueError,
+        "clamp_: both min and max are None; give at least one of them",
+    ),
     "a list added in place": (
         lambda: tc.tensor([1]).add_([1]),
         TypeError,
-        "add_: the operand is a list; tensors and numbers can be combined in place",
+        "add_: an operand is a list; tensors and Python or NumPy numbers can be combined",
     ),
     "writing into repeated elements": (
         lambda: tc.zeros(1, 2).expand(3, 2).add_(1),
@@ -312,7 +312,7 @@ MISTAKES = {
     "a condition that is no tensor": (
         lambda: tc.where(True, tc.zeros(1), tc.zeros(1)),
         TypeError,
-        "where: the condition must be a bool tensor, got bool; see tensor()",
+        "where: condition must be a tensor, got bool True; tensor(condition) makes one",
     ),
     "too few repetitions": (
         lambda: tc.zeros(2, 3).repeat(2),
@@ -345,3 +345,66 @@ def test_the_message_for(mistake: str):
 def test_a_target_that_is_broadcast_is_warned_of():
     with pytest.warns(UserWarning, match=r"mse_loss: target \(3, 1\) differs from input \(3,\) and is broadcast"):
         F.mse_loss(tc.zeros(3), tc.zeros(3, 1))
+
+
+@pytest.mark.parametrize(
+    "name", ["sum", "mean", "nansum", "nanmean", "prod", "all", "any", "amax", "amin", "logsumexp"]
+)
+def test_a_second_dimension_is_not_taken_for_keepdim(name):
+    with pytest.raises(ArgumentError, match=f"^{name}: keepdim is True or False, got 3; several dimensions go into"):
+        getattr(IMAGES, name)(2, 3)
+
+
+@pytest.mark.parametrize("name", ["var", "std", "var_mean", "std_mean"])
+def test_a_correction_given_in_two_ways_is_refused(name):
+    with pytest.raises(ArgumentError, match=f"{name}: give unbiased=False or correction=2, not both"):
+        getattr(tc, name)(IMAGES, 1, False, correction=2)
+    with pytest.raises(ArgumentError, match="correction must be a number"):
+        getattr(tc, name)(IMAGES, 1, correction="a")
+
+
+@pytest.mark.parametrize("sizes", [(10**20,), (2**31, 2**31, 2**31), (2**62, 0)])
+def test_a_shape_beyond_any_memory_is_refused(sizes):
+    with pytest.raises(ArgumentError, match="is larger than any memory"):
+        tc.zeros(*sizes)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda wrong: tc.randn(2, generator=wrong),
+        lambda wrong: tc.randint(3, (2,), generator=wrong),
+        lambda wrong: tc.randperm(3, generator=wrong),
+        lambda wrong: tc.zeros(3).random_(generator=wrong),
+        lambda wrong: tc.zeros(3).normal_(generator=wrong),
+    ],
+)
+def test_what_is_no_generator_is_refused_as_one(draw):
+    with pytest.raises(ArgumentError, match="generator must be a Generator, got int 7"):
+        draw(7)
+
+
+def test_a_diagonal_beyond_the_matrix_is_one_just_outside():
+    x = tc.ones(2, 3)
+    assert x.tril(10**20).tolist() == x.triu(-(10**20)).tolist() == x.tolist()
+    assert x.tril(-(10**20)).tolist() == x.triu(10**20).tolist() == [[0.0] * 3] * 2
+
+
+def test_a_number_is_no_list_of_tensors():
+    with pytest.raises(DTypeError, match="cat: takes a list or tuple of tensors, got 3"):
+        tc.cat(3)
+
+
+@pytest.mark.parametrize(
+    ("data", "facts"),
+    [
+        ([[1.0, 2.0], [3.0]], "data[0] has length 2, but data[1] has length 1"),
+        ([1, [2]], "data[0] is a number, but data[1] has length 1"),
+        ([[[1, 2], [3, 4]], [[5, 6], [7]]], "data[0][0] has length 2, but data[1][1] has length 1"),
+    ],
+)
+def test_lists_of_several_lengths_are_named_with_their_lengths(data, facts):
+    with pytest.raises(ArgumentError) as error:
+        tc.tensor(data)
+    assert f"tensor: {facts}; the lists of one level must have one length" in str(error.value)
+    assert "sequence" not in str(error.value)

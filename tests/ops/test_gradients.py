@@ -18,7 +18,10 @@ def public_functions() -> set[str]:
         name
         for family in FAMILIES
         for name, value in vars(family).items()
-        if inspect.isfunction(value) and not name.startswith("_") and value.__module__ == family.__name__
+        if inspect.isfunction(value)
+        and not name.startswith("_")
+        and value.__module__ == family.__name__
+        and value.__name__ == name  # the others are second names
     }
 
 

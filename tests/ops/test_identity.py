@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinyconv as tc
-from tinyconv.ops.activation import relu
-from tinyconv.ops.convolution import conv2d
-from tinyconv.ops.linear import linear
+from tinyconv.ops.activation.rectifier import relu
+from tinyconv.ops.convolution.convolution import conv2d
 from tinyconv.ops.normalization import batch_norm
 from tinyconv.ops.pooling import adaptive_avg_pool2d, avg_pool2d, max_pool2d
+from tinyconv.ops.product.linear import linear
 
 
 class RandomNetwork:

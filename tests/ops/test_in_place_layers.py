@@ -31,14 +31,21 @@ def test_a_layer_in_place_learns_as_out_of_place_for_any_map_size(make, flattens
 
 
 @pytest.mark.parametrize("function", [F.relu, lambda x, inplace: F.dropout(x, 0.5, inplace=inplace)])
-def test_a_view_is_left_as_it_is_only_where_the_tape_records(function):
-    x = tc.full((4, 8), -1.0, requires_grad=True) * 1
-    view = x.reshape(32)
-    assert function(view, inplace=True) is not view
-    assert (x.array == -1).all()
-    assert function(x, inplace=True) is x
-    with tc.no_grad():
-        base = tc.full((4, 8), -1.0)
-        view = base.reshape(32)
+@pytest.mark.parametrize("records", [True, False])
+def test_a_view_is_written_with_the_tensor_under_it(function, records):
+    with tc.set_grad_enabled(records):
+        x = tc.full((4, 8), -1.0, requires_grad=True) * 1
+        view = x.reshape(32)
         assert function(view, inplace=True) is view
-        assert (base.array != -1).any()
+    np.testing.assert_array_equal(x.array.reshape(32), view.array)
+    assert (x.array != -1).any()
+    if records:
+        assert x.grad_fn.name == view.grad_fn.edges[0][0].name == "WriteThroughView"
+
+
+def test_what_a_backward_hook_hands_on_is_left_as_it_is():
+    layer = nn.ReLU(inplace=True)
+    layer.register_full_backward_hook(lambda module, grad_input, grad_output: None)
+    x = tc.full((4, 8), -1.0, requires_grad=True) * 1
+    assert (layer(x) == 0).all()
+    assert (x.array == -1).all()

@@ -6,7 +6,7 @@ import pytest
 import tinyconv as tc
 from tinyconv.autograd import gradcheck
 from tinyconv.core.geometry import pair
-from tinyconv.ops.loss import Expectation
+from tinyconv.ops.loss.classification_loss import Expectation
 
 BYTES = [0, 1, 200]
 
@@ -34,15 +34,15 @@ def test_an_int32_keeps_the_lower_bits_of_a_larger_number():
 
 
 @pytest.mark.parametrize("number", [-1, 0, 200, 300, 2**40])
-def test_integers_are_compared_as_numbers_whatever_their_types_hold(number: int):
+def test_a_number_beside_a_tensor_of_integers_wraps_around_before_it_is_compared(number: int):
     x = tc.tensor(BYTES, dtype=tc.uint8)
-    for other in (number, tc.tensor(number)):
-        assert (x > other).tolist() == [value > number for value in BYTES]
-        assert (x >= other).tolist() == [value >= number for value in BYTES]
-        assert (x < other).tolist() == [value < number for value in BYTES]
-        assert (x <= other).tolist() == [value <= number for value in BYTES]
-        assert (x == other).tolist() == [value == number for value in BYTES]
-        assert (x != other).tolist() == [value != number for value in BYTES]
+    for other, seen in ((number, number % 256), (tc.tensor(number), number % 256), (tc.tensor([number]), number)):
+        assert (x > other).tolist() == [value > seen for value in BYTES]
+        assert (x >= other).tolist() == [value >= seen for value in BYTES]
+        assert (x < other).tolist() == [value < seen for value in BYTES]
+        assert (x <= other).tolist() == [value <= seen for value in BYTES]
+        assert (x == other).tolist() == [value == seen for value in BYTES]
+        assert (x != other).tolist() == [value != seen for value in BYTES]
 
 
 def test_bounds_beyond_an_integer_type_bound_nothing():
@@ -54,7 +54,9 @@ def test_bounds_beyond_an_integer_type_bound_nothing():
 
 def test_a_number_too_large_for_float32_is_infinite_without_a_warning():
     assert (tc.zeros(1) + 1e300).item() == float("inf")
-    assert tc.zeros(1).fill_(-1e300).item() == float("-inf")
+    assert tc.zeros(1).fill_(float("-inf")).item() == float("-inf")
+    with pytest.raises(tc.TinyconvError, match=r"float32 reaches to 3\.4e38"):
+        tc.zeros(1).fill_(-1e300)
 
 
 def test_rounding_integers_and_the_sign_and_square_of_truth_values():

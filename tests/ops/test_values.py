@@ -16,11 +16,13 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
+REDUCE = {"mean": np.mean, "sum": np.sum, "none": np.asarray}
+
 NUMPY = {
     "add": lambda x, y, alpha=1: x + alpha * y,
     "sub": lambda x, y, alpha=1: x - alpha * y,
     "mul": lambda x, y=2.5: x * y,
-    "div": np.divide,
+    "div": lambda x, y, rounding_mode=None: getattr(np, rounding_mode or "positive")(x / y),
     "where": np.where,
     "exp": np.exp,
     "expm1": np.expm1,
@@ -42,7 +44,7 @@ NUMPY = {
     "round": np.round,
     "floor_divide": np.floor_divide,
     "remainder": np.remainder,
-    "clamp": lambda x, **bounds: np.clip(x, bounds.get("min"), bounds.get("max")),
+    "clamp": lambda x, low=None, high=None, **bounds: np.clip(x, bounds.get("min", low), bounds.get("max", high)),
     "sum": lambda x, dim=None, keepdim=False: x.sum(axis=dim, keepdims=keepdim),
     "mean": lambda x, dim=None, keepdim=False: x.mean(axis=dim, keepdims=keepdim),
     "var": lambda x, dim=None, keepdim=False, unbiased=True: x.var(axis=dim, keepdims=keepdim, ddof=int(unbiased)),
@@ -60,8 +62,8 @@ NUMPY = {
     "softmax": lambda x, dim: np.exp(x) / np.exp(x).sum(axis=dim, keepdims=True),
     "log_softmax": lambda x, dim: x - np.log(np.exp(x).sum(axis=dim, keepdims=True)),
     "logsigmoid": lambda x: np.log(sigmoid(x)),
-    "mse_loss": lambda x, y, reduction="mean": ((x - y) ** 2).mean() if reduction == "mean" else (x - y) ** 2,
-    "l1_loss": lambda x, y: np.abs(x - y).mean(),
+    "mse_loss": lambda x, y, reduction="mean": REDUCE[reduction]((x - y) ** 2),
+    "l1_loss": lambda x, y, reduction="mean": REDUCE[reduction](np.abs(x - y)),
 }
 
 

@@ -8,19 +8,52 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tinyconv.core.errors import ArgumentError, UnsupportedError
+
 
 def set_num_threads(count: int) -> None:
-    """Run kernels on ``count`` threads (1 to the processors available). Results have the same bits for any number."""
+    """Run kernels on ``count`` threads (1 to the processors available). Results have the same bits for any number.
+
+    Raises: ``ArgumentError`` for less than one, or more than there are.
+
+    >>> tc.set_num_threads(1)
+    >>> tc.get_num_threads()
+    1
+    """
     from tinyconv.backends.cpu import parallel
 
     parallel.set_num_threads(count)
 
 
 def get_num_threads() -> int:
-    """The number of threads that kernels run on."""
+    """The number of threads that kernels run on.
+
+    Raises: nothing of its own.
+
+    >>> tc.get_num_threads() >= 1
+    True
+    """
     from tinyconv.backends.cpu import parallel
 
     return parallel.get_num_threads()
+
+
+def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
+    """Ask for results with the same bits in every run, which tinyconv's always have.
+
+    ``mode``: True, which changes nothing; there are no faster algorithms that False could allow. ``warn_only``: has
+    no occasion to warn.
+
+    Raises: ``UnsupportedError`` for False, ``ArgumentError`` for what is no bool.
+
+    >>> tc.use_deterministic_algorithms(True)
+    """
+    if not isinstance(mode, bool) or not isinstance(warn_only, bool):
+        raise ArgumentError(f"use_deterministic_algorithms: mode and warn_only are bools, got {mode!r}, {warn_only!r}")
+    if not mode:
+        raise UnsupportedError(
+            "use_deterministic_algorithms: mode=False is not offered: all algorithms are deterministic; delete the line"
+        )
 
 
 def threading_layer() -> str:
@@ -38,6 +71,16 @@ def on_first_compile(callback: Callable[[str], None]) -> Callable[[], None]:
     from tinyconv.backends.cpu import parallel
 
     return parallel.on_first_compile(callback)
+
+
+def on_preparation(callback: Callable[[str, bool], None]) -> Callable[[], None]:
+    """Call ``callback(kernel name, True)`` before a kernel is read from the cache or compiled, with False afterwards.
+
+    Returns a function that takes the callback off again.
+    """
+    from tinyconv.backends.cpu import compilation
+
+    return compilation.on_preparation(callback)
 
 
 def kernel_cache_folder() -> str | None:

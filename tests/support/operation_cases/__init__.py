@@ -37,17 +37,25 @@ CASES: list[Case] = [
     *losses.CASES,
 ]
 
-NO_FAMILY = {"comparison", "creation", "dispatch", "images", "in_place", "machine", "summation", "tensor"}
+NO_FAMILY = {
+    "binary", "bitwise", "channels", "comparison", "counting", "creation", "dispatch", "found", "images", "in_place",
+    "in_place_forms", "index_tensors", "logical", "loss", "machine", "new_arrays", "placement", "pointwise",
+    "positions", "random", "random_fill", "sequences", "summation", "type_queries", "windows", "work",
+}  # fmt: skip
 """What has no gradient, or is no operation. Any other file of ``tinyconv.ops`` is a family."""
 
 FAMILIES = [
-    importlib.import_module(f"tinyconv.ops.{module.name}")
-    for module in pkgutil.iter_modules(tinyconv.ops.__path__)
-    if module.name not in NO_FAMILY
+    importlib.import_module(module.name)
+    for module in pkgutil.walk_packages(tinyconv.ops.__path__, "tinyconv.ops.")
+    if not module.ispkg and ".tensor." not in module.name and module.name.rpartition(".")[2] not in NO_FAMILY
 ]
 
-WITHOUT_GRADIENT = {"argmax", "argmin", "all", "any"}
+WITHOUT_GRADIENT = {"all", "any", "argmax", "argmin", "argsort", "argwhere", "count_nonzero", "nonzero"}
 """Functions whose results are positions or truth values; and those covered by tests of their own:"""
 
-IN_PLACE = {"set_item"}
-"""Covered by tests/autograd/test_in_place.py."""
+IN_PLACE = {
+    *("index_add_", "index_copy_", "index_fill_", "index_put_", "masked_scatter_", "put_", "scatter_", "scatter_add_"),
+    *("scatter_reduce_", "set_item"),
+    "broadcast_shapes",  # of shapes, not of tensors
+}
+"""Covered by tests/autograd/test_in_place.py, and beside PyTorch by tests/parity."""

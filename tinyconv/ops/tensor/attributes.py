@@ -11,8 +11,9 @@ import numpy as np
 from tinyconv.autograd.tensor_base import TensorBase
 from tinyconv.core import dtypes, layout
 from tinyconv.core.devices import array_module
-from tinyconv.core.errors import DTypeError, GraphError, ShapeError, UnsupportedError
-from tinyconv.ops import join
+from tinyconv.core.errors import ArgumentError, DimensionError, DTypeError, GraphError, ShapeError, UnsupportedError
+from tinyconv.ops.dispatch import is_number, normalize_dim, require_tensor
+from tinyconv.ops.shape import split
 
 if TYPE_CHECKING:
     from tinyconv.ops.tensor import Tensor
@@ -29,54 +30,164 @@ class Attributes(TensorBase):
 
     @property
     def ndim(self: Any) -> builtins.int:
+        """The number of dimensions.
+
+        >>> tc.ones(2, 3).ndim
+        2
+        """
         return self.array.ndim
 
     @property
     def data(self: Any) -> Tensor:
-        """The same memory, cut off from the tape. Assigning replaces the elements without recording."""
+        """The same memory, cut off from the tape. Assigning replaces the elements without recording.
+
+        >>> x = tc.ones(2, requires_grad=True)
+        >>> x.data.requires_grad
+        False
+        """
         return self.detach()
 
     @data.setter
     def data(self: Any, value: Tensor) -> None:
+        require_tensor("data", value=value)
         self.array = value.array
         self.device = value.device
         self.bump_version()
 
     @property
     def itemsize(self: Any) -> builtins.int:
-        """Bytes per element."""
+        """Bytes per element.
+
+        >>> tc.ones(2, 3).itemsize
+        4
+        """
         return int(self.array.itemsize)
 
     @property
     def nbytes(self: Any) -> builtins.int:
-        """Bytes of all elements."""
+        """Bytes of all elements.
+
+        >>> tc.ones(2, 3).nbytes
+        24
+        """
         return int(self.array.nbytes)
 
+    @property
+    def is_cuda(self: Any) -> builtins.bool:
+        """Whether the tensor is on a GPU.
+
+        >>> tc.ones(2).is_cuda
+        False
+        """
+        return bool(self.device.type == "cuda")
+
     def size(self: Any, dim: builtins.int | None = None) -> Any:
-        """The shape, or the size of one dimension."""
-        return self.shape if dim is None else self.shape[dim]
+        """The shape, or the size of one dimension.
+
+        Shape: any.
+        Dtype: any; the result is a tuple of ints, or an int.
+        Raises: ``DimensionError`` for a dimension that the tensor does not have.
+
+        >>> tc.zeros(2, 3).size(), tc.zeros(2, 3).size(-1)
+        ((2, 3), 3)
+        """
+        if dim is None:
+            return self.shape
+        position = normalize_dim("size", dim, self.ndim)
+        if not self.shape:
+            raise DimensionError(f"size: a tensor without dimensions has no dimension {dim}")
+        return self.shape[position]
 
     def dim(self: Any) -> builtins.int:
-        """The number of dimensions."""
+        """The number of dimensions.
+
+        Shape: any.
+        Dtype: any; the result is an int.
+        Raises: nothing of its own.
+
+        >>> tc.zeros(2, 3).dim()
+        2
+        """
+        return self.ndim
+
+    def ndimension(self: Any) -> builtins.int:
+        """The number of dimensions: ``dim``.
+
+        Shape: any.
+        Dtype: any; the result is an int.
+        Raises: nothing of its own.
+
+        >>> tc.zeros(2, 3).ndimension()
+        2
+        """
         return self.ndim
 
     def numel(self: Any) -> builtins.int:
-        """The number of elements."""
+        """The number of elements.
+
+        Shape: any.
+        Dtype: any; the result is an int.
+        Raises: nothing of its own.
+
+        >>> tc.zeros(2, 3).numel()
+        6
+        """
         return int(self.array.size)
 
+    def nelement(self: Any) -> builtins.int:
+        """The number of elements: ``numel``.
+
+        Shape: any.
+        Dtype: any; the result is an int.
+        Raises: nothing of its own.
+
+        >>> tc.zeros(2, 3).nelement()
+        6
+        """
+        return int(self.array.size)
+
+    def element_size(self: Any) -> builtins.int:
+        """Bytes per element.
+
+        Shape: any.
+        Dtype: any; the result is an int.
+        Raises: nothing of its own.
+
+        >>> tc.zeros(2, dtype=tc.float64).element_size()
+        8
+        """
+        return int(self.array.itemsize)
+
     def is_floating_point(self: Any) -> builtins.bool:
-        """Whether the type is float32 or float64."""
+        """Whether the type is float32 or float64.
+
+        Shape: any.
+        Dtype: any; the result is a bool.
+        Raises: nothing of its own.
+
+        >>> tc.zeros(2).is_floating_point()
+        True
+        """
         return self.dtype.is_floating_point
 
     def is_contiguous(self: Any) -> builtins.bool:
-        """Whether the elements lie in the engine's order (channels-last for 4-D) without gaps."""
+        """Whether the elements lie in the engine's order (channels-last for 4-D) without gaps.
+
+        Shape: any.
+        Dtype: any; the result is a bool.
+        Raises: nothing of its own.
+
+        >>> tc.zeros(2, 3).is_contiguous(), tc.zeros(2, 3).t().is_contiguous()
+        (True, False)
+        """
         return layout.is_engine_order(self.array)
 
     def __repr__(self: Any) -> str:
         prefix = f"{type(self).__name__.lower()}("
         text = np.array2string(self.array, separator=", ", prefix=prefix, threshold=200, edgeitems=3, precision=4)
         usual = self.dtype in (dtypes.float32, dtypes.int64, dtypes.bool_)
-        suffix = "" if usual else f", dtype={self.dtype!r}"
+        suffix = "" if self.array.size or len(self.shape) == 1 else f", size={self.shape}"
+        suffix += "" if usual else f", dtype={self.dtype!r}"
         if self.node is not None:
             suffix += f", grad_fn={self.node!r}"
         elif self.requires_grad:
@@ -89,10 +200,15 @@ class Attributes(TensorBase):
         return self.shape[0]
 
     def __iter__(self: Any) -> Iterator[Tensor]:
-        return iter(join.unbind(self)) if self.shape else iter([self][: len(self)])
+        return iter(split.unbind(self)) if self.shape else iter([self][: len(self)])
 
     def __format__(self: Any, specification: str) -> str:
-        return format(self.item(), specification) if specification and not self.shape else str(self)
+        if specification and self.shape:
+            raise ArgumentError(
+                f"format {specification!r} is for one number, and this tensor has shape {self.shape}; format x.item() "
+                "or the elements of x.tolist()"
+            )
+        return str(self) if self.shape else format(self.item(), specification)
 
     def __reduce_ex__(self: Any, protocol: Any) -> Any:
         raise UnsupportedError("tensors are not pickled; save a dict of them with tinyconv.save (safetensors)")
@@ -102,25 +218,51 @@ class Attributes(TensorBase):
             raise GraphError("deepcopy: only leaf tensors can be copied with their gradient flag; use detach() first")
         copied: Tensor = object.__new__(type(self))
         TensorBase.__init__(copied, layout.copy(self.array, array_module(self.device)), self.device)
-        copied.requires_grad = self.requires_grad
+        copied.requires_grad_(self.requires_grad)
         memo[id(self)] = copied
         return copied
 
     # --- to Python and NumPy ----------------------------------------------------------------------------------------
 
     def item(self) -> Any:
-        """The only element, as a Python number."""
+        """The only element, as a Python number.
+
+        Shape: one element.
+        Dtype: any; a Python bool, int or float.
+        Raises: ``ShapeError`` for another number of elements.
+
+        >>> tc.tensor([2.5]).item()
+        2.5
+        """
         if self.array.size != 1:
-            raise ShapeError(f"item: needs a tensor of one element, got shape {self.shape}")
+            raise ShapeError(f"item: needs a tensor of one element, got shape {self.shape}; use tolist()")
         return self.array.item()
 
     def tolist(self) -> Any:
-        """The elements as nested lists."""
+        """The elements as nested lists; a number for a tensor without dimensions.
+
+        Shape: any.
+        Dtype: any; Python bools, ints or floats.
+        Raises: nothing of its own.
+
+        >>> tc.tensor([[1, 2], [3, 4]]).tolist()
+        [[1, 2], [3, 4]]
+        """
         return self.array.tolist()
 
-    def numpy(self) -> Any:
-        """The elements as a NumPy array over the same memory; writes through it are not tracked."""
-        if self.requires_grad:
+    def numpy(self, *, force: builtins.bool = False) -> Any:
+        """The elements as a NumPy array over the same memory; writes through it are not tracked.
+
+        ``force``: also of a tensor that requires a gradient, which the array knows nothing of.
+
+        Shape: any; the array has the tensor's.
+        Dtype: any; NumPy's type of the same name.
+        Raises: ``GraphError`` for a tensor that requires a gradient, unless ``force``.
+
+        >>> tc.tensor([1.0, 2.0]).numpy()
+        array([1., 2.], dtype=float32)
+        """
+        if self.requires_grad and not force:
             raise GraphError("numpy: this tensor requires a gradient, which the array would not track; detach() first")
         return self.array
 
@@ -138,10 +280,15 @@ class Attributes(TensorBase):
     def __float__(self) -> builtins.float:
         return float(self.item())
 
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
     def __index__(self) -> builtins.int:
         if self.dtype.is_floating_point:
             raise DTypeError(f"a tensor of {self.dtype.name} cannot be an index")
         return int(self.item())
 
     def __contains__(self, value: Any) -> builtins.bool:
+        if not isinstance(value, TensorBase) and not is_number(value):
+            raise DTypeError(f"in: a tensor contains tensors and numbers, got {type(value).__name__} {value!r:.60}")
         return bool((self.array == (value.array if isinstance(value, TensorBase) else value)).any())

@@ -1,0 +1,1 @@
+"""Tensors made from data, by a rule, at random."""

@@ -1,0 +1,1 @@
+"""Parts of tensors, read and written: by ``x[index]`` and by tensors of positions."""

@@ -1,0 +1,148 @@
+"""Adaptive pooling: a given number of windows that together cover the map, whatever its size."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tinyconv.backends import backend
+from tinyconv.core.arrays import Array, Pair
+from tinyconv.core.errors import ArgumentError
+from tinyconv.ops.pooling.maximum import Scatter
+from tinyconv.ops.pooling.windows import Pooling, map_size, numbers, on_maps
+
+if TYPE_CHECKING:
+    from tinyconv.ops.tensor import Tensor
+
+
+class AdaptiveAvgPool(Pooling):
+    """y[n,c,i,j] = the mean of x[n,c] over rows floor(i H / H') to ceil((i+1) H / H') - 1, columns likewise."""
+
+    def __init__(self, output_size: Pair) -> None:
+        self.output_size = output_size
+
+    def forward(self, x: Any) -> Any:
+        return self.maps(backend(self.device).adaptive_avg_pool2d(self.images(x), self.output_size))
+
+    def backward(self, dy: Tensor) -> Any:
+        return AdaptiveAvgPoolGradient(self.input_size).apply(dy)
+
+
+class AdaptiveAvgPoolGradient(Pooling):
+    """dx spreads each dy[n,c,i,j] evenly over its window. Its derivative is the pooling."""
+
+    kind = ""
+
+    def __init__(self, input_size: Pair) -> None:
+        self.pooled_size = input_size
+
+    def forward(self, dy: Any) -> Any:
+        return self.maps(backend(self.device).adaptive_avg_pool2d_gradient(self.images(dy), self.pooled_size))
+
+    def backward(self, cotangent: Tensor) -> Any:
+        return AdaptiveAvgPool(self.input_size).apply(cotangent)
+
+
+class AdaptiveMaxPool(Pooling):
+    """y[n,c,i,j] = the maximum over the windows of ``AdaptiveAvgPool``;  dx gives dy to the first that reached it."""
+
+    def __init__(self, output_size: Pair) -> None:
+        self.output_size = output_size
+
+    def forward(self, x: Any) -> Any:
+        y, indices = backend(self.device).adaptive_max_pool2d(self.images(x), self.output_size)
+        self.saved: Array = self.maps(indices)
+        return self.maps(y), self.saved
+
+    def backward(self, dy: Tensor, _: None) -> Any:
+        return Scatter(self.saved, self.input_size).apply(dy)
+
+
+def adaptive_avg_pool1d(input: Tensor, output_size: int | tuple[int]) -> Tensor:
+    """The means of ``output_size`` windows that share a sequence out between them.
+
+    Window i reaches from floor(i L / L') to ceil((i + 1) L / L'): neighbours overlap where L' does not divide L.
+
+    Shape: input (N, C, L) or (C, L); result (N, C, output_size).
+    Dtype: float32 or float64; the result has the input's.
+    Raises: ``ShapeError`` for an input without elements; ``ArgumentError`` for fewer windows than 1; ``DTypeError``.
+
+    >>> F.adaptive_avg_pool1d(tc.tensor([[1.0, 3.0, 5.0]]), 2)
+    tensor([[2., 4.]])
+    """
+    result: Tensor = _adaptive_pool("adaptive_avg_pool1d", 1, AdaptiveAvgPool, input, output_size)
+    return result
+
+
+def adaptive_avg_pool2d(input: Tensor, output_size: int | tuple[int | None, int | None] | None) -> Tensor:
+    """The means of H' x W' windows that share an image out between them.
+
+    ``output_size``: H' and W', one number for both; ``None`` keeps the input's. Window i reaches from floor(i H / H')
+    to ceil((i + 1) H / H'): neighbours overlap where H' does not divide H. One window is global pooling.
+
+    Shape: input (N, C, H, W) or (C, H, W); result (N, C, H', W').
+    Dtype: float32 or float64; the result has the input's.
+    Raises: ``ShapeError`` for an input without pixels; ``ArgumentError`` for fewer windows than 1; ``DTypeError``.
+    Source: Lin, Chen & Yan, "Network In Network", 2014, section 3.2 (global average pooling).
+
+    >>> F.adaptive_avg_pool2d(tc.arange(12.0).reshape(1, 3, 4), (1, 2)).tolist()
+    [[[4.5, 6.5]]]
+    """
+    result: Tensor = _adaptive_pool("adaptive_avg_pool2d", 2, AdaptiveAvgPool, input, output_size)
+    return result
+
+
+def adaptive_max_pool1d(input: Tensor, output_size: int | tuple[int], return_indices: bool = False) -> Any:
+    """The maxima of ``output_size`` windows that share a sequence out between them.
+
+    Windows as in ``adaptive_avg_pool1d``. ``return_indices``: also the winners' positions (int64).
+
+    Shape: input (N, C, L) or (C, L); result (N, C, output_size).
+    Dtype: float32 or float64; the result has the input's.
+    Raises: ``ShapeError`` for an input without elements; ``ArgumentError`` for fewer windows than 1; ``DTypeError``.
+
+    >>> F.adaptive_max_pool1d(tc.tensor([[1.0, 3.0, 2.0]]), 2, return_indices=True)
+    (tensor([[3., 3.]]), tensor([[1, 1]]))
+    """
+    return _with_indices(_adaptive_pool("adaptive_max_pool1d", 1, AdaptiveMaxPool, input, output_size), return_indices)
+
+
+def adaptive_max_pool2d(
+    input: Tensor, output_size: int | tuple[int | None, int | None] | None, return_indices: bool = False
+) -> Any:
+    """The maxima of H' x W' windows that share an image out between them.
+
+    ``output_size`` and windows as in ``adaptive_avg_pool2d``. ``return_indices``: also the winners' positions (int64),
+    counted row by row within each channel.
+
+    Shape: input (N, C, H, W) or (C, H, W); result (N, C, H', W').
+    Dtype: float32 or float64; the result has the input's.
+    Raises: ``ShapeError`` for an input without pixels; ``ArgumentError`` for fewer windows than 1; ``DTypeError``.
+
+    >>> F.adaptive_max_pool2d(tc.arange(12.0).reshape(1, 3, 4), (None, 2))
+    tensor([[[ 1.,  3.],
+             [ 5.,  7.],
+             [ 9., 11.]]])
+    """
+    return _with_indices(_adaptive_pool("adaptive_max_pool2d", 2, AdaptiveMaxPool, input, output_size), return_indices)
+
+
+def _adaptive_pool(name: str, directions: int, operation: Any, input: Tensor, output_size: Any) -> Any:
+    given = tuple(output_size) if isinstance(output_size, tuple | list) else (output_size,) * directions
+    if len(given) != directions:
+        what = "a number or a pair" if directions == 2 else "a number"
+        raise ArgumentError(f"{name}: output_size is {what}, got {output_size!r}")
+    if directions == 1 and given[0] is None:
+        raise ArgumentError(f"{name}: output_size is a number, got None")
+
+    def pool(maps: Tensor) -> Any:
+        size = map_size(maps, directions)
+        wanted = [own if number is None else number for number, own in zip(given, size[2 - directions :], strict=True)]
+        return operation(numbers(name, "output_size", wanted, directions, least=1)).apply(maps)
+
+    return on_maps(name, directions, input, pool)
+
+
+def _with_indices(results: tuple[Tensor, Tensor], return_indices: bool) -> Any:
+    values, indices = results
+    # A copy: the switches themselves belong to backward, which must not see what the caller writes into them.
+    return (values, indices.clone()) if return_indices else values

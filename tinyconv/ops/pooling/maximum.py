@@ -1,0 +1,155 @@
+"""Max pooling: the largest value in each window, and where it was."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tinyconv.backends import backend
+from tinyconv.core.arrays import Array, Pair
+from tinyconv.core.errors import ShapeError
+from tinyconv.core.geometry import output_size
+from tinyconv.ops.pooling.windows import Pooling, Window, map_size, on_maps, window
+
+if TYPE_CHECKING:
+    from tinyconv.ops.tensor import Tensor
+
+
+class MaxPool(Pooling):
+    """y[n,c,i,j] = max over r,s of x[n,c,h,w];  dx gives dy[n,c,i,j] to the first pixel that reached the maximum."""
+
+    def __init__(self, window: Window) -> None:
+        self.kernel_size, self.stride, self.padding = window.kernel_size, window.stride, window.padding
+        self.dilation, self.ceil_mode = window.dilation, window.ceil_mode
+
+    def forward(self, x: Any) -> Any:
+        y, indices = self.maxima(self.images(x))
+        self.saved = self.maps(indices)
+        return self.maps(y), self.saved
+
+    def maxima(self, images: Array) -> tuple[Array, Array]:
+        """The maxima and their places."""
+        result: tuple[Array, Array] = backend(self.device).max_pool2d(
+            images, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode
+        )
+        return result
+
+    def backward(self, dy: Tensor, _: None) -> Any:
+        return Scatter(self.saved, self.input_size).apply(dy)
+
+
+class Scatter(Pooling):
+    """x[n,c].flat[indices[n,c,i,j]] += y[n,c,i,j];  dy gathers dx."""
+
+    kind = ""
+
+    def __init__(self, indices: Array, size: Pair) -> None:
+        self.saved, self.size = indices, size
+
+    def forward(self, y: Any) -> Any:
+        images = self.images(y)
+        return self.maps(backend(self.device).max_pool2d_gradient(images, _as_images(self.saved), self.size))
+
+    def backward(self, dx: Tensor) -> Any:
+        return Gather(self.saved).apply(dx)
+
+
+class Gather(Pooling):
+    """y[n,c,i,j] = x[n,c].flat[indices[n,c,i,j]];  dx scatters dy."""
+
+    kind = ""
+
+    def __init__(self, indices: Array) -> None:
+        self.saved = indices
+
+    def forward(self, x: Any) -> Any:
+        return self.maps(backend(self.device).gather_plane(self.images(x), _as_images(self.saved)))
+
+    def backward(self, dy: Tensor) -> Any:
+        return Scatter(self.saved, self.input_size).apply(dy)
+
+
+def max_pool1d(
+    input: Tensor,
+    kernel_size: int | tuple[int],
+    stride: int | tuple[int] | None = None,
+    padding: int | tuple[int] = 0,
+    dilation: int | tuple[int] = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """The maximum of each window of a sequence. The first of equal maxima wins, NaN over all.
+
+    ``stride``: the kernel size by default. ``padding``: with -inf at both ends, at most half the window. ``dilation``:
+    the step between the elements that a window sees. ``ceil_mode``: a last window may hang over the end, if it starts
+    before it. ``return_indices``: also the winners' positions (int64).
+
+    Shape: input (N, C, L) or (C, L); result (N, C, L') with
+        L' = floor((L + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1, ceil with ``ceil_mode``.
+    Dtype: float32 or float64; the result has the input's.
+    Raises: ``ShapeError`` for a window larger than the padded input or one that sees none of it; ``ArgumentError`` for
+        numbers below 1 or padding of more than half a window; ``DTypeError``.
+
+    >>> F.max_pool1d(tc.tensor([[1.0, 5.0, 2.0, 3.0]]), 2)
+    tensor([[5., 3.]])
+    """
+    return _max_pool(input, window("max_pool1d", 1, kernel_size, stride, padding, dilation, ceil_mode), return_indices)
+
+
+def max_pool2d(
+    input: Tensor,
+    kernel_size: int | tuple[int, int],
+    stride: int | tuple[int, int] | None = None,
+    padding: int | tuple[int, int] = 0,
+    dilation: int | tuple[int, int] = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """The maximum of each window of an image. The first of equal maxima wins, NaN over all.
+
+    ``stride``: the kernel size by default. ``padding``: with -inf on all sides, at most half the window. ``dilation``:
+    the step between the pixels that a window sees. ``ceil_mode``: a last window may hang over the end, if it starts
+    before it. ``return_indices``: also the winners' positions (int64), counted row by row within each channel, as
+    ``max_unpool2d`` takes them. A number counts for both directions.
+
+    Shape: input (N, C, H, W) or (C, H, W); result (N, C, H', W') with
+        H' = floor((H + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1, ceil with ``ceil_mode``.
+    Dtype: float32 or float64; the result has the input's.
+    Raises: ``ShapeError`` for a window larger than the padded input or one that sees none of it; ``ArgumentError`` for
+        numbers below 1 or padding of more than half a window; ``DTypeError``.
+
+    >>> F.max_pool2d(tc.arange(16.0).reshape(1, 4, 4), 2)
+    tensor([[[ 5.,  7.],
+             [13., 15.]]])
+    """
+    return _max_pool(input, window("max_pool2d", 2, kernel_size, stride, padding, dilation, ceil_mode), return_indices)
+
+
+def _max_pool(input: Tensor, window: Window, return_indices: bool) -> Any:
+    def pool(maps: Tensor) -> Any:
+        size = map_size(maps, window.directions)
+        window.check_fits(size)
+        _check_no_empty_window(window, size)
+        return MaxPool(window).apply(maps)
+
+    values, indices = on_maps(window.name, window.directions, input, pool)
+    # A copy: the switches themselves belong to backward, which must not see what the caller writes into them.
+    return (values, indices.clone()) if return_indices else values
+
+
+def _check_no_empty_window(window: Window, size: Pair) -> None:
+    """With a dilation, all pixels that a window looks at can fall outside: such a window has no maximum."""
+    axes = zip(size, window.kernel_size, window.stride, window.padding, window.dilation, strict=True)
+    for length, kernel, stride, padding, dilation in axes:
+        if dilation == 1:
+            continue
+        for position in range(output_size(length, kernel, stride, padding, dilation, window.ceil_mode)):
+            start = position * stride - padding
+            if not any(0 <= start + tap * dilation < length for tap in range(kernel)):
+                raise ShapeError(
+                    f"{window.name}: window {position} (kernel {kernel}, stride {stride}, padding {padding}, dilation "
+                    f"{dilation}) sees no pixel of an input {length} pixels long; use less padding or dilation"
+                )
+
+
+def _as_images(indices: Array) -> Array:
+    return indices[:, :, None] if indices.ndim == 3 else indices

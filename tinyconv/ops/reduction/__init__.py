@@ -1,0 +1,1 @@
+"""What is computed from the elements along dimensions: sums, spreads, extremes, order, counts."""

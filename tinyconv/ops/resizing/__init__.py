@@ -1,0 +1,1 @@
+"""More pixels, fewer pixels, and pixels exchanged with channels."""
