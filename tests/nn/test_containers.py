@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tinyconv import nn
-from tinyconv.core.errors import ArgumentError, DimensionError
+from tinyconv.core.errors import ArgumentError, DimensionError, UnsupportedError
 from tinyconv.ops.tensor import Tensor
 
 
@@ -79,16 +79,20 @@ def test_sequential_grows_and_shrinks():
     assert digits(net) == 14
     assert names(net) == ["0", "1"]
     assert digits(net + nn.Sequential(Add(5))) == 145
-    net += [Add(6)]
+    net += nn.Sequential(Add(6))
     assert digits(net) == 146
+    assert digits(nn.Sequential(Add(1), Add(2)) * 2) == 1212
+    with pytest.raises(ArgumentError, match=r"Sequential \+= takes another Sequential, got list"):
+        net += [Add(6)]
     with pytest.raises(DimensionError, match=r"Sequential.insert: index 9 is outside -3 ... 3"):
         net.insert(9, Add(0))
 
 
-def test_given_names_survive_a_deletion():
+def test_a_deletion_numbers_what_is_left_as_in_pytorch_and_a_slice_keeps_the_names():
     net = nn.Sequential(OrderedDict(first=Add(1), second=Add(2), third=Add(3)))
+    assert names(net[1:]) == ["second", "third"]
     del net[0]
-    assert names(net) == ["second", "third"]
+    assert names(net) == ["0", "1"]
 
 
 def test_a_module_list_registers_its_modules_and_renumbers_slices():
@@ -113,7 +117,42 @@ def test_a_module_dict_registers_its_modules_by_name():
     assert [head.out_features for head in heads.values()] == [2, 3]
     with pytest.raises(KeyError, match="'z' is not among the modules: a, b"):
         heads["z"]
-    with pytest.raises(ArgumentError, match="pairs, got one of length 3"):
+    with pytest.raises(ArgumentError, match="takes \\(key, value\\) pairs, got \\('a', ReLU\\(\\), 1\\)"):
         heads.update([("a", nn.ReLU(), 1)])
     heads.clear()
     assert len(heads) == 0
+
+
+def test_a_module_list_prints_what_is_alike_once():
+    layers = nn.ModuleList([nn.ReLU(), nn.ReLU(), nn.Linear(1, 2)])
+    lines = ["ModuleList(", "  (0-1): 2 x ReLU()", "  (2): Linear(in_features=1, out_features=2, bias=True)", ")"]
+    assert repr(layers).splitlines() == lines
+
+
+def test_a_parameter_list_registers_tensors_and_keeps_other_things():
+    listed = nn.ParameterList([Tensor(np.ones(2)), nn.Parameter(Tensor(np.zeros(1))), "label"])
+    assert [name for name, _ in listed.named_parameters()] == ["0", "1"]
+    assert listed[2] == "label"
+    listed[0] = Tensor(np.full(3, 2.0))
+    assert [tuple(parameter.shape) for parameter in listed.parameters()] == [(3,), (1,)]
+    listed[1] = "no parameter any more"
+    assert [name for name, _ in listed.named_parameters()] == ["0"]
+    assert isinstance(listed[:2], nn.ParameterList)
+    with pytest.raises(DimensionError, match="ParameterList: index 5 is outside its 3 parameters"):
+        listed[5]
+    with pytest.raises(UnsupportedError, match="ParameterList holds parameters and cannot be called"):
+        listed(1)
+
+
+def test_a_parameter_dict_registers_tensors_by_name():
+    named = nn.ParameterDict({"b": Tensor(np.ones(2)), "a": Tensor(np.ones(1))})
+    assert list(named) == ["a", "b"]
+    assert list(named.state_dict()) == ["a", "b"]
+    named["a"] = Tensor(np.full(1, 5.0))
+    assert named["a"].item() == 5
+    assert named.pop("b").shape == (2,)
+    assert list(named.state_dict()) == ["a"]
+    with pytest.raises(KeyError, match="'b' is not among the parameters: a"):
+        named["b"]
+    with pytest.raises(ArgumentError, match="'keys' cannot be a name"):
+        named["keys"] = Tensor(np.ones(1))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tinyconv import nn
 from tinyconv.core import dtypes, layout, random
-from tinyconv.core.errors import ArgumentError, ShapeError
+from tinyconv.core.errors import ArgumentError, DTypeError, ShapeError
 from tinyconv.core.random import Generator
 from tinyconv.nn import init
 from tinyconv.ops.tensor import Tensor
@@ -179,3 +179,49 @@ def test_default_weights_and_biases_are_uniform_within_one_over_the_root_of_fan_
     before = weight.copy()
     layer.reset_parameters()
     assert not np.array_equal(layer.weight.detach().numpy(), before)
+
+
+def test_a_truncated_normal_is_the_normal_inside_its_bounds():
+    random.manual_seed(9)
+    values = init.trunc_normal_(blank(200, 200), mean=0.5, std=2.0, a=-1.0, b=2.5).numpy()
+    assert values.min() >= -1
+    assert values.max() <= 2.5
+    # The distribution function in the middle of each half, from the error function.
+    cumulated = [math.erf((edge - 0.5) / (2 * math.sqrt(2))) for edge in (-1.0, -0.25, 0.5, 1.5, 2.5)]
+    expected = [(value - cumulated[0]) / (cumulated[-1] - cumulated[0]) for value in cumulated[1:-1]]
+    actual = [(values < edge).mean() for edge in (-0.25, 0.5, 1.5)]
+    np.testing.assert_allclose(actual, expected, atol=4 * 0.5 / 200)
+
+
+@pytest.mark.parametrize(("shape", "groups"), [((4, 2, 3), 1), ((4, 4, 3, 3), 1), ((4, 2, 3, 5), 2), ((2, 3, 1, 1), 1)])
+def test_a_dirac_convolution_hands_its_channels_on(shape, groups):
+    weight = init.dirac_(blank(*shape), groups)
+    outputs, inputs, *window = shape
+    x = Tensor(np.random.default_rng(0).normal(size=(2, inputs * groups, *(5 for _ in window))))
+    convolve = {1: nn.functional.conv1d, 2: nn.functional.conv2d}[len(window)]
+    y = convolve(x, weight, padding="same", groups=groups).numpy()
+    share = outputs // groups
+    for group in range(groups):
+        for channel in range(share):
+            expected = x.numpy()[:, group * inputs + channel] if channel < inputs else 0 * y[:, 0]
+            np.testing.assert_allclose(y[:, group * share + channel], expected, atol=1e-12)
+
+
+def test_a_sparse_matrix_has_as_many_zeros_in_each_column():
+    random.manual_seed(10)
+    values = init.sparse_(blank(50, 40), sparsity=0.31, std=0.5).numpy()
+    assert ((values == 0).sum(0) == 16).all()
+    assert len({tuple(np.flatnonzero(column == 0)) for column in values.T}) == 40
+    assert abs(values[values != 0].std() - 0.5) < 0.05
+
+
+def test_initialisers_refuse_what_they_cannot_fill():
+    with pytest.raises(DTypeError, match="normal_: random fractions do not fit into a tensor of int64"):
+        init.normal_(Tensor(np.zeros(3, np.int64)))
+    with pytest.raises(DTypeError, match="uniform_: expected a tensor to fill, got list"):
+        init.uniform_([1.0])
+    with pytest.raises(ArgumentError, match=r"trunc_normal_: expected std > 0 and a <= b, got std=1.0, a=2, b=1"):
+        init.trunc_normal_(blank(2), a=2, b=1)
+    with pytest.raises(ArgumentError, match="groups must divide its 3 outputs, got 2"):
+        init.dirac_(blank(3, 1, 3, 3), groups=2)
+    assert init.xavier_uniform_(blank(0, 3)).numel() == 0

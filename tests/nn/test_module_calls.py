@@ -5,7 +5,7 @@ import pytest
 
 from tinyconv import nn
 from tinyconv.autograd.observe import observe
-from tinyconv.core.errors import ArgumentError, GraphError, ShapeError, TinyconvError, UnsupportedError
+from tinyconv.core.errors import ArgumentError, GraphError, ShapeError, TinyconvError
 from tinyconv.nn import functional as F
 from tinyconv.ops.tensor import Tensor
 
@@ -67,9 +67,27 @@ def test_hooks_run_in_order_unless_prepended_and_end_with_their_block():
     assert order == ["prepended", "first", "first"]
 
 
-def test_a_hook_called_whatever_happens_is_not_offered():
-    with pytest.raises(UnsupportedError, match="always_call=True is not offered"):
-        Scale(1.0).register_forward_hook(lambda *_: None, always_call=True)
+def test_a_hook_may_be_called_whatever_happens():
+    trace = []
+    for module, fails in ((Scale(2.0), False), (nn.Linear(3, 2), True)):
+        module.register_forward_hook(lambda *_: trace.append("usual"))
+        module.register_forward_hook(lambda m, args, output: trace.append(output is None), always_call=True)
+        if not fails:
+            module(tensor(1.0))
+    assert trace == ["usual", False]
+    with pytest.raises(ShapeError):
+        module(Tensor(np.zeros((1, 4), np.float32)))
+    assert trace == ["usual", False, True]
+
+
+def test_an_error_of_a_hook_after_an_error_is_a_warning():
+    def fail(*_):
+        raise ValueError("the hook's own")
+
+    layer = nn.Linear(3, 2)
+    layer.register_forward_hook(fail, always_call=True)
+    with pytest.warns(UserWarning, match="a forward hook of Linear raised ValueError"), pytest.raises(ShapeError):
+        layer(Tensor(np.zeros((1, 4), np.float32)))
 
 
 def test_a_backward_hook_sees_the_gradients_of_inputs_and_outputs():

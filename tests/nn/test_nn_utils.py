@@ -7,7 +7,7 @@ import pytest
 
 from tinyconv import nn
 from tinyconv.core import layout
-from tinyconv.core.errors import ArgumentError, GraphError, ShapeError, UnsupportedError
+from tinyconv.core.errors import ArgumentError, DTypeError, GraphError, ShapeError
 from tinyconv.nn import utils
 from tinyconv.ops.tensor import Tensor
 
@@ -81,10 +81,10 @@ def test_clipping_values_limits_each_element():
 
 
 def test_clipping_refuses_what_it_does_not_do():
-    with pytest.raises(UnsupportedError, match="clip_grad_norm_: foreach=True is not offered"):
-        utils.clip_grad_norm_([], 1.0, foreach=True)
-    with pytest.raises(ArgumentError, match="norm_type must be above 0, got -1"):
-        utils.clip_grad_norm_([], 1.0, norm_type=-1)
+    with pytest.raises(ArgumentError, match="clip_grad_norm_: norm_type must be a number, got 'two'"):
+        utils.clip_grad_norm_([], 1.0, norm_type="two")
+    with pytest.raises(DTypeError, match="clip_grad_value_: expected tensors, got str"):
+        utils.clip_grad_value_("weights", 1.0)
 
 
 def test_parameters_become_one_vector_and_return():
@@ -119,3 +119,32 @@ def test_clipping_says_when_a_gradient_cannot_be_written():
     for clip in (utils.clip_grad_norm_, utils.clip_grad_value_):
         with pytest.raises(GraphError, match=f"{clip.__name__}: .* repeated without copies"):
             clip([parameter], 1.0)
+
+
+def trained(layer, norm, x):
+    """Both after some training: a normalisation that has seen nothing would change nothing."""
+    rng = np.random.default_rng(0)
+    for parameter in [*layer.parameters(), *norm.parameters()]:
+        parameter.data = Tensor(rng.normal(size=tuple(parameter.shape)))
+    norm(layer(x))
+    return layer.eval(), norm.eval()
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_fused_layer_computes_what_both_did(bias):
+    rng = np.random.default_rng(1)
+    images, rows = Tensor(rng.normal(size=(4, 2, 5, 5))), Tensor(rng.normal(size=(6, 3)))
+    conv, norm = trained(nn.Conv2d(2, 3, 3, bias=bias).double(), nn.BatchNorm2d(3).double(), images)
+    fused = utils.fuse_conv_bn_eval(conv, norm)
+    np.testing.assert_allclose(fused(images).detach().numpy(), norm(conv(images)).detach().numpy(), atol=1e-12)
+    assert fused is not conv
+    linear, norm = trained(nn.Linear(3, 4, bias=bias).double(), nn.BatchNorm1d(4).double(), rows)
+    fused = utils.fuse_linear_bn_eval(linear, norm)
+    np.testing.assert_allclose(fused(rows).detach().numpy(), norm(linear(rows)).detach().numpy(), atol=1e-12)
+
+
+def test_layers_in_training_are_not_fused():
+    with pytest.raises(ArgumentError, match=r"fuse_conv_bn_eval: in training.* call eval\(\) on both first"):
+        utils.fuse_conv_bn_eval(nn.Conv2d(1, 1, 1), nn.BatchNorm2d(1).eval())
+    with pytest.raises(ArgumentError, match="keeps no running statistics"):
+        utils.fuse_conv_bn_eval(nn.Conv2d(1, 1, 1).eval(), nn.BatchNorm2d(1, track_running_stats=False).eval())

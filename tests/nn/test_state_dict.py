@@ -7,7 +7,7 @@ import pytest
 
 from tinyconv import nn
 from tinyconv.core import random
-from tinyconv.core.errors import RunError, UnsupportedError
+from tinyconv.core.errors import RunError
 from tinyconv.ops.tensor import Tensor
 
 
@@ -146,6 +146,66 @@ def test_a_quite_different_model_gets_a_short_list():
     assert len(str(caught.value)) < 400
 
 
-def test_assigning_instead_of_copying_is_not_offered():
-    with pytest.raises(UnsupportedError, match="assign=True is not offered"):
-        net().load_state_dict(net().state_dict(), assign=True)
+def test_assigning_puts_the_tensors_themselves_into_the_model():
+    model, source = net(), net().double()
+    source.requires_grad_(False)
+    before = model.head.weight
+    state = source.state_dict()
+    model.load_state_dict(state, assign=True)
+    assert model.head.weight is not before
+    assert model.head.weight.array is state["head.weight"].array
+    assert model.head.weight.requires_grad
+    assert model.norm.running_mean is state["norm.running_mean"]
+    assert model.head.bias.array.dtype == np.float64
+
+
+def test_hooks_see_each_module_save_and_load():
+    model, trace = net(), []
+    model.conv.register_state_dict_pre_hook(lambda m, prefix, keep: trace.append((type(m).__name__, prefix, keep)))
+    model.conv.register_state_dict_post_hook(lambda m, state, prefix, _: state.pop(prefix + "bias"))
+    state = model.state_dict(prefix="net.")
+    assert trace == [("Conv2d", "net.conv.", False)]
+    assert "net.conv.bias" not in state
+    assert "net.conv.weight" in state
+
+    def rename(module, state, prefix, *_):
+        state[prefix + "bias"] = state.pop(prefix + "shift")
+
+    old = net().state_dict()
+    old["conv.shift"] = old.pop("conv.bias")
+    target = net()
+    target.conv.register_load_state_dict_pre_hook(rename)
+    target.load_state_dict(old)
+    np.testing.assert_array_equal(target.conv.bias.detach().numpy(), old["conv.shift"].numpy())
+    assert "conv.bias" not in old
+
+
+def test_a_hook_after_loading_may_forgive_what_is_missing():
+    state, model = net().state_dict(), net()
+    del state["head.bias"]
+    handle = model.register_load_state_dict_post_hook(lambda m, keys: keys.missing_keys.remove("head.bias"))
+    assert repr(model.load_state_dict(state)) == "<All keys matched successfully>"
+    np.testing.assert_array_equal(model.head.weight.detach().numpy(), state["head.weight"].numpy())
+    handle.remove()
+    with pytest.raises(RunError, match=r'missing "head\.bias"'):
+        model.load_state_dict(state)
+
+
+def test_a_module_saves_more_than_tensors_if_it_says_so():
+    class Counting(nn.Linear):
+        steps = 3
+
+        def get_extra_state(self):
+            return {"steps": self.steps}
+
+        def set_extra_state(self, state):
+            self.steps = state["steps"]
+
+    model = nn.Sequential(Counting(1, 1))
+    state = model.state_dict()
+    assert list(state) == ["0.weight", "0.bias", "0._extra_state"]
+    state["0._extra_state"] = {"steps": 8}
+    model.load_state_dict(state)
+    assert model[0].steps == 8
+    del state["0._extra_state"]
+    assert model.load_state_dict(state, strict=False).missing_keys == ["0._extra_state"]

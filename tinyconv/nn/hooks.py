@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,6 +22,32 @@ BackwardHook = Callable[["Module", Gradients, Gradients], Gradients | Tensor | N
 BackwardPreHook = Callable[["Module", Gradients], Gradients | Tensor | None]
 
 _identifiers = itertools.count()
+
+
+@dataclass(eq=False)
+class ForwardHook:
+    """A hook after forward, and how it wants to be called."""
+
+    function: Callable[..., Any]
+    with_kwargs: bool
+    always_call: bool
+
+    def __call__(self, module: Module, inputs: tuple[Any, ...], options: dict[str, Any], output: Any) -> Any:
+        if self.with_kwargs:
+            return self.function(module, inputs, options, output)
+        return self.function(module, inputs, output)
+
+
+def after_error(module: Module, inputs: tuple[Any, ...], options: dict[str, Any], hooks: Sequence[ForwardHook]) -> None:
+    """Call the hooks that are called whatever happens, after a forward that raised.
+
+    An error of theirs becomes a warning: the one on its way out must not be lost.
+    """
+    for hook in hooks:
+        try:
+            hook(module, inputs, options, None)
+        except Exception as error:
+            warnings.warn(f"a forward hook of {type(module).__name__} raised {error!r} after an error", stacklevel=2)
 
 
 class RemovableHandle:

@@ -3,53 +3,35 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Self, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Self
 
 from tinyconv.autograd.observe import observed, scope
 from tinyconv.core import dtypes
 from tinyconv.core.devices import Device
+from tinyconv.core.dtypes import DType
 from tinyconv.core.errors import ArgumentError, TinyconvError, UnsupportedError
 from tinyconv.nn import state
 from tinyconv.nn.conversion import convert, target
-from tinyconv.nn.hooks import BackwardGates, BackwardHook, BackwardPreHook, RemovableHandle
+from tinyconv.nn.hooks import BackwardGates, BackwardHook, BackwardPreHook, ForwardHook, RemovableHandle, after_error
 from tinyconv.nn.location import locate
-from tinyconv.nn.parameter import Parameter
-from tinyconv.ops.tensor import Tensor
-
-Member = TypeVar("Member")
+from tinyconv.nn.walking import Walking
 
 
-class Module:
+class Module(Walking):
     """Base of all layers and networks: derive from it, call ``super().__init__()``, write ``forward``.
 
     Parameters, buffers and modules assigned to attributes are registered under the attribute's name.
     A ``TinyconvError`` raised inside a call gets the path of the layer that raised it in front of its message.
+
+    Raises: when called, ``UnsupportedError`` if there is no ``forward``; whatever ``forward`` raises.
+
+    >>> class Twice(nn.Module):
+    ...     def forward(self, x):
+    ...         return 2 * x
+    >>> Twice()(tc.tensor([1.0, 2.0]))
+    tensor([2., 4.])
     """
-
-    training: bool
-    _parameters: dict[str, Parameter | None]
-    _buffers: dict[str, Tensor | None]
-    _non_persistent_buffers: set[str]
-    _modules: dict[str, Module | None]
-    _forward_pre_hooks: dict[int, tuple[Callable[..., Any], bool]]
-    _forward_hooks: dict[int, tuple[Callable[..., Any], bool]]
-    _backward_pre_hooks: dict[int, BackwardPreHook]
-    _backward_hooks: dict[int, BackwardHook]
-
-    def __init__(self) -> None:
-        # Not by plain assignment: __setattr__ consults these very dictionaries.
-        self.__dict__.update(
-            training=True,
-            _parameters={},
-            _buffers={},
-            _non_persistent_buffers=set(),
-            _modules={},
-            _forward_pre_hooks={},
-            _forward_hooks={},
-            _backward_pre_hooks={},
-            _backward_hooks={},
-        )
 
     # --- calling ----------------------------------------------------------------------------------------------------
 
@@ -69,6 +51,24 @@ class Module:
             raise
 
     def _call(self, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        hooks = tuple(self._forward_hooks.values())
+        if not any(hook.always_call for hook in hooks):
+            return self._run(inputs, options, hooks, [])
+        called: list[ForwardHook] = []
+        try:
+            return self._run(inputs, options, hooks, called)
+        except Exception:
+            after_error(self, inputs, options, [hook for hook in hooks if hook.always_call and hook not in called])
+            raise
+
+    def _run(
+        self,
+        inputs: tuple[Any, ...],
+        options: dict[str, Any],
+        hooks: tuple[ForwardHook, ...],
+        called: list[ForwardHook],
+    ) -> Any:
+        """Hooks, forward, hooks; those after forward are noted in ``called``."""
         for hook, with_kwargs in tuple(self._forward_pre_hooks.values()):
             inputs, options = self._after_pre_hook(hook, with_kwargs, inputs, options)
         gates = None
@@ -76,8 +76,9 @@ class Module:
             gates = BackwardGates(self, tuple(self._backward_hooks.values()), tuple(self._backward_pre_hooks.values()))
             inputs = gates.around_inputs(inputs)
         output = self.forward(*inputs, **options)
-        for hook, with_kwargs in tuple(self._forward_hooks.values()):
-            returned = hook(self, inputs, options, output) if with_kwargs else hook(self, inputs, output)
+        for after in hooks:
+            called.append(after)
+            returned = after(self, inputs, options, output)
             output = output if returned is None else returned
         return output if gates is None else gates.around_output(output)
 
@@ -113,11 +114,10 @@ class Module:
     ) -> RemovableHandle:
         """Call ``hook(module, args, output)`` after each forward; what it returns, unless None, replaces ``output``.
 
-        With ``with_kwargs``: ``hook(module, args, kwargs, output)``.
+        With ``with_kwargs``: ``hook(module, args, kwargs, output)``. With ``always_call`` also after a forward that
+        raised, with None for the output.
         """
-        if always_call:
-            raise UnsupportedError("register_forward_hook: always_call=True is not offered; catch the error instead")
-        return RemovableHandle(self._forward_hooks, (hook, with_kwargs), prepend)
+        return RemovableHandle(self._forward_hooks, ForwardHook(hook, with_kwargs, always_call), prepend)
 
     def register_full_backward_hook(self, hook: BackwardHook, prepend: bool = False) -> RemovableHandle:
         """Call ``hook(module, grad_input, grad_output)`` when the gradients of the module's inputs are known.
@@ -132,192 +132,6 @@ class Module:
         """Call ``hook(module, grad_output)`` when the gradients of the outputs are known; it may replace them."""
         return RemovableHandle(self._backward_pre_hooks, hook, prepend)
 
-    # --- registering ------------------------------------------------------------------------------------------------
-
-    def register_parameter(self, name: str, param: Parameter | None) -> None:
-        """Add a parameter under ``name``; None keeps the name without a parameter."""
-        self._check_new_name(name, self._parameters)
-        if param is not None and not isinstance(param, Parameter):
-            raise ArgumentError(
-                f'{type(self).__name__}: parameter "{name}" must be a Parameter or None, got {type(param).__name__}; '
-                "wrap the tensor in nn.Parameter"
-            )
-        if param is not None and not param.is_leaf:
-            raise ArgumentError(
-                f'{type(self).__name__}: parameter "{name}" was computed by {param.grad_fn}; a parameter is a leaf. '
-                "Compute it in forward from a parameter instead"
-            )
-        self._parameters[name] = param
-
-    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Add a tensor that is part of the state but not learnt; ``state_dict`` has it if ``persistent``."""
-        self._check_new_name(name, self._buffers)
-        if tensor is not None and not isinstance(tensor, Tensor):
-            raise ArgumentError(
-                f'{type(self).__name__}: buffer "{name}" must be a Tensor or None, got {type(tensor).__name__}'
-            )
-        self._buffers[name] = tensor
-        if persistent:
-            self._non_persistent_buffers.discard(name)
-        else:
-            self._non_persistent_buffers.add(name)
-
-    def add_module(self, name: str, module: Module | None) -> None:
-        """Add a submodule under ``name``."""
-        self._check_new_name(name, self._modules)
-        if module is not None and not isinstance(module, Module):
-            raise ArgumentError(
-                f'{type(self).__name__}: submodule "{name}" must be a Module or None, got '
-                f"{type(module).__name__}{_advice(module)}"
-            )
-        self._modules[name] = module
-
-    register_module = add_module
-
-    def _check_new_name(self, name: str, registry: Mapping[str, Any]) -> None:
-        if not isinstance(name, str) or not name or "." in name:
-            raise ArgumentError(f"{type(self).__name__}: the name {name!r} must be a string, not empty, without '.'")
-        if name not in registry and hasattr(self, name):
-            raise ArgumentError(f'{type(self).__name__} already has an attribute "{name}"; choose another name')
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, Parameter | Module) and "_modules" not in self.__dict__:
-            raise AttributeError(f'{type(self).__name__}: call super().__init__() before assigning "{name}"')
-        if isinstance(value, Parameter):
-            self._forget(name, except_in="_parameters")
-            self.register_parameter(name, value)
-        elif isinstance(value, Module):
-            self._forget(name, except_in="_modules")
-            self.add_module(name, value)
-        elif name in self.__dict__.get("_parameters", ()):
-            self.register_parameter(name, value)
-        elif name in self.__dict__.get("_modules", ()):
-            self.add_module(name, value)
-        elif name in self.__dict__.get("_buffers", ()):
-            self.register_buffer(name, value, persistent=name not in self._non_persistent_buffers)
-        else:
-            super().__setattr__(name, value)
-
-    def _forget(self, name: str, except_in: str) -> None:
-        """Make room for a registered value: ``name`` may be a plain attribute or registered as another kind."""
-        self.__dict__.pop(name, None)
-        for registry in {"_parameters", "_buffers", "_modules"} - {except_in}:
-            self.__dict__.get(registry, {}).pop(name, None)
-
-    def __getattr__(self, name: str) -> Any:
-        # Reached only where ordinary lookup fails.
-        for registry in ("_parameters", "_buffers", "_modules"):
-            members = self.__dict__.get(registry, {})
-            if name in members:
-                return members[name]
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
-    def __delattr__(self, name: str) -> None:
-        for registry in (self._parameters, self._buffers, self._modules):
-            if name in registry:
-                del registry[name]
-                self._non_persistent_buffers.discard(name)
-                return
-        super().__delattr__(name)
-
-    def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *self._parameters, *self._buffers, *self._modules})
-
-    # --- walking ----------------------------------------------------------------------------------------------------
-
-    def named_modules(
-        self, memo: set[int] | None = None, prefix: str = "", remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Module]]:
-        """(path, module) of the module itself (path ``prefix``) and everything below it, parents first."""
-        memo = set() if memo is None else memo
-        if remove_duplicate:
-            if id(self) in memo:
-                return
-            memo.add(id(self))
-        yield prefix, self
-        for name, module in self._modules.items():
-            if module is not None:
-                yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
-
-    def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
-        """The module itself and everything below it, shared ones once."""
-        return (module for _, module in self.named_modules(remove_duplicate=remove_duplicate))
-
-    def named_children(self) -> Iterator[tuple[str, Module]]:
-        """(name, module) of the direct submodules, shared ones once."""
-        seen: set[int] = set()
-        for name, module in self._modules.items():
-            if module is not None and id(module) not in seen:
-                seen.add(id(module))
-                yield name, module
-
-    def children(self) -> Iterator[Module]:
-        return (module for _, module in self.named_children())
-
-    def named_parameters(
-        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Parameter]]:
-        """(path, parameter), each shared parameter once, under the first of its names."""
-        return self._named_members(lambda module: module._parameters, prefix, recurse, remove_duplicate)
-
-    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        """The parameters, each shared one once: what an optimiser takes."""
-        return (parameter for _, parameter in self.named_parameters(recurse=recurse))
-
-    def named_buffers(
-        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Tensor]]:
-        """(path, buffer), persistent or not, each shared one once."""
-        return self._named_members(lambda module: module._buffers, prefix, recurse, remove_duplicate)
-
-    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
-        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
-
-    def _named_members(
-        self, registry: Callable[[Module], dict[str, Member | None]], prefix: str, recurse: bool, remove_duplicate: bool
-    ) -> Iterator[tuple[str, Member]]:
-        seen: set[int] = set()
-        modules = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
-        for path, module in modules:
-            for name, member in registry(module).items():
-                if member is None or (remove_duplicate and id(member) in seen):
-                    continue
-                seen.add(id(member))
-                yield (f"{path}.{name}" if path else name), member
-
-    def get_submodule(self, target: str) -> Module:
-        """The submodule at a path such as ``"features.0"``; the module itself for ``""``. Raises ``AttributeError``."""
-        module = self
-        for name in target.split(".") if target else ():
-            child = module._modules.get(name)
-            if child is None:
-                names = ", ".join(module._modules) or "none"
-                raise AttributeError(
-                    f'{type(module).__name__} has no submodule "{name}" (of "{target}"); it has: {names}'
-                )
-            module = child
-        return module
-
-    def get_parameter(self, target: str) -> Parameter:
-        """The parameter at a path such as ``"features.0.weight"``. Raises ``AttributeError``."""
-        path, _, name = target.rpartition(".")
-        module = self.get_submodule(path)
-        parameter = module._parameters.get(name)
-        if parameter is None:
-            names = ", ".join(module._parameters) or "none"
-            raise AttributeError(f'{type(module).__name__} has no parameter "{name}" (of "{target}"); it has: {names}')
-        return parameter
-
-    def get_buffer(self, target: str) -> Tensor:
-        """The buffer at a path such as ``"bn1.running_mean"``. Raises ``AttributeError``."""
-        path, _, name = target.rpartition(".")
-        module = self.get_submodule(path)
-        buffer = module._buffers.get(name)
-        if buffer is None:
-            names = ", ".join(module._buffers) or "none"
-            raise AttributeError(f'{type(module).__name__} has no buffer "{name}" (of "{target}"); it has: {names}')
-        return buffer
-
     # --- saving and loading -----------------------------------------------------------------------------------------
 
     def state_dict(
@@ -326,12 +140,11 @@ class Module:
         """An ``OrderedDict`` of name -> tensor: all parameters and persistent buffers.
 
         The tensors are detached but share the model's memory: copy them if training goes on. With ``keep_vars`` they
-        are the parameters themselves. Entries are added to ``destination`` where given.
+        are the parameters themselves. Entries are added to ``destination`` where given. A module that defines
+        ``get_extra_state()`` adds what that returns, under ``"_extra_state"``.
         """
         result: dict[str, Any] = OrderedDict() if destination is None else destination
-        for name, tensor in state.entries(self, prefix):
-            result[name] = tensor if keep_vars else tensor.detach()
-        return result
+        return state.save(self, result, prefix, keep_vars)
 
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
@@ -339,11 +152,35 @@ class Module:
         """Copy values (tensors or NumPy arrays) into the parameters and buffers of the same names.
 
         Returns the names that were missing and unexpected. Raises ``RunError`` for these if ``strict``, and for shapes
-        that differ in any case; then nothing has been copied.
+        that differ in any case; then nothing has been copied. With ``assign`` the tensors themselves take the places of
+        the parameters and buffers, with their types: an optimiser made before holds the old ones.
         """
-        if assign:
-            raise UnsupportedError("load_state_dict: assign=True is not offered; values are always copied")
-        return state.load(self, state_dict, strict)
+        return state.load(self, state_dict, strict, assign)
+
+    def register_state_dict_pre_hook(self, hook: Callable[[Any, str, bool], None]) -> RemovableHandle:
+        """Call ``hook(module, prefix, keep_vars)`` before the module is asked for its state."""
+        return RemovableHandle(self._state_hooks["before saving"], hook)
+
+    def register_state_dict_post_hook(self, hook: Callable[[Any, dict[str, Any], str, Any], None]) -> RemovableHandle:
+        """Call ``hook(module, state_dict, prefix, local_metadata)`` after it has put its state there; it may change it.
+
+        There is no metadata: the last argument is an empty dict.
+        """
+        return RemovableHandle(self._state_hooks["after saving"], hook)
+
+    def register_load_state_dict_pre_hook(self, hook: Callable[..., None]) -> RemovableHandle:
+        """Call ``hook`` before the module takes its entries of a state dict, to rename or convert them.
+
+        ``hook(module, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)``:
+        ``state_dict`` is a copy that it may change, and to the three lists it may add; the metadata is an empty dict.
+        """
+        return RemovableHandle(self._state_hooks["before loading"], hook)
+
+    def register_load_state_dict_post_hook(
+        self, hook: Callable[[Any, state.IncompatibleKeys], None]
+    ) -> RemovableHandle:
+        """Call ``hook(module, incompatible_keys)`` after loading; it may remove names from the lists in there."""
+        return RemovableHandle(self._state_hooks["after loading"], hook)
 
     # --- modes and conversion ---------------------------------------------------------------------------------------
 
@@ -400,7 +237,20 @@ class Module:
         """Convert floating-point parameters and buffers to float64."""
         return self.to(dtypes.float64)
 
+    def type(self, dst_type: DType) -> Self:
+        """Convert floating-point parameters and buffers to ``dst_type``."""
+        return self.to(dst_type)
+
+    def half(self) -> Self:
+        """Not offered: there is no float16. Raises ``UnsupportedError``."""
+        raise UnsupportedError(f"{type(self).__name__}.half: float16 is not offered; use float() or double()")
+
+    def bfloat16(self) -> Self:
+        """Not offered: there is no bfloat16. Raises ``UnsupportedError``."""
+        raise UnsupportedError(f"{type(self).__name__}.bfloat16: bfloat16 is not offered; use float() or double()")
+
     def cpu(self) -> Self:
+        """Move the parameters and buffers to the CPU, where they are. Returns the module."""
         return self.to("cpu")
 
     def cuda(self, device: int | str | Device | None = None) -> Self:
@@ -419,7 +269,3 @@ class Module:
         if not lines:
             return f"{name}({extra})"
         return "\n  ".join([f"{name}(", *([extra] if extra else []), *lines]) + "\n)"
-
-
-def _advice(member: Any) -> str:
-    return "; for a function, use its layer (nn.ReLU()) or call it in forward" if callable(member) else ""
