@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import tinyconv as tc
 from tinyconv import nn, optim
 from tinyconv.autograd import no_grad
 from tinyconv.core import layout
@@ -102,7 +103,82 @@ MAKERS = {
     "SGD": lambda p: optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.1, nesterov=True),
     "Adam": lambda p: optim.Adam(p, lr=0.1, amsgrad=True),
     "AdamW": lambda p: optim.AdamW(p, lr=0.1),
+    "Adadelta": lambda p: optim.Adadelta(p, weight_decay=0.1),
+    "Adagrad": lambda p: optim.Adagrad(p, lr_decay=0.1, maximize=True),
+    "RMSprop": lambda p: optim.RMSprop(p, momentum=0.9, centered=True),
+    "Adamax": lambda p: optim.Adamax(p, weight_decay=0.1),
+    "NAdam": lambda p: optim.NAdam(p, momentum_decay=0.1, weight_decay=0.1),
+    "RAdam": lambda p: optim.RAdam(p, betas=(0.9, 0.9), weight_decay=0.1, decoupled_weight_decay=True),
+    "ASGD": lambda p: optim.ASGD(p, lambd=0.1, t0=1),
+    "Rprop": lambda p: optim.Rprop(p, maximize=True),
 }
+
+RULES = {
+    "Adadelta": lambda p, g, s, t: (
+        s.setdefault("v", 0.0),
+        s.update(v=0.9 * s["v"] + 0.1 * g**2),
+        s.update(d=np.sqrt((s.get("u", 0.0) + 1e-6) / (s["v"] + 1e-6)) * g),
+        s.update(u=0.9 * s.get("u", 0.0) + 0.1 * s["d"] ** 2),
+        p - s["d"],
+    )[-1],
+    "Adagrad": lambda p, g, s, t: (
+        s.update(sum=s.get("sum", 0.0) + g**2),
+        p - 0.01 * g / (np.sqrt(s["sum"]) + 1e-10),
+    )[-1],
+    "RMSprop": lambda p, g, s, t: (
+        s.update(v=0.99 * s.get("v", 0.0) + 0.01 * g**2),
+        p - 0.01 * g / (np.sqrt(s["v"]) + 1e-8),
+    )[-1],
+    "Adamax": lambda p, g, s, t: (
+        s.update(m=0.9 * s.get("m", 0.0) + 0.1 * g, u=np.maximum(0.999 * s.get("u", 0.0), np.abs(g) + 1e-8)),
+        p - 0.002 / (1 - 0.9**t) * s["m"] / s["u"],
+    )[-1],
+    "ASGD": lambda p, g, s, t: (
+        s.setdefault("eta", float(np.float32(0.01))),
+        s.update(p=(1 - 1e-4 * s["eta"]) * p - s["eta"] * g),
+        s.update(eta=float(np.float32(0.01 / (1 + 1e-4 * 0.01 * t) ** 0.75))),
+        s["p"],
+    )[-1],
+    "Rprop": lambda p, g, s, t: (
+        s.setdefault("d", np.full(p.shape, 0.01)),
+        s.setdefault("g", np.zeros(p.shape)),
+        s.update(turn=np.sign(g * s["g"])),
+        s.update(d=s["d"] * np.where(s["turn"] > 0, 1.2, np.where(s["turn"] < 0, 0.5, 1))),
+        s.update(g=np.where(s["turn"] < 0, 0, g)),
+        p - np.sign(s["g"]) * s["d"],
+    )[-1],
+}
+"""One step with the defaults, by the formula: parameter, gradient, what is remembered, number of the step."""
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_the_other_optimizers_follow_their_formula(name):
+    p = parameter(3, 4)
+    expected, remembered = value(p).copy(), {}
+    optimizer = getattr(optim, name)([p])
+    for step, gradient in enumerate(gradients(p, 6), start=1):
+        expected = RULES[name](expected, gradient, remembered, step)
+        optimizer.step()
+        np.testing.assert_allclose(value(p), expected, rtol=1e-11)
+
+
+def test_nadam_and_radam_begin_as_their_formulas_say():
+    for name, expected in (
+        # m = 0.1 g and √v / √(1 − β₂) = |g|: the step is η ((1 − μ₁) / (1 − μ₁) + 0.1 μ₂ / (1 − μ₁ μ₂)) sign(g)
+        ("NAdam", 0.002 * (1 + 0.1 * mu(2) / (1 - mu(1) * mu(2)))),
+        # ρ = ρ∞ − 2 β₂ / (1 − β₂) = 1 is not above 5: the step is η g
+        ("RAdam", 0.001 * 3),
+    ):
+        p = Parameter(Tensor(np.zeros(1)))
+        p.grad = Tensor(np.array([3.0]))
+        getattr(optim, name)([p], eps=0).step()
+        assert value(p)[0] == pytest.approx(-expected, rel=1e-6), name
+
+
+def mu(step):
+    return 0.9 * (1 - 0.5 * 0.96 ** (step * 0.004))
+
+
 every_optimizer = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 
 
@@ -233,6 +309,92 @@ def test_repr_lists_the_hyperparameters():
     assert "    lr: 0.25\n" in text
 
 
+# --- hooks ------------------------------------------------------------------------------------------------------------
+
+
+def test_hooks_run_around_a_step_and_can_be_taken_off():
+    p = parameter(2)
+    optimizer = optim.SGD([p], lr=1.0)
+    p.grad = Tensor(np.ones(2))
+    start, seen = value(p).copy(), []
+    before = optimizer.register_step_pre_hook(lambda own, args, kwargs: seen.append(("before", value(p)[0] - start[0])))
+    after = optimizer.register_step_post_hook(lambda own, args, kwargs: seen.append(("after", value(p)[0] - start[0])))
+    optimizer.step()
+    assert seen == [("before", 0), ("after", pytest.approx(-1))]
+    before.remove()
+    with after:
+        optimizer.step()
+    optimizer.step()
+    assert [name for name, _ in seen] == ["before", "after", "after"]
+
+
+def test_a_hook_before_the_step_may_replace_the_closure():
+    p = parameter(2)
+    optimizer = optim.SGD([p])
+    optimizer.register_step_pre_hook(lambda own, args, kwargs: ((own, lambda: "other"), {}))
+    assert optimizer.step(lambda: "mine") == "other"
+    optimizer.register_step_pre_hook(lambda own, args, kwargs: "nonsense")
+    with pytest.raises(ArgumentError, match=r"SGD: a hook before the step returns None, or a pair .* got 'nonsense'"):
+        optimizer.step()
+    assert optimizer.step_count == 1
+
+
+def test_a_step_that_calls_its_base_class_runs_the_hooks_once():
+    class Twice(optim.SGD):
+        def step(self, closure=None):
+            super().step()
+            return super().step(closure)
+
+    p = parameter(2)
+    optimizer, seen = Twice([p], lr=1.0), []
+    optimizer.register_step_post_hook(lambda *arguments: seen.append(1))
+    start = value(p).copy()
+    p.grad = Tensor(np.ones(2))
+    optimizer.step()
+    assert seen == [1]
+    np.testing.assert_allclose(value(p), start - 2)
+
+
+def test_an_error_in_a_step_does_not_silence_the_hooks_for_good():
+    p = parameter(2)
+    optimizer, seen = optim.SGD([p]), []
+    optimizer.register_step_pre_hook(lambda *arguments: seen.append(1))
+
+    def fails():
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        optimizer.step(fails)
+    optimizer.step()
+    assert seen == [1, 1]
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+
+def test_parameters_may_come_with_their_names():
+    model = nn.Linear(2, 3)
+    optimizer = optim.SGD(model.named_parameters(), lr=0.1)
+    assert optimizer.param_groups[0]["param_names"] == ["weight", "bias"]
+    assert optimizer.param_groups[0]["params"][1] is model.bias
+    assert "param_names: ['weight', 'bias']" in repr(optimizer)
+    with pytest.raises(ArgumentError, match="either all groups have names for their parameters, or none"):
+        optimizer.add_param_group({"params": [parameter(2)]})
+    renamed = optimizer.state_dict()
+    renamed["param_groups"][0].pop("param_names")
+    optimizer.load_state_dict(renamed)
+    assert optimizer.param_groups[0]["param_names"] == ["weight", "bias"]
+
+
+def test_a_rate_that_a_function_made_in_numpy_keeps_float32():
+    p = parameter(3, dtype=np.float32)
+    optimizer = optim.Adam([p])
+    optimizer.param_groups[0]["lr"] = np.float64(0.1)
+    for _ in gradients(p, 1):
+        optimizer.step()
+    assert p.array.dtype == np.float32
+
+
 # --- state ------------------------------------------------------------------------------------------------------------
 
 
@@ -300,6 +462,35 @@ def test_a_state_for_other_parameters_is_refused_and_nothing_changes():
     assert not optimizer.state
 
 
+def test_a_state_of_pytorchs_implementations_loads_without_them():
+    p = parameter(2)
+    optimizer = optim.SGD([p], lr=0.1)
+    saved = optimizer.state_dict()
+    saved["param_groups"][0].update(foreach=True, fused=None, lr=0.5, betas=(1, 2))
+    optimizer.load_state_dict(saved)
+    assert "foreach" not in optimizer.param_groups[0]
+    assert optimizer.param_groups[0]["lr"] == 0.5
+    assert optimizer.param_groups[0]["params"][0] is p
+
+
+def test_a_state_that_is_none_is_refused():
+    with pytest.raises(RunError, match="SGD cannot load this state: it has no 'state' and 'param_groups'"):
+        optim.SGD([parameter(2)]).load_state_dict({"weight": 3})
+
+
+def test_the_steps_are_counted_in_a_tensor_as_in_pytorch():
+    p = parameter()
+    optimizer = optim.Adam([p])
+    for _ in gradients(p, 3):
+        optimizer.step()
+    step = optimizer.state_dict()["state"][0]["step"]
+    assert step.item() == 3
+    assert step.array.dtype == np.float32
+    restored = optim.Adam([parameter()])
+    restored.load_state_dict(optimizer.state_dict())
+    assert restored.state_dict()["state"][0]["step"].array.dtype == np.float32
+
+
 def test_loading_copies_the_state():
     p = parameter(2)
     optimizer = optim.SGD([p], momentum=0.9)
@@ -309,6 +500,44 @@ def test_loading_copies_the_state():
     restored.load_state_dict(optimizer.state_dict())
     restored.state[p]["momentum_buffer"].array[...] = 99
     np.testing.assert_array_equal(optimizer.state[p]["momentum_buffer"].numpy(), [1, 1])
+
+
+def test_an_optimizer_of_ones_own_keeps_state_of_any_kind():
+    class Rows(optim.Optimizer):
+        def update(self, parameter, group):
+            state = self.state[parameter]
+            if not state:
+                state.update(step=0, rows=tc.zeros(2), seen=True)
+            state["step"] += 1
+            state["rows"] += parameter.grad.sum(1)
+
+    p = parameter(2, 3)
+    first, second = Rows([p], {"lr": 1.0}), Rows([p], {"lr": 1.0})
+    p.grad = tc.ones(2, 3, dtype=tc.float64)
+    first.step()
+    second.load_state_dict(first.state_dict())
+    second.step()
+    assert type(second.state[p]["step"]) is int
+    assert second.state[p]["step"] == 2
+    assert second.state[p]["seen"] is True
+    assert second.state[p]["rows"].tolist() == [6.0, 6.0]
+    assert first.state[p]["rows"].tolist() == [3.0, 3.0]
+
+
+@pytest.mark.parametrize("make", [optim.Adam, optim.ASGD, optim.NAdam, optim.Adagrad])
+def test_numbers_of_a_loaded_state_may_be_plain(make):
+    p = parameter(2)
+    optimizer, restored = make([p], lr=0.1), make([twin := parameter(2)], lr=0.1)
+    for _ in gradients(p, 2):
+        optimizer.step()
+    saved = optimizer.state_dict()
+    saved["state"][0] = {name: v.item() if v.ndim == 0 else v for name, v in saved["state"][0].items()}
+    restored.load_state_dict(saved)
+    twin.data = p.detach().clone()
+    for _ in zip(gradients(p, 1), gradients(twin, 1), strict=True):
+        optimizer.step()
+        restored.step()
+    np.testing.assert_array_equal(value(twin), value(p))
 
 
 # --- refusals ---------------------------------------------------------------------------------------------------------
@@ -392,3 +621,12 @@ def test_an_optimizer_of_ones_own_needs_a_rule():
 def test_an_optimizer_asks_for_the_parameters_of_a_model(model):
     with pytest.raises(ArgumentError, match=rf"SGD: .*got a {type(model).__name__}; pass model.parameters\(\)"):
         optim.SGD(model, lr=0.1)
+
+
+def test_the_state_of_another_kind_of_optimiser_is_refused_before_anything_changes():
+    weight = nn.Parameter(tc.ones(2))
+    adam = optim.Adam([weight])
+    before = adam.state_dict()
+    with pytest.raises(tc.TinyconvError, match=r"Adam cannot load this state.*'betas'.*another kind of optimiser"):
+        adam.load_state_dict(optim.SGD([weight], lr=0.1).state_dict())
+    assert adam.state_dict() == before

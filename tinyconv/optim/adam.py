@@ -1,4 +1,4 @@
-"""Adam (Kingma & Ba, ICLR 2015, algorithm 1) and AdamW (Loshchilov & Hutter, ICLR 2019, algorithm 2)."""
+"""Adam, and AdamW, which shrinks the weights directly."""
 
 from __future__ import annotations
 
@@ -8,17 +8,33 @@ from typing import Any
 
 import numpy as np
 
-from tinyconv.core.errors import ArgumentError
 from tinyconv.ops.tensor import Tensor
-from tinyconv.optim.blocks import blocks
+from tinyconv.optim.blocks import blocks, descent
 from tinyconv.optim.optimizer import Optimizer
 
 
 class Adam(Optimizer):
     """Steps scaled by running means of the gradient and of its square.
 
-    ``weight_decay``: L2 penalty added to the gradient, or with ``decoupled_weight_decay`` AdamW's direct shrinking.
-    ``amsgrad``: divide by the largest mean square so far (Reddi et al., ICLR 2018). ``maximize``: ascend instead.
+    With gradient g (−g to ``maximize``), learning rate η, weight decay λ and step number t:
+
+        p = (1 − η λ) p          (decoupled_weight_decay)      or      g = g + λ p      (otherwise)
+        m = m + (1 − β₁)(g − m)
+        v = β₂ v + (1 − β₂) g²
+        p = p − η / (1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + ε)
+
+    ``amsgrad``: the largest v so far in place of v.
+
+    Dtype: float32 or float64; the means have the parameter's.
+    Raises: ``ArgumentError`` for a negative number, or a beta outside [0, 1).
+    Source: Kingma & Ba, ICLR 2015, algorithm 1; Reddi et al., ICLR 2018, for ``amsgrad``.
+
+    >>> weight = nn.Parameter(tc.tensor([1.0, -200.0]))
+    >>> optimizer = optim.Adam([weight], lr=0.1)
+    >>> weight.square().sum().backward()
+    >>> optimizer.step()  # the first step has the length of the rate, whatever the gradient's
+    >>> [round(value, 4) for value in weight.tolist()]
+    [0.9, -199.9]
     """
 
     def __init__(
@@ -51,37 +67,28 @@ class Adam(Optimizer):
 
     def check(self, group: dict[str, Any]) -> None:
         self.check_at_least_zero(group, "lr", "eps", "weight_decay")
-        betas = group["betas"]
-        if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
-            raise ArgumentError(f"{type(self).__name__}: betas must be two numbers in [0, 1), got {betas!r}")
+        self.check_betas(group)
 
-    # With gradient g (−g to maximise), learning rate η, weight decay λ, step number t:
-    #     p = (1 − η λ) p          (decoupled)         or     g = g + λ p          (otherwise)
-    #     m = m + (1 − β₁)(g − m)
-    #     v = β₂ v + (1 − β₂) g²
-    #     p = p − η / (1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + ε)     (amsgrad: the largest v so far in place of v)
     def update(self, parameter: Tensor, group: dict[str, Any]) -> None:
         state = self.state[parameter]
         if not state:
-            state.update(step=0, exp_avg=self.zeros_like(parameter), exp_avg_sq=self.zeros_like(parameter))
+            state.update(step=self.scalar(0), exp_avg=self.zeros_like(parameter), exp_avg_sq=self.zeros_like(parameter))
         if group["amsgrad"] and "max_exp_avg_sq" not in state:
             state["max_exp_avg_sq"] = self.zeros_like(parameter)
-        state["step"] += 1
+        step = self.next_step(state)
         beta1, beta2 = group["betas"]
-        step_size = group["lr"] / (1 - beta1 ** state["step"])
-        root_correction2 = math.sqrt(1 - beta2 ** state["step"])
+        rate = float(group["lr"])
+        step_size = rate / (1 - beta1**step)
+        root_correction2 = math.sqrt(1 - beta2**step)
+        decoupled = group["decoupled_weight_decay"]
         moments = [state["exp_avg"], state["exp_avg_sq"]]
         if group["amsgrad"]:
             moments.append(state["max_exp_avg_sq"])
         for p, gradient, mean, mean_square, *largest in blocks(parameter, parameter.grad, *moments):
-            own, work = (block[: p.size] for block in self.scratch.like(parameter))
-            if group["maximize"]:
-                gradient = np.negative(gradient, out=own)
-            if group["weight_decay"] and group["decoupled_weight_decay"]:
-                p *= 1 - group["lr"] * group["weight_decay"]
-            elif group["weight_decay"]:
-                np.multiply(p, group["weight_decay"], out=work)
-                gradient = np.add(gradient, work, out=own)
+            own, work = self.scratch.like(parameter, p.size)
+            if decoupled and group["weight_decay"]:
+                p *= 1 - rate * group["weight_decay"]
+            gradient = descent(p, gradient, group, own, work, penalty=not decoupled)
             np.subtract(gradient, mean, out=work)
             mean += np.multiply(work, 1 - beta1, out=work)
             mean_square *= beta2
@@ -97,7 +104,20 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam whose weight decay shrinks the weights directly, untouched by the scaling of the gradient."""
+    """Adam whose weight decay shrinks the weights directly, untouched by the scaling of the gradient.
+
+    With learning rate η and weight decay λ, p = (1 − η λ) p before each of Adam's steps.
+
+    Dtype: float32 or float64; the means have the parameter's.
+    Raises: ``ArgumentError`` for a negative number, or a beta outside [0, 1).
+    Source: Loshchilov & Hutter, ICLR 2019, algorithm 2.
+
+    >>> weight = nn.Parameter(tc.tensor([10.0]))
+    >>> weight.grad = tc.zeros(1)
+    >>> optim.AdamW([weight], lr=0.1, weight_decay=0.5).step()
+    >>> [round(value, 4) for value in weight.tolist()]
+    [9.5]
+    """
 
     def __init__(
         self,

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from tinyconv.core import layout
 from tinyconv.core.arrays import Array
 from tinyconv.core.devices import Device, array_module
@@ -46,10 +48,27 @@ class Scratch:
     def __init__(self) -> None:
         self._blocks: dict[tuple[Any, Device], tuple[Array, Array]] = {}
 
-    def like(self, tensor: Tensor) -> tuple[Array, Array]:
-        """Two blocks of the type of ``tensor``, with arbitrary contents."""
+    def like(self, tensor: Tensor, size: int) -> tuple[Array, Array]:
+        """Two blocks of ``size`` elements of the type of ``tensor``, with arbitrary contents."""
         key = (tensor.array.dtype, tensor.device)
         if key not in self._blocks:
             xp = array_module(tensor.device)
             self._blocks[key] = (xp.empty(BLOCK, tensor.array.dtype), xp.empty(BLOCK, tensor.array.dtype))
-        return self._blocks[key]
+        first, second = self._blocks[key]
+        return first[:size], second[:size]
+
+
+def descent(
+    p: Array, gradient: Array, group: dict[str, Any], result: Array, work: Array, penalty: bool = True
+) -> Array:
+    """The direction that a step goes down along: ``gradient``, or its negative to maximise, plus weight_decay · p.
+
+    ``gradient`` itself where it needs neither, else ``result``, written anew. The ``penalty`` is left out where a rule
+    shrinks the weights directly.
+    """
+    if group["maximize"]:
+        gradient = np.negative(gradient, out=result)
+    if penalty and group["weight_decay"]:
+        np.multiply(p, group["weight_decay"], out=work)
+        gradient = np.add(gradient, work, out=result)
+    return gradient

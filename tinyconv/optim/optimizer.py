@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,16 +13,46 @@ from tinyconv.autograd.grad_mode import enable_grad
 from tinyconv.core import layout
 from tinyconv.core.devices import array_module
 from tinyconv.core.errors import ArgumentError, RunError, ShapeError, UnsupportedError
+from tinyconv.nn.hooks import RemovableHandle
 from tinyconv.ops.tensor import Tensor
 from tinyconv.optim.blocks import Scratch
+from tinyconv.optim.parameters import named_and_plain
+from tinyconv.optim.step_hooks import StepPostHook, StepPreHook, hooked
+
+IMPLEMENTATIONS = ("capturable", "differentiable", "foreach", "fused")
+"""Entries of PyTorch's groups that choose between implementations of one formula; a loaded state may hold them."""
+
+ELEMENTWISE_STATE = (
+    *("acc_delta", "ax", "exp_avg", "exp_avg_sq", "exp_inf", "grad_avg", "max_exp_avg_sq", "momentum_buffer", "prev"),
+    *("square_avg", "step_size", "sum"),
+)
+"""Entries of the state that have an element for each of the parameter; an optimiser of one's own may add others."""
 
 
 class Optimizer:
     """Base of the optimisers. A derived class writes ``update(parameter, group)`` and ``check(group)``, or ``step``.
 
-    ``params``: tensors, or groups ``{"params": tensors, "lr": ..., ...}`` whose hyperparameters override ``defaults``.
-    ``param_groups`` and ``state`` are laid out as in PyTorch. Raises ``ArgumentError``.
+    ``params``: tensors, pairs of name and tensor as ``model.named_parameters()`` gives them, or groups
+    ``{"params": tensors, "lr": ..., ...}`` whose hyperparameters override ``defaults``.
+    ``param_groups``, ``state`` and ``state_dict()`` are laid out as in PyTorch.
+
+    Dtype: float32 or float64 parameters; their state has their type.
+    Raises: ``ArgumentError`` for no parameters, one that is no leaf or not floating point, one given twice, and
+        hyperparameters outside their domain.
+
+    >>> class SignDescent(optim.Optimizer):
+    ...     def update(self, parameter, group):
+    ...         parameter.data = parameter.data - group["lr"] * parameter.grad.sign()
+    >>> weight = nn.Parameter(tc.tensor([1.0, -2.0]))
+    >>> optimizer = SignDescent([weight], {"lr": 0.5})
+    >>> weight.square().sum().backward()
+    >>> optimizer.step()
+    >>> [round(value, 4) for value in weight.tolist()]
+    [0.5, -1.5]
     """
+
+    scalar_state: tuple[str, ...] = ()
+    """Entries of a parameter's state that are numbers, as "step" is, even where the parameter has no dimensions."""
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor | dict):
@@ -38,6 +69,9 @@ class Optimizer:
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
         self.step_count = 0
+        self.is_stepping = False
+        self.step_pre_hooks: dict[int, StepPreHook] = {}
+        self.step_post_hooks: dict[int, StepPostHook] = {}
         self.scratch = Scratch()
         groups = list(params)
         if not groups:
@@ -45,14 +79,24 @@ class Optimizer:
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
 
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        if "step" in cls.__dict__:
+            cls.step = hooked(cls.__dict__["step"])  # type: ignore[method-assign]
+
     @property
     def _name(self) -> str:
         return type(self).__name__
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Optimise further parameters, such as those of a layer that is no longer frozen."""
-        given = param_group["params"]
-        parameters = [given] if isinstance(given, Tensor) else list(given)
+        if not isinstance(param_group, dict) or "params" not in param_group:
+            raise ArgumentError(
+                f'{self._name}: a group is a dict {{"params": tensors, ...}}, got {type(param_group).__name__}'
+            )
+        names, parameters = named_and_plain(self._name, param_group["params"])
+        if self.param_groups and (names is None) == ("param_names" in self.param_groups[0]):
+            raise ArgumentError(f"{self._name}: either all groups have names for their parameters, or none")
         known = {id(parameter) for group in self.param_groups for parameter in group["params"]}
         for position, parameter in enumerate(parameters):
             if not isinstance(parameter, Tensor):
@@ -74,7 +118,11 @@ class Optimizer:
                     "each parameter belongs to one group, once"
                 )
             known.add(id(parameter))
-        group = {**self.defaults, **param_group, "params": parameters}
+        group = {**param_group, "params": parameters}
+        if names is not None:
+            group["param_names"] = names
+        for name, default in self.defaults.items():
+            group.setdefault(name, default)
         self.check(group)
         self.param_groups.append(group)
 
@@ -90,14 +138,24 @@ class Optimizer:
             if not value >= 0:
                 raise ArgumentError(f"{self._name}: {name} must be at least 0, got {value!r}")
 
+    def check_betas(self, group: dict[str, Any]) -> None:
+        """``check`` for the decay rates of two running means."""
+        betas = group["betas"]
+        if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
+            raise ArgumentError(f"{self._name}: betas must be two numbers in [0, 1), got {betas!r}")
+
     def refuse(self, **arguments: Any) -> None:
-        """Raise ``UnsupportedError`` if one of PyTorch's choices of implementation is asked for."""
+        """Raise ``UnsupportedError`` if one of PyTorch's choices of implementation is asked for.
+
+        None and False, their defaults, ask for nothing.
+        """
         for name, value in arguments.items():
             if value:
                 raise UnsupportedError(f"{self._name}: {name}={value!r} is not offered; leave {name} out")
 
     # --- a step -----------------------------------------------------------------------------------------------------
 
+    @hooked
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient. ``closure`` computes the loss anew; it is called once, first.
 
@@ -118,12 +176,22 @@ class Optimizer:
                             f"{tuple(parameter.grad.shape)}; they must be equal"
                         )
                     self.update(parameter, group)
-        self.step_count += 1
         return loss
 
     def update(self, parameter: Tensor, group: dict[str, Any]) -> None:
         """Change ``parameter`` in place, by its gradient and the hyperparameters of its group."""
         raise UnsupportedError(f"{self._name} has no update rule; write its update(parameter, group) or step()")
+
+    def register_step_pre_hook(self, hook: StepPreHook) -> RemovableHandle:
+        """Call ``hook(optimizer, args, kwargs)`` before each step; it may return (args, kwargs) to step with instead.
+
+        ``args`` begins with the optimiser. ``remove()`` of what is returned takes the hook off again.
+        """
+        return RemovableHandle(self.step_pre_hooks, hook)
+
+    def register_step_post_hook(self, hook: StepPostHook) -> RemovableHandle:
+        """Call ``hook(optimizer, args, kwargs)`` after each step."""
+        return RemovableHandle(self.step_post_hooks, hook)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients, or with ``set_to_none=False`` set them to zero in place."""
@@ -145,7 +213,8 @@ class Optimizer:
         """
         numbers = {id(parameter): number for number, parameter in enumerate(self._parameters())}
         groups = [
-            {**group, "params": [numbers[id(parameter)] for parameter in group["params"]]}
+            {name: value for name, value in group.items() if name != "params"}
+            | {"params": [numbers[id(parameter)] for parameter in group["params"]]}
             for group in self.param_groups
         ]
         state = {numbers[id(p)]: dict(entry) for p, entry in self.state.items() if id(p) in numbers}
@@ -156,12 +225,20 @@ class Optimizer:
 
         Raises ``RunError`` where it was made for other groups or shapes; then nothing has been changed.
         """
+        if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= set(state_dict):
+            raise RunError(f"{self._name} cannot load this state: it has no 'state' and 'param_groups'")
         groups = state_dict["param_groups"]
         sizes, own_sizes = ([len(group["params"]) for group in of] for of in (groups, self.param_groups))
         if sizes != own_sizes:
             raise RunError(
                 f"{self._name} cannot load this state: it is for groups of {sizes} parameters, the optimiser has "
                 f"groups of {own_sizes}; build the optimiser with the parameters it was saved with"
+            )
+        options = self.defaults.keys() - set(IMPLEMENTATIONS)
+        if lacking := sorted({name for group in groups for name in options - group.keys()}):
+            raise RunError(
+                f"{self._name} cannot load this state: its groups lack {', '.join(map(repr, lacking))}; it was saved "
+                "by another kind of optimiser"
             )
         numbers = [number for group in groups for number in group["params"]]
         state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
@@ -171,22 +248,25 @@ class Optimizer:
                 state[parameter] = {name: self._loaded(name, entry[name], parameter, number) for name in entry}
         self.state = state
         for own, group in zip(self.param_groups, groups, strict=True):
-            own.update({name: value for name, value in group.items() if name != "params"})
+            kept = {name: group[name] for name in group if name not in ("params", *IMPLEMENTATIONS)}
+            names = {"param_names": own["param_names"]} if "param_names" in own else {}
+            parameters = own["params"]
+            own.clear()
+            own.update({**names, **copy.deepcopy(kept), "params": parameters})
 
     def _loaded(self, name: str, value: Any, parameter: Tensor, number: int) -> Any:
         """``value`` of a loaded state, as it belongs beside ``parameter``."""
-        if not isinstance(value, Tensor | np.ndarray):
-            return value
-        if value.ndim == 0:
-            return value.item()
-        if tuple(value.shape) != tuple(parameter.shape):
+        array = value.array if isinstance(value, Tensor) else value
+        if not isinstance(array, np.ndarray):
+            return self.scalar(value) if name in self.scalar_state else copy.deepcopy(value)
+        if name in ("step", *self.scalar_state) and array.ndim == 0:
+            return Tensor(array.copy())
+        if name in ELEMENTWISE_STATE and array.shape != tuple(parameter.shape):
             raise RunError(
-                f'{self._name} cannot load this state: "{name}" of parameter {number} has shape {tuple(value.shape)}, '
+                f'{self._name} cannot load this state: "{name}" of parameter {number} has shape {array.shape}, '
                 f"the parameter {tuple(parameter.shape)}"
             )
-        copy = self.zeros_like(parameter)
-        copy.array[...] = value.array if isinstance(value, Tensor) else value
-        return copy
+        return Tensor(layout.copy(array.astype(parameter.array.dtype)), device=parameter.device)
 
     def _parameters(self) -> list[Tensor]:
         return [parameter for group in self.param_groups for parameter in group["params"]]
@@ -196,9 +276,30 @@ class Optimizer:
         array = layout.zeros(tuple(parameter.shape), parameter.array.dtype, array_module(parameter.device))
         return Tensor(array, device=parameter.device)
 
+    def full_like(self, parameter: Tensor, value: float) -> Tensor:
+        """State that starts at ``value``, in engine order."""
+        tensor = self.zeros_like(parameter)
+        tensor.array.fill(value)
+        return tensor
+
+    @staticmethod
+    def scalar(value: float) -> Tensor:
+        """A number of the state, such as the steps taken: without dimensions and in float32, as PyTorch keeps it."""
+        return Tensor(np.array(value, np.float32))
+
+    @staticmethod
+    def next_step(state: dict[str, Any]) -> int:
+        """The number of the step being taken, from 1, counted in ``state["step"]``."""
+        step = state["step"]
+        if not isinstance(step, Tensor):  # of a loaded state
+            step = state["step"] = Optimizer.scalar(step)
+        step.array += 1
+        step.bump_version()
+        return int(step.array)
+
     def __repr__(self) -> str:
-        lines = [f"{self._name} ("]
+        groups = []
         for number, group in enumerate(self.param_groups):
-            lines.append(f"Parameter Group {number}")
-            lines += [f"    {name}: {group[name]}" for name in sorted(group) if name != "params"]
-        return "\n".join([*lines, ")"])
+            names = sorted(name for name in group if name != "params")
+            groups.append(f"Parameter Group {number}\n" + "".join(f"    {name}: {group[name]}\n" for name in names))
+        return f"{self._name} (\n" + "\n".join(groups) + ")"
