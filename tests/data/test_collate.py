@@ -1,4 +1,5 @@
-from collections import OrderedDict, namedtuple
+from collections import OrderedDict, defaultdict, namedtuple
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -78,6 +79,27 @@ def test_samples_on_the_tape_are_refused_and_not_cut_off_silently():
         default_collate([tc.zeros(2, requires_grad=True)])
 
 
+def test_mappings_keep_their_kind_and_what_else_they_hold():
+    counts = defaultdict(int, a=1)
+    batch = default_collate([counts, counts])
+    assert isinstance(batch, defaultdict)
+    assert batch.default_factory is int
+    assert batch["a"].tolist() == [1, 1]
+    assert isinstance(default_collate([OrderedDict(a=1)]), OrderedDict)
+    assert default_collate([MappingProxyType({"a": 1})])["a"].tolist() == [1]
+    assert isinstance(default_convert(OrderedDict(a=np.ones(1))), OrderedDict)
+
+
+def test_tensors_of_different_types_are_stacked_in_the_type_that_both_promote_to():
+    for samples in ([tc.zeros(2), tc.zeros(2, dtype=tc.int64)], [tc.zeros(2, dtype=tc.int64), tc.zeros(2)]):
+        assert default_collate(samples).dtype == tc.float32
+
+
+def test_a_tuple_in_a_sample_that_is_not_batched_becomes_a_list_unless_it_has_names():
+    assert default_convert((1, "a")) == [1, "a"]
+    assert default_convert(Pair(1, 2)) == Pair(1, 2)
+
+
 def test_conversion_turns_arrays_into_tensors_and_leaves_the_rest():
     data = default_convert(OrderedDict(a=np.ones(2), b=[np.zeros(1), "text"], c=Pair(np.ones(3), 5)))
     assert isinstance(data["a"], tc.Tensor)
@@ -86,3 +108,8 @@ def test_conversion_turns_arrays_into_tensors_and_leaves_the_rest():
     assert isinstance(data["c"], Pair)
     assert isinstance(data["c"].image, tc.Tensor)
     assert data["c"].label == 5
+
+
+def test_strings_stay_in_a_list_and_those_of_a_field_in_a_tuple():
+    assert default_collate(["a", "b"]) == ["a", "b"]
+    assert default_collate([(1, "a"), (2, "b")])[1] == ("a", "b")

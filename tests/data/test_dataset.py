@@ -2,7 +2,16 @@ import pytest
 
 import tinyconv as tc
 from tinyconv.core.errors import ArgumentError, DimensionError, ShapeError
-from tinyconv.utils.data import ConcatDataset, Dataset, Subset, TensorDataset, random_split
+from tinyconv.utils.data import (
+    ChainDataset,
+    ConcatDataset,
+    Dataset,
+    IterableDataset,
+    StackDataset,
+    Subset,
+    TensorDataset,
+    random_split,
+)
 
 
 class Squares(Dataset):
@@ -79,3 +88,61 @@ def test_a_dataset_without_getitem_says_so():
 
     with pytest.raises(NotImplementedError, match="Nothing has no __getitem__"):
         Nothing()[0]
+    with pytest.raises(NotImplementedError, match="IterableDataset has no __iter__; write it"):
+        iter(IterableDataset())
+
+
+class Countdown(IterableDataset):
+    def __init__(self, start):
+        self.start = start
+
+    def __iter__(self):
+        return iter(range(self.start, 0, -1))
+
+    def __len__(self):
+        return self.start
+
+
+def test_stacked_datasets_give_their_samples_side_by_side():
+    assert StackDataset(Squares(3), "abc")[2] == (4, "c")
+    named = StackDataset(square=Squares(3), letter="abc")
+    assert named[1] == {"square": 1, "letter": "b"}
+    assert len(named) == 3
+    with pytest.raises(ShapeError, match=r"the same length, got lengths \[3, 2\]"):
+        StackDataset(Squares(3), "ab")
+    for args, kwargs in (((), {}), (("a",), {"letter": "b"})):
+        with pytest.raises(ArgumentError, match="all by name; at least one"):
+            StackDataset(*args, **kwargs)
+
+
+def test_chained_datasets_are_gone_through_one_after_the_other():
+    chained = Countdown(2) + Countdown(3)
+    assert isinstance(chained, ChainDataset)
+    assert list(chained) == [2, 1, 3, 2, 1]
+    assert len(chained) == 5
+    with pytest.raises(ArgumentError, match="dataset 1 is a Squares, no IterableDataset"):
+        list(ChainDataset([Countdown(1), Squares(2)]))
+    with pytest.raises(ArgumentError, match="join them with ChainDataset"):
+        ConcatDataset([Squares(2), Countdown(1)])
+
+
+def test_a_subset_fetches_batches_as_its_dataset_does():
+    class Whole(Squares):
+        def __getitems__(self, indices):
+            return [-index for index in indices]
+
+    assert Subset(Whole(9), [3, 1, 4]).__getitems__([2, 0]) == [-4, -3]
+    assert Subset(Squares(9), [3, 1, 4]).__getitems__([2, 0]) == [16, 9]
+    assert Subset(tc.arange(9), [3, 1, 4])[[2, 0]].tolist() == [4, 3]
+
+
+def test_a_part_with_no_sample_warns_and_negative_lengths_are_refused():
+    with pytest.warns(UserWarning, match=r"part 1, 0\.1 of 1 samples, is empty"):
+        assert [len(part) for part in random_split(Squares(1), [0.9, 0.1])] == [1, 0]
+    with pytest.raises(ArgumentError, match="must not be negative"):
+        random_split(Squares(10), [11, -1])
+
+
+def test_tensors_that_are_lists_are_refused_with_the_way_out():
+    with pytest.raises(ArgumentError, match=r"argument 1 is a list; convert it with tc\.as_tensor"):
+        TensorDataset(tc.zeros(2), [1, 2])

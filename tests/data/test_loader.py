@@ -1,7 +1,12 @@
 import gc
 import inspect
+import itertools
+import os
+import subprocess
+import sys
 import threading
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,6 +19,7 @@ from tinyconv.utils.data import (
     BatchSampler,
     DataLoader,
     Dataset,
+    IterableDataset,
     RandomSampler,
     SequentialSampler,
     SubsetRandomSampler,
@@ -314,8 +320,214 @@ def test_what_is_not_offered_is_refused_and_not_ignored(options):
 
 
 def test_iterable_datasets_are_refused_with_the_way_out():
-    with pytest.raises(UnsupportedError, match="__getitem__"):
+    with pytest.raises(ArgumentError, match="or derive it from IterableDataset"):
         DataLoader(iter([1, 2]))
+
+
+class Stream(IterableDataset):
+    """0, 1, 2, ..., of which each worker takes its part; with noise from tinyconv's random numbers if asked for."""
+
+    def __init__(self, count, shared=True, noisy=False):
+        self.count, self.shared, self.noisy = count, shared, noisy
+        self.start = 0
+
+    def __iter__(self):
+        worker = get_worker_info() if self.shared else None
+        first, stride = (worker.id, worker.num_workers) if worker else (0, 1)
+        for number in range(self.start + first, self.count, stride):
+            yield number + (tc.rand(1).item() / 2 if self.noisy else 0)
+
+    def __len__(self):
+        return self.count
+
+
+def test_an_iterable_dataset_is_gone_through_in_its_own_order():
+    loader = DataLoader(Stream(7), batch_size=3)
+    assert [batch.tolist() for batch in loader] == [[0, 1, 2], [3, 4, 5], [6]]
+    assert len(loader) == 3
+    assert [batch.tolist() for batch in DataLoader(Stream(7), batch_size=3, drop_last=True)] == [[0, 1, 2], [3, 4, 5]]
+    assert len(DataLoader(Stream(7), batch_size=3, drop_last=True)) == 2
+    assert list(DataLoader(Stream(3), batch_size=None)) == [0, 1, 2]
+    assert len(DataLoader(Stream(3), batch_size=None)) == 3
+
+
+@pytest.mark.parametrize("options", [{}, {"persistent_workers": True}, {"prefetch_factor": 1}])
+def test_workers_share_an_iterable_dataset_and_their_batches_come_in_turn(options):
+    loader = DataLoader(Stream(7), batch_size=2, num_workers=2, **options)
+    expected = [[0, 2], [1, 3], [4, 6], [5]]
+    assert passes(loader) == [expected, expected]
+    unshared = DataLoader(Stream(3, shared=False), batch_size=2, num_workers=2, **options)
+    assert passes(unshared, 1) == [[[0, 1], [0, 1], [2], [2]]]
+
+
+def test_a_stream_that_ends_sooner_is_passed_over():
+    class Uneven(IterableDataset):
+        def __iter__(self):
+            return iter([[0], [10, 11, 12]][get_worker_info().id])
+
+    assert [batch.item() for batch in DataLoader(Uneven(), num_workers=2)] == [0, 10, 11, 12]
+
+
+def test_worker_init_fn_may_give_each_worker_its_part_of_an_iterable_dataset():
+    def take_half(worker):
+        info = get_worker_info()
+        info.dataset.start = 5 * worker
+        info.dataset.count = 5 * (worker + 1)
+
+    data = Stream(10, shared=False)
+    batches = [b.tolist() for b in DataLoader(data, batch_size=5, num_workers=2, worker_init_fn=take_half)]
+    assert batches == [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]]
+    assert (data.start, data.count) == (0, 10)
+
+
+def test_a_streams_random_numbers_are_each_workers_own_and_repeat():
+    def run():
+        tc.manual_seed(3)
+        return passes(DataLoader(Stream(6, noisy=True), batch_size=2, num_workers=2))
+
+    first, second = run()
+    assert [first, second] == run()
+    assert first != second
+    noise = [number - int(number) for batch in first for number in batch]
+    assert len(set(noise)) == 6
+
+
+def test_an_error_in_a_stream_surfaces_and_leaves_no_thread():
+    class Breaks(IterableDataset):
+        def __iter__(self):
+            yield 1
+            raise OSError("the disk is gone")
+
+    batches = iter(DataLoader(Breaks(), num_workers=2))
+    with pytest.raises(OSError, match="the disk is gone"):
+        list(batches)
+    assert not workers()
+
+
+def test_leaving_a_stream_early_leaves_no_thread():
+    class Endless(IterableDataset):
+        def __iter__(self):
+            return itertools.count()
+
+    for batch in DataLoader(Endless(), batch_size=2, num_workers=3):
+        assert batch.tolist() == [0, 1]
+        break
+    assert not workers()
+
+
+def test_a_stream_that_hangs_is_a_timeout():
+    release = threading.Event()
+
+    class Hangs(IterableDataset):
+        def __iter__(self):
+            yield 1
+            release.wait(30)
+
+    with pytest.raises(RuntimeError, match=r"no batch within 0\.05 s"):
+        list(DataLoader(Hangs(), num_workers=1, timeout=0.05))
+    release.set()
+
+
+@pytest.mark.parametrize("options", [{"shuffle": True}, {"sampler": [0]}, {"batch_sampler": [[0]]}])
+def test_an_iterable_dataset_takes_no_other_order(options):
+    with pytest.raises(ArgumentError, match="Stream is an IterableDataset, which has an order of its own"):
+        DataLoader(Stream(3), **options)
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_an_error_says_which_sample_raised_it_and_keeps_its_traceback(num_workers):
+    with pytest.raises(ValueError, match="bad") as caught:
+        list(DataLoader(Fails(7, ValueError("bad")), batch_size=2, num_workers=num_workers))
+    assert any("raised for sample 7 of the dataset, in batch 3" in note for note in caught.value.__notes__)
+    assert "__getitem__" in [entry.name for entry in caught.traceback]
+
+
+@pytest.mark.parametrize("persistent", [False, True])
+def test_two_iterators_of_one_loader_go_on_side_by_side(persistent):
+    loader = DataLoader(list(range(12)), batch_size=3, num_workers=2, persistent_workers=persistent)
+    pairs = [(one.tolist(), other.tolist()) for one, other in zip(loader, loader, strict=True)]
+    assert pairs == [([n, n + 1, n + 2],) * 2 for n in range(0, 12, 3)]
+
+
+def test_a_worker_has_a_seed_of_its_own():
+    class Seeds(Dataset):
+        def __getitem__(self, index):
+            return get_worker_info().seed - get_worker_info().id
+
+        def __len__(self):
+            return 8
+
+    tc.manual_seed(4)
+    (first,) = {int(seed) for batch in DataLoader(Seeds(), num_workers=3) for seed in batch}
+    (second,) = {int(seed) for batch in DataLoader(Seeds(), num_workers=3) for seed in batch}
+    assert first != second
+
+
+WITH_KERNELS = """
+import sys
+import tinyconv as tc
+from tinyconv import nn
+from tinyconv.nn import functional as F
+from tinyconv.utils.data import DataLoader, Dataset
+from tinyconv.backends.cpu.parallel import threading_layer
+
+weight = tc.randn(4, 1, 3, 3)
+images = tc.randn(24, 1, 8, 8)
+
+class Convolved(Dataset):
+    def __getitem__(self, index):
+        return F.relu(F.conv2d(images[index : index + 1], weight))[0]
+
+    def __len__(self):
+        return 24
+
+expected = F.relu(F.conv2d(images, weight)).numpy()
+for batch_number, batch in enumerate(DataLoader(Convolved(), batch_size=2, num_workers=3)):
+    F.conv2d(images, weight).sum().item()  # the loop computes while the workers do
+    assert abs(batch.numpy() - expected[2 * batch_number : 2 * batch_number + 2]).max() < 1e-5
+print(threading_layer())
+"""
+
+
+class Convolved(Dataset):
+    """Samples that are computed with a kernel; notes how many threads Numba ran it on."""
+
+    def __init__(self):
+        self.threads = []
+
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, index):
+        image = tc.full((1, 4, 4), float(index))
+        result = tc.nn.functional.conv2d(image, tc.ones(1, 1, 3, 3))
+        self.threads.append(numba.get_num_threads())
+        return result
+
+
+def test_a_kernel_in_a_worker_runs_on_that_thread_alone():
+    dataset = Convolved()
+    prepared = list(DataLoader(dataset, batch_size=2, num_workers=2))
+    assert set(dataset.threads) == {1}
+    here = Convolved()
+    expected = list(DataLoader(here, batch_size=2))
+    assert set(here.threads) == {tc.get_num_threads()}
+    assert all(tc.equal(mine, other) for mine, other in zip(prepared, expected, strict=True))
+
+
+@pytest.mark.parametrize("layer", ["workqueue", "omp"])
+def test_datasets_may_compute_with_tensors_in_the_workers(layer):
+    ran = subprocess.run(
+        [sys.executable, "-c", WITH_KERNELS],
+        env={**os.environ, "NUMBA_THREADING_LAYER": layer},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    if "No threading layer could be loaded" in ran.stderr:
+        pytest.skip(f"no {layer} on this machine")
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.split() == [layer]
 
 
 def test_a_sampler_of_ones_own_chooses_the_order():
@@ -369,3 +581,12 @@ def test_names_signature_and_defaults_are_pytorchs():
         assert theirs[name].kind == ours[name].kind
         assert theirs[name].default == ours[name].default
     assert [name for name in ours if name in theirs] == shared
+
+
+@pytest.mark.parametrize("name", ["batch_size", "batch_sampler", "dataset", "drop_last", "sampler"])
+def test_what_the_order_was_made_from_cannot_change_any_more(name):
+    loader = DataLoader(Noisy(), batch_size=2)
+    with pytest.raises(ArgumentError, match=f"DataLoader: {name} cannot be set any more"):
+        setattr(loader, name, 3)
+    loader.collate_fn = len
+    assert next(iter(loader)) == 2

@@ -8,7 +8,6 @@ from tinyconv import nn
 from tinyconv.autograd.observe import observe
 from tinyconv.models.receptive_field import FieldTracker, ReceptiveField
 from tinyconv.nn import functional as F
-from tinyconv.ops.padding import zero_pad2d
 
 SIZE = 23
 
@@ -142,8 +141,59 @@ def test_adaptive_windows_lie_within_the_patches(windows):
 
 
 def test_explicit_padding_shifts_the_start():
-    field, _ = tracked(lambda x: F.conv2d(zero_pad2d(x, (2, 0, 1, 0)), tc.ones(1, 1, 3, 3)), tc.zeros(1, 1, 9, 9))
+    field, _ = tracked(lambda x: F.conv2d(F.pad(x, (2, 0, 1, 0)), tc.ones(1, 1, 3, 3)), tc.zeros(1, 1, 9, 9))
     assert field == ReceptiveField((3, 3), (1, 1), (0, -1))
+
+
+def test_a_signal_has_one_row():
+    network = nn.Sequential(
+        nn.Conv1d(1, 2, 3, padding=1), nn.ReLU(), nn.ZeroPad1d((1, 0)), nn.Conv1d(2, 3, 4, stride=2)
+    )
+    field, output = tracked(network, tc.zeros(1, 1, 20))
+    assert output.shape == (1, 3, 9)
+    assert field == ReceptiveField((1, 6), (1, 2), (0, 0.5))
+    flat, _ = tracked(nn.Sequential(network, nn.Flatten(), nn.Linear(27, 2)), tc.zeros(1, 1, 20))
+    assert flat.size == (1, 22)
+
+
+def test_a_locally_connected_layer_sees_what_a_convolution_sees():
+    field, _ = tracked(nn.LocallyConnected2d(1, 1, 9, 3, stride=2, padding=1), tc.zeros(1, 1, 9, 9))
+    assert field == ReceptiveField((3, 3), (2, 2), (0, 0))
+
+
+@pytest.mark.parametrize(("kernel", "padding", "dilation"), [(3, 0, 1), (3, 1, 1), ((2, 4), (1, 2), (1, 1)), (3, 1, 2)])
+def test_transposed_convolution_without_a_stride_is_followed(kernel, padding, dilation):
+    network = nn.ConvTranspose2d(1, 1, kernel, padding=padding, dilation=dilation, dtype=tc.float64)
+    nn.init.uniform_(network.weight, 0.5, 1.0)
+    field, output = tracked(network, tc.zeros(1, 1, 9, 9, dtype=tc.float64))
+    for row, column in ((0, 0), (4, 3), (output.shape[2] - 1, output.shape[3] - 1)):
+        top, left, bottom, right = field.patch(row, column, (9, 9))
+        rows, columns = np.nonzero(depends(network, row, column, 9))
+        assert top <= rows.min()
+        assert rows.max() < bottom
+        assert left <= columns.min()
+        assert columns.max() < right
+        if dilation == 1 or (row, column) == (4, 3):
+            assert (rows.min(), columns.min()) == (top, left)
+            assert (rows.max() + 1, columns.max() + 1) == (bottom, right)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.ConvTranspose2d(1, 1, 2, stride=2),
+        nn.Upsample(scale_factor=2),
+        nn.Upsample(scale_factor=1.1, mode="bicubic"),
+        nn.Conv2d(1, 1, 3, padding=1, padding_mode="circular"),
+        nn.Unfold(1),
+        nn.Unfold(3, padding=1),
+        nn.PixelUnshuffle(2),
+    ],
+    ids=repr,
+)
+def test_behind_what_three_numbers_cannot_describe_the_field_is_unknown(layer):
+    field, _ = tracked(layer, tc.zeros(1, 1, 8, 8))
+    assert field is None
 
 
 def test_what_does_not_come_from_the_image_has_no_field():

@@ -42,6 +42,41 @@ def test_groups_divide_the_work():
     assert rows(result)["0"]["multiply_adds"] == 5 * 5 * 8 * 2 * 9
 
 
+class Signals(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv1d(4, 6, 3, groups=2, stride=2, padding=1)
+        self.spread = nn.ConvTranspose1d(6, 4, 3, groups=2, stride=2)
+
+    def forward(self, x):
+        return nn.functional.conv1d(self.spread(self.conv(x)), tc.ones(1, 4, 2))
+
+
+def test_convolutions_of_signals_and_transposed_ones_count_each_product_once():
+    layers = rows(summary(Signals(), (4, 9)))
+    assert layers["conv"]["output_shape"] == [1, 6, 5]
+    assert layers["conv"]["multiply_adds"] == 5 * 6 * 2 * 3
+    assert layers["spread"]["output_shape"] == [1, 4, 11]
+    assert layers["spread"]["multiply_adds"] == 5 * 6 * 2 * 3  # each input element meets 2 outputs times 3 taps
+    assert layers["conv()"]["multiply_adds"] == 10 * 4 * 2
+    assert layers["conv"]["receptive_field"] == [1, 3]
+    assert layers["spread"]["receptive_field"] is None
+
+
+def test_a_transposed_convolution_works_as_much_as_the_convolution_whose_transpose_it_is():
+    down = rows(summary(nn.Sequential(nn.Conv2d(3, 8, 3, stride=2)), (3, 9, 9)))["0"]
+    up = rows(summary(nn.Sequential(nn.ConvTranspose2d(8, 3, 3, stride=2)), (8, 4, 4)))["0"]
+    assert up["output_shape"] == [1, 3, 9, 9]
+    assert up["multiply_adds"] == down["multiply_adds"] == 4 * 4 * 8 * 3 * 9
+
+
+def test_a_locally_connected_layer_works_like_a_convolution_but_holds_more():
+    own = rows(summary(nn.Sequential(nn.LocallyConnected2d(3, 8, 9, 3, stride=2)), (3, 9, 9)))["0"]
+    assert own["multiply_adds"] == 4 * 4 * 8 * 3 * 9
+    assert own["parameters"] == 4 * 4 * 8 * (3 * 9 + 1)
+    assert own["receptive_field"] == [3, 3]
+
+
 class Shared(nn.Module):
     def __init__(self):
         super().__init__()

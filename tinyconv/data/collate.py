@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,9 +18,17 @@ from tinyconv.ops.tensor import Tensor
 def default_collate(batch: Sequence[Any]) -> Any:
     """Stack samples along a new first dimension.
 
-    Tensors and arrays are stacked; ints become an int64 tensor, floats a float64 one, bools a bool one; strings stay a
-    list. Tuples and lists of fields, named tuples and dictionaries are collated field by field.
-    Raises ``ShapeError`` where samples differ in shape, ``DTypeError`` for what cannot be stacked.
+    Tensors and arrays are stacked; numbers become a tensor; strings stay as they are, in a list, or as a field in a
+    tuple. Tuples and lists of fields, named tuples and dictionaries are collated field by field.
+
+    Shape: B samples (...) become (B, ...).
+    Dtype: of tensors and arrays their own; ints become int64, floats float64, bools bool.
+    Raises: ``ShapeError`` where samples differ in shape or number of fields; ``DTypeError`` for what cannot be stacked;
+        ``DataError`` for no samples, or one without a field; ``UnsupportedError`` for tensors that require a gradient.
+
+    >>> from tinyconv.utils.data import default_collate
+    >>> default_collate([{"x": tc.zeros(2), "label": 3}, {"x": tc.ones(2), "label": 4}])["x"].tolist()
+    [[0.0, 0.0], [1.0, 1.0]]
     """
     if not batch:
         raise DataError("default_collate: the batch is empty")
@@ -32,9 +42,12 @@ def default_collate(batch: Sequence[Any]) -> Any:
     if isinstance(first, bool | int | float):
         return Tensor(np.array(batch, np.result_type(*{type(number) for number in batch})))
     if isinstance(first, str | bytes):
-        return list(batch)
+        return batch
     if isinstance(first, Mapping):
-        return {key: default_collate([sample[key] for sample in batch]) for key in first}
+        for sample in batch:
+            if missing := [key for key in first if key not in sample]:
+                raise DataError(f"default_collate: a sample has no field {missing[0]!r}, which the first one has")
+        return _like(first, {key: default_collate([sample[key] for sample in batch]) for key in first})
     if isinstance(first, tuple | list):
         if any(len(sample) != len(first) for sample in batch):
             lengths = sorted({len(sample) for sample in batch})
@@ -48,17 +61,39 @@ def default_collate(batch: Sequence[Any]) -> Any:
 
 
 def default_convert(data: Any) -> Any:
-    """Turn the arrays in one sample (or ready batch) into tensors; everything else stays as it is."""
+    """Turn the arrays in one sample (or ready batch) into tensors; everything else stays as it is.
+
+    Arrays and NumPy's numbers inside dictionaries, lists and tuples are found; a tuple becomes a list, as in PyTorch,
+    unless its fields have names.
+
+    Shape: any; arrays keep theirs.
+    Dtype: any; arrays keep theirs.
+    Raises: ``DTypeError`` for arrays of a type that tensors cannot have.
+
+    >>> from tinyconv.utils.data import default_convert
+    >>> default_convert({"label": "cat", "box": np.array([1, 2])})["box"].tolist()
+    [1, 2]
+    """
     if isinstance(data, np.ndarray | np.generic) and data.dtype.kind not in "USO":
         return Tensor(layout.ordered(np.asarray(data)))
     if isinstance(data, Mapping):
-        return {key: default_convert(value) for key, value in data.items()}
-    if isinstance(data, tuple):
+        return _like(data, {key: default_convert(value) for key, value in data.items()})
+    if isinstance(data, tuple | list):
         values = [default_convert(value) for value in data]
-        return type(data)(*values) if hasattr(data, "_fields") else tuple(values)
-    if isinstance(data, list):
-        return [default_convert(value) for value in data]
+        return type(data)(*values) if hasattr(data, "_fields") else values
     return data
+
+
+def _like(mapping: Mapping[Any, Any], entries: dict[Any, Any]) -> Any:
+    """``entries`` as a mapping of the kind of ``mapping``, with what else it may hold, such as a default."""
+    if type(mapping) is dict:
+        return entries
+    try:
+        result = copy.copy(mapping)
+        result.update(entries)  # type: ignore[attr-defined]  # a mapping that cannot change has none
+    except (AttributeError, TypeError):
+        return entries
+    return result
 
 
 def _array(sample: Tensor) -> Array:
@@ -76,9 +111,10 @@ def _stack(arrays: list[Array]) -> Tensor:
             f"default_collate: samples of different shapes ({listed}) make no batch; resize or pad them to one shape "
             "in the dataset, or pass a collate_fn"
         )
-    dtype = np.result_type(*{array.dtype for array in arrays})
-    dtypes.from_numpy(dtype)  # refuses what tensors cannot hold, while the dataset is still in sight
-    batch = layout.empty((len(arrays), *arrays[0].shape), dtype)
+    # Refuses what tensors cannot hold, while the dataset is still in sight.
+    kinds = {array.dtype: dtypes.from_numpy(array.dtype) for array in arrays}
+    dtype = functools.reduce(dtypes.promote_types, kinds.values())
+    batch = layout.empty((len(arrays), *arrays[0].shape), dtype.numpy)
     for position, array in enumerate(arrays):
         batch[position] = array
     return Tensor(batch)

@@ -33,6 +33,13 @@ class ImageData:
     ``classes``. ``credit``: whom to name when the images are shown. ``mirror``: whether a left-right flip keeps an
     image's meaning (true of faces, false of digits, false where nobody can know). ``skipped``: how many files were
     passed over because their names are not those of images.
+
+    Raises: nothing of its own.
+
+    >>> from tinyconv.data.images import ImageData
+    >>> data = ImageData("mine", np.zeros((4, 1, 8, 6), np.float32), np.arange(4) % 2, ("cat", "dog"), "", False)
+    >>> len(data), data.channels, data.image_size
+    (4, 1, (8, 6))
     """
 
     name: str
@@ -45,6 +52,7 @@ class ImageData:
 
     @property
     def channels(self) -> int:
+        """1 for gray images, 3 for colour."""
         return int(self.images.shape[1])
 
     @property
@@ -71,6 +79,14 @@ def read_image(path: str | Path, channels: int, size: Pair | None = None, backgr
     ``channels``: 1 gives gray (ITU-R 601 luma), 3 gives RGB. ``size``: (height, width); the whole image is resized to
     it with an antialiasing filter, stretched where the proportions differ.
     Raises ``DataError``, naming the file, if it is missing, a folder, not an image, or damaged.
+
+    Raises: ``DataError`` for a file that is missing or no image.
+
+    >>> from PIL import Image
+    >>> from tinyconv.data.images import read_image
+    >>> Image.new("L", (6, 8), 255).save("white.png")
+    >>> read_image("white.png", channels=1, size=(4, 3)).shape
+    (1, 4, 3)
     """
     if channels not in (1, 3):
         raise DataError(f"images are read with 1 channel (gray) or 3 (RGB), not {channels}: {path}")

@@ -8,20 +8,37 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from tinyconv.core import random
-from tinyconv.core.errors import ArgumentError
+from tinyconv.core.errors import ArgumentError, UnsupportedError
 
 Index = TypeVar("Index", covariant=True)
 
 
 class Sampler(Generic[Index]):
-    """Base of samplers: ``__iter__`` gives indices (or, for a batch sampler, lists of indices)."""
+    """Base of samplers: ``__iter__`` gives indices (or, for a batch sampler, lists of indices).
+
+    Raises: ``UnsupportedError`` where a subclass has no ``__iter__``.
+
+    >>> from tinyconv.utils.data import DataLoader, Sampler
+    >>> class EveryOther(Sampler):
+    ...     def __iter__(self):
+    ...         return iter([0, 2, 4])
+    >>> [letters for letters in DataLoader("abcdef", batch_size=2, sampler=EveryOther())]
+    [['a', 'c'], ['e']]
+    """
 
     def __iter__(self) -> Iterator[Index]:
-        raise NotImplementedError(f"{type(self).__name__} has no __iter__")
+        raise UnsupportedError(f"{type(self).__name__} has no __iter__; write it")
 
 
 class SequentialSampler(Sampler[int]):
-    """0, 1, 2, ..., in order."""
+    """0, 1, 2, ..., in order: the indices of ``data_source``.
+
+    Raises: nothing of its own.
+
+    >>> from tinyconv.utils.data import SequentialSampler
+    >>> list(SequentialSampler("abc"))
+    [0, 1, 2]
+    """
 
     def __init__(self, data_source: Sized) -> None:
         self.data_source = data_source
@@ -37,6 +54,12 @@ class RandomSampler(Sampler[int]):
     """Every index once, in random order; or ``num_samples`` draws ``replacement``.
 
     The order is drawn from ``generator`` (default: the one that ``manual_seed`` seeds) when the iteration begins.
+
+    Raises: ``ArgumentError`` for ``num_samples`` below 1, or a ``replacement`` that is no bool.
+
+    >>> from tinyconv.utils.data import RandomSampler
+    >>> sorted(RandomSampler("abcd"))
+    [0, 1, 2, 3]
     """
 
     def __init__(
@@ -46,8 +69,7 @@ class RandomSampler(Sampler[int]):
         num_samples: int | None = None,
         generator: random.Generator | None = None,
     ) -> None:
-        if num_samples is not None and num_samples < 1:
-            raise ArgumentError(f"RandomSampler: num_samples must be at least 1, got {num_samples}")
+        _check_draws(self, replacement, 1 if num_samples is None else num_samples)
         self.data_source = data_source
         self.replacement = replacement
         self.generator = generator
@@ -55,6 +77,7 @@ class RandomSampler(Sampler[int]):
 
     @property
     def num_samples(self) -> int:
+        """How many indices a pass draws: as asked for, or as many as there are."""
         return len(self.data_source) if self._num_samples is None else self._num_samples
 
     def __iter__(self) -> Iterator[int]:
@@ -72,8 +95,23 @@ class RandomSampler(Sampler[int]):
         return self.num_samples
 
 
+def _check_draws(sampler: Sampler[int], replacement: object, num_samples: object) -> None:
+    name = type(sampler).__name__
+    if not isinstance(replacement, bool):
+        raise ArgumentError(f"{name}: replacement must be True or False, got {replacement!r}")
+    if isinstance(num_samples, bool) or not isinstance(num_samples, int) or num_samples < 1:
+        raise ArgumentError(f"{name}: num_samples must be an int of at least 1, got {num_samples!r}")
+
+
 class SubsetRandomSampler(Sampler[int]):
-    """The given indices in random order."""
+    """The given indices in random order, drawn from ``generator`` (default: the one that ``manual_seed`` seeds).
+
+    Raises: nothing of its own.
+
+    >>> from tinyconv.utils.data import SubsetRandomSampler
+    >>> sorted(SubsetRandomSampler([3, 5, 8]))
+    [3, 5, 8]
+    """
 
     def __init__(self, indices: Sequence[int], generator: random.Generator | None = None) -> None:
         self.indices = indices
@@ -88,7 +126,18 @@ class SubsetRandomSampler(Sampler[int]):
 
 
 class WeightedRandomSampler(Sampler[int]):
-    """``num_samples`` indices, index i with a probability proportional to ``weights[i]``."""
+    """``num_samples`` indices, index i with a probability proportional to ``weights[i]``.
+
+    ``replacement``: whether an index may come again. Drawn from ``generator``, by default the one that ``manual_seed``
+    seeds.
+
+    Raises: ``ArgumentError`` for weights below 0, with no positive sum or not in one dimension, and for more draws
+        without replacement than there are positive weights.
+
+    >>> from tinyconv.utils.data import WeightedRandomSampler
+    >>> list(WeightedRandomSampler([0.0, 1.0, 0.0], num_samples=3))
+    [1, 1, 1]
+    """
 
     def __init__(
         self,
@@ -100,8 +149,7 @@ class WeightedRandomSampler(Sampler[int]):
         self.weights = np.asarray(weights, np.float64)
         if self.weights.ndim != 1 or not (self.weights >= 0).all() or not self.weights.sum() > 0:
             raise ArgumentError("WeightedRandomSampler: weights must be a sequence of numbers >= 0 with a positive sum")
-        if num_samples < 1:
-            raise ArgumentError(f"WeightedRandomSampler: num_samples must be at least 1, got {num_samples}")
+        _check_draws(self, replacement, num_samples)
         positive = int((self.weights > 0).sum())
         if not replacement and num_samples > positive:
             raise ArgumentError(
@@ -121,11 +169,20 @@ class WeightedRandomSampler(Sampler[int]):
 
 
 class BatchSampler(Sampler[list[Any]]):
-    """Lists of ``batch_size`` consecutive indices of ``sampler``; the last may be shorter unless ``drop_last``."""
+    """Lists of ``batch_size`` consecutive indices of ``sampler``; the last may be shorter unless ``drop_last``.
+
+    Raises: ``ArgumentError`` for ``batch_size`` below 1, or a ``drop_last`` that is no bool.
+
+    >>> from tinyconv.utils.data import BatchSampler
+    >>> list(BatchSampler(range(5), batch_size=2, drop_last=False))
+    [[0, 1], [2, 3], [4]]
+    """
 
     def __init__(self, sampler: Iterable[Any], batch_size: int, drop_last: bool) -> None:
         if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size < 1:
             raise ArgumentError(f"batch_size must be a positive integer, got {batch_size!r}")
+        if not isinstance(drop_last, bool):
+            raise ArgumentError(f"drop_last must be True or False, got {drop_last!r}")
         self.sampler = sampler
         self.batch_size = batch_size
         self.drop_last = drop_last

@@ -38,7 +38,14 @@ SOURCES = {
 
 
 def names() -> tuple[str, ...]:
-    """The sources as a user writes them."""
+    """The sources as a user writes them.
+
+    Raises: nothing of its own.
+
+    >>> from tinyconv.data import sources
+    >>> "lfw-subset" in sources.names()
+    True
+    """
     return tuple(f"{name}:PATH" if source.takes_path else name for name, source in SOURCES.items())
 
 
@@ -48,6 +55,13 @@ def load(spec: str, image_size: Pair | None = None, data_home: str | Path | None
     ``image_size``: (height, width) to resize every image to; by default the source's own. ``data_home``: the folder of
     the sources that download, by default scikit-learn's (``SCIKIT_LEARN_DATA``, or ``~/scikit_learn_data``).
     Raises ``DataError`` in one sentence if there is no such source, or its images cannot be used.
+
+    Raises: ``DataError`` for a dataset that does not exist, cannot be read, or is not installed.
+
+    >>> from tinyconv.data import sources
+    >>> digits = sources.load("digits")
+    >>> len(digits.classes), digits.images.shape[1:]
+    (10, (1, 8, 8))
     """
     name, colon, path = spec.partition(":")
     source = SOURCES.get(name)
@@ -73,6 +87,6 @@ def _unknown(spec: str) -> str:
         return f"dataset {spec!r} is a folder: write folder:{spec}"
     if path.is_file():
         return f"dataset {spec!r} is a file: write npz:{spec} if it holds arrays; images belong in one folder per class"
-    near = difflib.get_close_matches(spec.partition(":")[0].lower(), SOURCES, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(spec.partition(":")[0].lower(), SOURCES, n=1, cutoff=0.6)
     question = f"did you mean {near[0]!r}? " if near else ""
     return f"there is no dataset {spec!r}; {question}known: {', '.join(names())}"

@@ -26,6 +26,13 @@ def stratified_split(
     ``test_per_class`` and ``train_per_class`` says how many; all other samples go to the other side.
     A class's draw depends on ``seed`` and on its label only. ``classes``: names for the errors.
     Raises ``DataError``, naming the class and its count, where a class has too few samples.
+
+    Raises: ``DataError`` where a class has too few samples, ``ArgumentError`` for a share outside 0 ... 1.
+
+    >>> from tinyconv.data.splits import stratified_split
+    >>> train, test = stratified_split(np.array([0, 0, 0, 0, 1, 1, 1, 1]), 0.25)
+    >>> len(train), len(test)
+    (6, 2)
     """
     labels = np.asarray(labels)
     if sum(option is not None for option in (test_fraction, test_per_class, train_per_class)) != 1:

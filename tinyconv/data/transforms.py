@@ -33,6 +33,13 @@ class Augmentation:
     """Random transforms, one after the other.
 
     ``augmentation(images, epoch, indices)`` changes float images (N, C, H, W), the samples ``indices`` of the dataset.
+
+    Raises: ``ArgumentError`` unless there is one index per image.
+
+    >>> from tinyconv.data.transforms import Augmentation, RandomHorizontalFlip
+    >>> images = np.arange(2.0).reshape(1, 1, 1, 2)
+    >>> Augmentation([RandomHorizontalFlip(1.0)])(images, epoch=1, indices=[0]).ravel().tolist()
+    [1.0, 0.0]
     """
 
     def __init__(self, transforms: Sequence[Transform], seed: int = 0) -> None:
@@ -58,7 +65,14 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class RandomHorizontalFlip:
-    """Mirror an image left to right with probability ``p``."""
+    """Mirror an image left to right with probability ``p``.
+
+    Raises: ``ArgumentError`` for a probability outside 0 ... 1.
+
+    >>> from tinyconv.data.transforms import RandomHorizontalFlip
+    >>> RandomHorizontalFlip(0.5)(np.arange(2.0).reshape(1, 1, 1, 2), np.array([[0.2]])).ravel().tolist()
+    [1.0, 0.0]
+    """
 
     p: float = 0.5
     draws = 1
@@ -76,7 +90,14 @@ class RandomHorizontalFlip:
 
 @dataclass(frozen=True)
 class RandomShift:
-    """Move an image by up to ``pixels`` whole pixels in each direction; its edge is repeated where it leaves a gap."""
+    """Move an image by up to ``pixels`` whole pixels in each direction; its edge is repeated where it leaves a gap.
+
+    Raises: ``ArgumentError`` for a negative number.
+
+    >>> from tinyconv.data.transforms import RandomShift
+    >>> RandomShift(1)(np.arange(3.0).reshape(1, 1, 1, 3), np.array([[0.5, 0.9]])).ravel().tolist()
+    [0.0, 0.0, 1.0]
+    """
 
     pixels: int
     draws = 2
@@ -99,6 +120,12 @@ class RandomAffine:
     """Turn an image about its centre by up to ``degrees`` either way, and scale it by 1 - ``scale`` to 1 + ``scale``.
 
     Bilinear interpolation; beyond its edge the image continues with the edge's pixels.
+
+    Raises: ``ArgumentError`` for degrees outside 0 ... 180, or a scale outside 0 ... 1.
+
+    >>> from tinyconv.data.transforms import RandomAffine
+    >>> RandomAffine(degrees=10)(np.ones((1, 1, 4, 4)), np.array([[0.9, 0.5]])).shape
+    (1, 1, 4, 4)
     """
 
     degrees: float = 0.0
@@ -159,6 +186,12 @@ class ColorJitter:
     """Add up to ``brightness`` either way, and scale differences from the image's mean by 1 +- ``contrast``.
 
     The result is clipped to [0, 1].
+
+    Raises: ``ArgumentError`` for amounts outside 0 ... 1.
+
+    >>> from tinyconv.data.transforms import ColorJitter
+    >>> ColorJitter(brightness=0.2)(np.full((1, 1, 1, 2), 0.5), np.array([[1.0, 0.5]])).ravel().tolist()
+    [0.7, 0.7]
     """
 
     brightness: float = 0.0
@@ -184,7 +217,14 @@ class ColorJitter:
 
 @dataclass(frozen=True)
 class Normalize:
-    """(image - mean) / std, channel by channel; ``mean`` and ``std`` have one number per channel."""
+    """(image - mean) / std, channel by channel; ``mean`` and ``std`` have one number per channel.
+
+    Raises: nothing of its own.
+
+    >>> from tinyconv.data.transforms import Normalize
+    >>> Normalize((0.5,), (0.25,))(np.full((1, 1, 1, 2), 0.75, np.float32)).ravel().tolist()
+    [1.0, 1.0]
+    """
 
     mean: tuple[float, ...]
     std: tuple[float, ...]

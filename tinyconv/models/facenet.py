@@ -18,7 +18,13 @@ class FaceNet(nn.Sequential):
     more than leave a map of at least one pixel: floor(log2(min(height, width))). So 64x64 has four, 8x8 three.
     Layers are named conv1, bn1, relu1, pool1, conv2, ..., flatten, dropout, fc. The convolutions have no bias: the
     batch norm after each would subtract it again. ``forward`` takes (N, in_channels, height, width), gives logits
-    (N, num_classes). Raises ``ShapeError`` for images smaller than 2x2.
+    (N, num_classes).
+
+    Raises: ``ShapeError`` for images smaller than 2x2; ``ArgumentError`` for widths or a dropout that make no layer.
+
+    >>> from tinyconv.models.facenet import FaceNet
+    >>> FaceNet(1, 10, (32, 32))(tc.zeros(2, 1, 32, 32)).shape
+    (2, 10)
     """
 
     def __init__(

@@ -19,8 +19,14 @@ class LeNet(nn.Sequential):
     The first convolution pads by 2, as if the original's 28x28 digits stood in its 32x32 frame; with them it has 61,706
     parameters. ReLU and max pooling replace the original's squashing and trainable subsampling, a full second
     convolution its partial connection table, a linear layer its radial basis functions.
-    ``forward`` takes (N, in_channels, height, width), gives logits (N, num_classes). Raises ``ShapeError`` for images
-    smaller than 12x12.
+    ``forward`` takes (N, in_channels, height, width), gives logits (N, num_classes).
+
+    Raises: ``ShapeError`` for images smaller than 12x12.
+    Source: LeCun, Bottou, Bengio & Haffner, 1998, "Gradient-based learning applied to document recognition".
+
+    >>> from tinyconv.models.lenet import LeNet
+    >>> sum(parameter.numel() for parameter in LeNet(1, 10, (28, 28)).parameters())
+    61706
     """
 
     def __init__(self, in_channels: int = 1, num_classes: int = 10, image_size: Pair = (28, 28)) -> None:

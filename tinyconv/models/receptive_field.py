@@ -6,6 +6,10 @@ convolutional neural networks", Distill, 2019). In each direction, with kernel k
     start += ((k - 1) d / 2 - p) jump       centre of the first unit's patch, in pixels; the image's first pixel is at 0
     size  += (k - 1) d jump                 side of the patch
     jump  *= s                              distance between the patches of neighbouring units
+
+Signals (N, C, L) are images of one row. The field is unknown behind what these three numbers cannot describe:
+upsampling and transposed convolution with a stride, where the units between two pixels see patches of different sizes,
+and margins that repeat pixels from elsewhere.
 """
 
 from __future__ import annotations
@@ -20,14 +24,27 @@ from typing import Any
 from tinyconv.autograd.observe import Observation
 from tinyconv.autograd.tensor_base import TensorBase
 from tinyconv.core.arrays import Pair
-from tinyconv.ops.padding import Crop2d, ZeroPad2d
+from tinyconv.ops.convolution.patches import Fold, Unfold
+from tinyconv.ops.convolution.transposed_convolution import TransposedConvolution2d
+from tinyconv.ops.resizing.padding import ConstantPad
+from tinyconv.ops.resizing.resampling import Resample
 
 Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class ReceptiveField:
-    """What the units of one feature map see; all pairs are (vertical, horizontal), all lengths in image pixels."""
+    """What the units of one feature map see; all pairs are (vertical, horizontal), all lengths in image pixels.
+
+    ``size``: of the patch that one unit sees. ``jump``: between the patches of neighbours. ``start``: the middle of the
+    patch of the first unit, where 0 is the middle of the first pixel.
+    Raises: nothing of its own.
+
+    >>> from tinyconv.models.receptive_field import ReceptiveField
+    >>> field = ReceptiveField().through(kernel=(3, 3), stride=(2, 2), padding=(1, 1), dilation=(1, 1))
+    >>> field.size, field.jump, field.patch(0, 0, (8, 8))
+    ((3.0, 3.0), (2.0, 2.0), (0, 0, 2, 2))
+    """
 
     size: Point = (1.0, 1.0)
     jump: Point = (1.0, 1.0)
@@ -94,6 +111,7 @@ class FieldTracker:
     """
 
     def __init__(self, image: TensorBase) -> None:
+        self._signals = False
         self._fields: dict[int, tuple[weakref.ref[TensorBase], ReceptiveField | None]] = {}
         self._note(image, ReceptiveField())
 
@@ -103,9 +121,13 @@ class FieldTracker:
         known = [field for field in fields if field is not None]
         if not inputs:
             return  # computed from parameters alone: it sees nothing of the image
+        if observation.operation.kind in ("conv", "pool") and len(inputs[0].shape) == 3:
+            self._signals = True  # (N, C, L): one image (C, H, W) is a batch of one before it comes to a window
         result = None
         if len(known) == len(fields):
-            result = _after(observation.operation, inputs, known, observation.output)
+            sizes = [_map_size(tensor, self._signals) for tensor in inputs]
+            target = _map_size(observation.output, self._signals)
+            result = _after(observation.operation, sizes, known, observation.output, target)
         self._note(observation.output, result)
 
     def field(self, tensor: TensorBase) -> ReceptiveField | None:
@@ -121,15 +143,24 @@ class FieldTracker:
         self._fields[key] = weakref.ref(tensor, forget), field
 
 
-def _map_size(tensor: TensorBase) -> Pair:
-    """(rows, columns) of a map; what is no map (vectors) counts as a map of one pixel."""
-    return (tensor.shape[-2], tensor.shape[-1]) if len(tensor.shape) >= 3 else (1, 1)
+def _map_size(tensor: TensorBase, signals: bool) -> Pair:
+    """(rows, columns) of a map; a signal has one row; what is no map (vectors) counts as a map of one pixel."""
+    if len(tensor.shape) < 3:
+        return 1, 1
+    return (1 if signals and len(tensor.shape) == 3 else tensor.shape[-2]), tensor.shape[-1]
 
 
 def _after(
-    operation: Any, inputs: list[TensorBase], fields: list[ReceptiveField], output: TensorBase
+    operation: Any, sizes: list[Pair], fields: list[ReceptiveField], output: TensorBase, target: Pair
 ) -> ReceptiveField | None:
-    source, target = _map_size(inputs[0]), _map_size(output)
+    source = sizes[0]
+    if isinstance(operation, TransposedConvolution2d):
+        if operation.stride != (1, 1):
+            return None
+        # Without a stride it is a convolution with the kernel turned around, over all pixels that a tap reaches.
+        reach = kernel_reach(operation.kernel_size, operation.dilation)
+        padding = _pairwise(lambda extra, pad: extra - pad, reach, operation.padding)
+        return fields[0].through(operation.kernel_size, operation.stride, padding, operation.dilation)
     if operation.kind in ("conv", "pool") and hasattr(operation, "stride"):
         dilation = getattr(operation, "dilation", (1, 1))
         return fields[0].through(operation.kernel_size, operation.stride, operation.padding, dilation)
@@ -138,12 +169,14 @@ def _after(
         step = _pairwise(lambda size, windows: size / windows, source, target)
         kernel = _pairwise(lambda length: length if length.is_integer() else math.ceil(length) + 1, step)
         return fields[0].through(kernel, step, padding=(0, 0), dilation=(1, 1))
-    if isinstance(operation, ZeroPad2d | Crop2d):
-        left, _, top, _ = operation.margins
-        shift = (top, left) if isinstance(operation, ZeroPad2d) else (-top, -left)
+    if isinstance(operation, Resample | Unfold | Fold):
+        return None
+    if isinstance(operation, ConstantPad) and len(output.shape) >= 3:
+        (top, _), (left, _) = operation.margins[-2:]
+        shift = (0 if source[0] == target[0] == 1 else top, left)  # what a signal has there are channels
         return fields[0].through(kernel=(1, 1), stride=(1, 1), padding=shift, dilation=(1, 1))
     if len(output.shape) < 3:
-        return reduce(ReceptiveField.joined, [f.over(_map_size(t)) for f, t in zip(fields, inputs, strict=True)])
-    if all(_map_size(tensor) == target for tensor in inputs):
+        return reduce(ReceptiveField.joined, [f.over(size) for f, size in zip(fields, sizes, strict=True)])
+    if all(size == target for size in sizes):
         return reduce(ReceptiveField.joined, fields)
     return None

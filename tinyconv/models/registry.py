@@ -18,18 +18,40 @@ COMMON = ("in_channels", "num_classes", "image_size")
 
 
 def names() -> tuple[str, ...]:
-    """The models that ``build`` knows."""
+    """The models that ``build`` knows.
+
+    Raises: nothing of its own.
+
+    >>> from tinyconv.models import registry
+    >>> registry.names()
+    ('facenet', 'lenet')
+    """
     return tuple(MODELS)
 
 
 def defaults(name: str) -> dict[str, Any]:
-    """The options of model ``name`` beyond channels, classes and image size, with their default values."""
+    """The options of model ``name`` beyond channels, classes and image size, with their default values.
+
+    Raises: ``ArgumentError`` for a model that does not exist.
+
+    >>> from tinyconv.models import registry
+    >>> registry.defaults("facenet")["dropout"]
+    0.5
+    """
     parameters = inspect.signature(_model(name)).parameters
     return {option: parameter.default for option, parameter in parameters.items() if option not in COMMON}
 
 
 def build(name: str, in_channels: int, num_classes: int, image_size: Pair, **options: Any) -> nn.Module:
-    """A freshly initialised model ``name`` for images (in_channels, *image_size). Raises ``ArgumentError``."""
+    """A freshly initialised model ``name`` for images (in_channels, *image_size).
+
+    ``options``: those of ``defaults(name)``.
+    Raises: ``ArgumentError`` for a model or an option that does not exist, and for no channels or classes.
+
+    >>> from tinyconv.models import registry
+    >>> type(registry.build("lenet", 1, 10, (28, 28))).__name__
+    'LeNet'
+    """
     model = _model(name)
     known = defaults(name)
     for option in options:

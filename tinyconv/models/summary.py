@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from tinyconv.core.dtypes import float32
 from tinyconv.core.errors import ArgumentError
 from tinyconv.models.receptive_field import FieldTracker, ReceptiveField
 from tinyconv.ops.tensor import Tensor
+from tinyconv.ops.work import multiply_adds
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -43,7 +43,15 @@ COLUMNS = (
 
 @dataclass
 class LayerSummary:
-    """One module, or one operation that a module calls as a function. Amounts are the layer's own, without children."""
+    """One module, or one operation that a module calls as a function. Amounts are the layer's own, without children.
+
+    Raises: nothing of its own.
+
+    >>> from tinyconv.models.summary import summary
+    >>> row = summary(nn.Sequential(nn.Conv2d(1, 4, 3)), (1, 8, 8)).root.children[0]
+    >>> row.path, row.type, row.output_shape, row.multiply_adds
+    ('0', 'Conv2d', (1, 4, 6, 6), 1296)
+    """
 
     path: str
     type: str
@@ -88,7 +96,14 @@ class LayerSummary:
 
 @dataclass
 class Summary:
-    """The layers of a model as a tree (``root``), for one image of ``input_size``. ``print(summary)`` shows it."""
+    """The layers of a model as a tree (``root``), for one image of ``input_size``. ``print(summary)`` shows it.
+
+    Raises: nothing of its own.
+
+    >>> from tinyconv.models.summary import summary
+    >>> summary(nn.Sequential(nn.Flatten(), nn.Linear(16, 2)), (1, 4, 4)).parameters
+    34
+    """
 
     root: LayerSummary
     input_size: tuple[int, ...]
@@ -137,7 +152,7 @@ class Summary:
             ("output", ""),
             ("parameters", f"{self.parameters:,}"),
             ("mult-adds", f"{total('multiply_adds'):,}"),
-            ("memory", _bytes(total("activation_bytes") + total("parameter_bytes"))),
+            ("memory", readable_bytes(total("activation_bytes") + total("parameter_bytes"))),
             ("sees", ""),
         ):
             right = header in ("parameters", "mult-adds", "memory")
@@ -151,7 +166,7 @@ class Summary:
                 _by(row["output_shape"]) or ("not called" if layer.shared_with is None else ""),
                 f"{row['parameters']:,}" if row["parameters"] else "",
                 f"{row['multiply_adds']:,}" if row["multiply_adds"] else "",
-                _bytes(memory) if memory else "",
+                readable_bytes(memory) if memory else "",
                 _by(row["receptive_field"]),
             )
         return table
@@ -171,8 +186,13 @@ class Summary:
 def summary(model: nn.Module, input_size: Sequence[int]) -> Summary:
     """List the layers of ``model``, by running it on one input of zeros of shape ``input_size``, e.g. (1, 64, 64).
 
-    The run is in eval mode without a tape; every module's mode is as before afterwards. Raises ``ArgumentError`` for an
-    impossible ``input_size``, and whatever the model raises on it.
+    The run is in eval mode without a tape; every module's mode is as before afterwards.
+
+    Raises: ``ArgumentError`` for an impossible ``input_size``, and whatever the model raises on it.
+
+    >>> from tinyconv.models.summary import summary
+    >>> summary(nn.Sequential(nn.Conv2d(1, 4, 3)), (1, 8, 8)).to_dict()["multiply_adds"]
+    1296
     """
     sizes = tuple(input_size)
     if not sizes or not all(isinstance(size, int) and size > 0 for size in sizes):
@@ -230,14 +250,14 @@ class _Listing:
             return
         layer = self._layers[module]
         operation = observation.operation
-        if operation.kind and not _is_layer(module):
+        if operation.kind and not is_layer(module):
             names = [child.path.rpartition(".")[2] for child in layer.children]
             name = _unused(f"{operation.kind}()", names)
             layer.children.append(LayerSummary(f"{layer.path}.{name}" if layer.path else name, operation.name))
             layer = layer.children[-1]
             layer.output_shape = tuple(observation.output.shape)
             layer.receptive_field = self._tracker.field(observation.output)
-        layer.multiply_adds += _multiply_adds(observation)
+        layer.multiply_adds += multiply_adds(operation, observation.inputs, observation.output)
         if not operation.makes_view:
             layer.activation_bytes += observation.output.array.nbytes
 
@@ -249,9 +269,9 @@ class _Listing:
             self._layers[module].receptive_field = self._tracker.field(result)
 
 
-def _is_layer(module: nn.Module) -> bool:
+def is_layer(module: nn.Module) -> bool:
     """Whether a module stands for what it computes: tinyconv's own layers do, a user's network calls functions."""
-    bases = [base for base in type(module).__mro__ if base is not nn.Module]
+    bases = [base for base in type(module).__mro__ if base not in nn.Module.__mro__]
     return not module._modules and any(base.__module__.startswith("tinyconv.nn.") for base in bases)
 
 
@@ -262,19 +282,6 @@ def _unused(name: str, taken: list[str]) -> str:
     while f"{name}_{number}" in taken:
         number += 1
     return f"{name}_{number}"
-
-
-def _multiply_adds(observation: Observation) -> int:
-    """Products summed into the result: outputs times the length of each output's sum."""
-    kind, outputs = observation.operation.kind, math.prod(observation.output.shape)
-    weight = observation.inputs[1] if len(observation.inputs) > 1 else None
-    if weight is None:
-        return 0
-    if kind == "conv":
-        return outputs * math.prod(weight.shape[1:])  # C/groups R S
-    if kind in ("linear", "matmul") and observation.inputs[0] is not None:
-        return outputs * observation.inputs[0].shape[-1]
-    return 0
 
 
 def _guided(layer: LayerSummary, before: str = "", branch: str = "") -> Iterator[tuple[str, LayerSummary]]:
@@ -289,7 +296,7 @@ def _by(sizes: Sequence[float] | None) -> str:
     return "" if sizes is None else "x".join(f"{size:g}" for size in sizes)
 
 
-def _bytes(count: int) -> str:
+def readable_bytes(count: int) -> str:
     """Decimal units: 4,096 bytes are 4.1 kB."""
     if count < 1000:
         return f"{count} B"
