@@ -25,6 +25,7 @@ VERBS = {
     "features": "Dump the feature maps of a trained run for an image.",
     "predict": "Classify images with a trained run.",
     "summary": "Show a model's layers: shapes, parameters, cost, receptive fields.",
+    "profile": "Show what a training step costs, layer by layer: time, memory, arithmetic.",
     "info": "Show versions, processor, threads and caches.",
 }
 DEBUG = "TINYCONV_DEBUG"
@@ -106,6 +107,11 @@ def _termination_like_ctrl_c() -> Iterator[None]:
 
 
 def _click_message(error: click.ClickException) -> str:
+    if isinstance(error, click.NoSuchOption):
+        # Without their dashes, which every option has: '--out' is not near '--bogus'.
+        known = [option.lstrip("-") for option in error.possibilities or ()]
+        near = difflib.get_close_matches(error.option_name.lstrip("-"), known, cutoff=0.55)
+        error = click.NoSuchOption(error.option_name, possibilities=[f"--{option}" for option in near], ctx=error.ctx)
     message = error.format_message().rstrip(".")
     context = getattr(error, "ctx", None)
     return f"{message} (see {context.command_path} --help)" if context is not None else message

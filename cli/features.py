@@ -61,14 +61,17 @@ def command(
       tinyconv features runs/0001 me.jpg --format npz --out maps
     """
     from tinyconv.core.errors import RunError
-    from tinyconv.features.dump import dump_features
+    from tinyconv.features.dump import activations_of, dump_features
     from tinyconv.train import load_run
 
     apply_threads(threads)
     run = load_run(run_folder, checkpoint)
     picture = run.preprocessing.read(image)
+    prepared = run.preprocessing.normalize(picture[None])
+    patterns = [pattern.strip() for pattern in layers.split(",")]
     folder = out or run_folder / "features" / image.stem
     if not force and folder.is_dir() and any(folder.iterdir()):
+        activations_of(run.model, prepared, patterns)  # of two mistakes, a wrong layer is named first
         raise RunError(
             f"folder {folder} exists and is not empty; choose another (--out), or replace what it has (--force)"
         )
@@ -83,9 +86,9 @@ def command(
     with announce_compilation():
         written = dump_features(
             run.model,
-            run.preprocessing.normalize(picture[None])[0],
+            prepared[0],
             folder,
-            patterns=[pattern.strip() for pattern in layers.split(",")],
+            patterns=patterns,
             channels=channels,
             formats=formats,
             scale=scale,

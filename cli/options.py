@@ -30,6 +30,18 @@ class ImageSize(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # gen
         return height, width
 
 
+class WholeNumber(click.IntRange):
+    """A whole number, called so in errors: "'abc' is not a valid whole number"."""
+
+    name = "whole number"
+
+
+class Number(click.FloatRange):
+    """A number, called so in errors."""
+
+    name = "number"
+
+
 class Numbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     """Text such as "0,1,2,5", as increasing whole numbers without repetitions."""
 
@@ -44,7 +56,7 @@ class Numbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         return tuple(sorted({int(part) for part in parts}))
 
 
-threads = click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads for the kernels.")
+threads = click.option("--threads", type=WholeNumber(min=1), metavar="N", help="Threads for the kernels.")
 device = click.option("--device", default="cpu", show_default=True, metavar="NAME", help="Where to compute.")
 checkpoint = click.option(
     "--checkpoint",

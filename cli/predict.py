@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from .options import announce_compilation, apply_threads, checkpoint, say, threads
+from .options import WholeNumber, announce_compilation, apply_threads, checkpoint, say, threads
 
 FAILED = 2
 
@@ -26,7 +26,7 @@ class Prediction(NamedTuple):
 @click.command("predict")
 @click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--top", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Classes per image.")
+@click.option("--top", type=WholeNumber(min=1), default=1, show_default=True, metavar="N", help="Classes per image.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, one line per image and class.")
 @checkpoint

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import ImageSize, say
+from .options import ImageSize, WholeNumber, say
 
 if TYPE_CHECKING:
     from tinyconv.nn import Module
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 @click.command("summary")
 @click.argument("model", metavar="MODEL|RUN")
 @click.option("--input-size", type=ImageSize(), help="Image size, as in 56x46 (height, width) or 64.  [default: 64x64]")
-@click.option("--channels", type=click.IntRange(min=1), metavar="N", help="Channels of the image.  [default: 1]")
-@click.option("--classes", type=click.IntRange(min=1), metavar="N", help="Number of classes.  [default: 10]")
+@click.option("--channels", type=WholeNumber(min=1), metavar="N", help="Channels of the image.  [default: 1]")
+@click.option("--classes", type=WholeNumber(min=1), metavar="N", help="Number of classes.  [default: 10]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; the key `parameters` has the total.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, one line per layer.")
 def command(
@@ -43,8 +43,8 @@ def command(
         raise click.UsageError("--json and --csv exclude each other; give one", click.get_current_context())
     from tinyconv.models.summary import summary
 
-    network, shape = _network(model, input_size, channels, classes)
-    result = summary(network, shape)
+    built, shape = network(model, input_size, channels, classes)
+    result = summary(built, shape)
     if as_json:
         say(json.dumps(result.to_dict(), indent=2))
     elif as_csv:
@@ -53,7 +53,7 @@ def command(
         say("\n".join(line.rstrip() for line in str(result).splitlines()).strip("\n"))
 
 
-def _network(
+def network(
     name: str, input_size: tuple[int, int] | None, channels: int | None, classes: int | None
 ) -> tuple[Module, tuple[int, int, int]]:
     """The model that ``name`` (of a model, or a run folder) means, and the shape of its images."""

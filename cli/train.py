@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import ImageSize, Numbers, apply_threads, device, say, threads
+from .options import ImageSize, Number, Numbers, WholeNumber, apply_threads, device, say, threads
 
 if TYPE_CHECKING:
     from tinyconv.core.arrays import Array
@@ -28,31 +28,31 @@ LARGEST_TABLE, LONGEST_NAME, MISTAKES_LISTED = 10, 12, 10
     help="lfw-subset, digits, orl, lfw, olivetti, folder:PATH (one subfolder of images per class) or npz:PATH.",
 )
 @click.option("--model", metavar="NAME", help="facenet or lenet; by default what suits the dataset.")
-@click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="How often to go through the images.")
-@click.option("--batch-size", type=click.IntRange(min=1), metavar="N", help="Images per optimiser step.")
+@click.option("--epochs", type=WholeNumber(min=1), metavar="N", help="How often to go through the images.")
+@click.option("--batch-size", type=WholeNumber(min=1), metavar="N", help="Images per optimiser step.")
 @click.option(
     "--lr",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Number(min=0, min_open=True),
     metavar="RATE",
     help="Highest learning rate of the one-cycle schedule.",
 )
 @click.option("--optimizer", metavar="NAME", help="sgd, adam or adamw.")
-@click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), default=0, show_default=True, metavar="N")
+@click.option("--seed", type=WholeNumber(min=0, max=2**63 - 1), default=0, show_default=True, metavar="N")
 @click.option("--image-size", type=ImageSize(), help="Resize the images, as in 56x46 (height, width) or 64.")
 @click.option(
     "--test-fraction",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=Number(0, 1, min_open=True, max_open=True),
     metavar="SHARE",
     help="Share of every class that is held out, 0 to 1.",
 )
-@click.option("--train-per-class", type=click.IntRange(min=1), metavar="N", help="Or: learn from N images a class.")
+@click.option("--train-per-class", type=WholeNumber(min=1), metavar="N", help="Or: learn from N images a class.")
 @click.option("--augment/--no-augment", default=None, help="Random shifts, turns and (faces) flips; on by default.")
 @click.option(
     "--feature-epochs", type=Numbers(), help="Epochs after which feature maps are dumped, 0 is before the first."
 )
 @click.option(
     "--probes",
-    type=click.IntRange(min=1, max=64),
+    type=WholeNumber(min=1, max=64),
     default=PROBES,
     show_default=True,
     metavar="N",

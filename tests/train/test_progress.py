@@ -91,3 +91,23 @@ def test_after_the_training_no_kernel_is_announced_any_more() -> None:
 @pytest.mark.parametrize(("seconds", "text"), [(0.2, "0:00"), (75, "1:15"), (3700, "1:01:40"), (float("nan"), "-:--")])
 def test_durations_are_written_as_on_a_clock(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_what_is_written_after_an_epoch_does_not_count_for_the_time_that_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("tinyconv.train.progress.time.perf_counter", lambda: now)
+    display, trainer = Progress(None), SimpleNamespace(epoch=0, epochs=10, step=0, steps_per_epoch=2)
+    record = EpochRecord(1, 2, 0.1, 0.5, 0.75, 0.4, 0.875, 1234.0, 1.0)
+    for epoch in (1, 2):
+        display.on_epoch_start(trainer)  # type: ignore[arg-type]
+        for _ in range(2):
+            now += 1.0
+            trainer.step += 1
+            display.on_batch_end(trainer, 0.5, 8)  # type: ignore[arg-type]
+        now += 3.0  # the held-out images
+        trainer.epoch = epoch
+        display.on_epoch_end(trainer, record)  # type: ignore[arg-type]
+        now += 100.0  # feature maps, weights, curves
+    assert display.seconds_left(trainer) == 8 * (2 * 1.0 + 3.0)  # type: ignore[arg-type]

@@ -42,6 +42,12 @@ class Features:
     ``arrays``: layer name -> (images, C, H, W), or (epochs, images, C, H, W) for a recording. ``images``: the inputs,
     or ``None``. ``meta``: format version, tinyconv version, the layers' kinds, windows and receptive fields, and what
     was given when the file was written (seed, checkpoint hash, preprocessing, epochs, labels, ...).
+
+    Raises: nothing of its own.
+
+    >>> from tinyconv.features import Features
+    >>> Features({"conv1": np.zeros((1, 4, 6, 6))}, None, {}).arrays["conv1"].shape
+    (1, 4, 6, 6)
     """
 
     arrays: dict[str, Array]
@@ -59,8 +65,15 @@ def save_features(
     """Write ``arrays`` (layer name -> maps) to the npz file ``path``, whole or not at all. Returns its path.
 
     ``layers``: what is known of each (``capture(...).layers``). ``images``: the inputs. ``meta``: anything that JSON
-    expresses. Equal contents make equal bytes. Raises ``ArgumentError`` for metadata that JSON cannot express and for
-    layer names that the format uses itself, ``RunError`` where the file cannot be written.
+    expresses. Equal contents make equal bytes.
+
+    Raises: ``ArgumentError`` for metadata that JSON cannot express and for layer names that the format uses itself,
+        ``RunError`` where the file cannot be written.
+
+    >>> from tinyconv.features import Layer, load_features, save_features
+    >>> path = save_features("maps.npz", {"conv1": np.ones((1, 4, 6, 6))}, {"conv1": Layer("conv1", kind="conv")})
+    >>> load_features(path).arrays["conv1"].shape
+    (1, 4, 6, 6)
     """
     path = Path(path)
     entries: dict[str, Array] = {}
@@ -87,7 +100,17 @@ def save_features(
 
 
 def load_features(path: str | Path) -> Features:
-    """Read a file of ``save_features``. Raises ``RunError`` if it is missing, damaged, or not one of these files."""
+    """Read a file of ``save_features``.
+
+    Raises: ``RunError`` if it is missing, damaged, or not one of these files.
+
+    >>> from tinyconv.features import load_features
+    >>> try:
+    ...     load_features("nowhere.npz")
+    ... except RuntimeError as error:
+    ...     "nowhere.npz" in str(error)
+    True
+    """
     path = Path(path)
     if not path.is_file():
         raise RunError(f"feature file {path} does not exist")

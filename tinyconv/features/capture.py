@@ -24,7 +24,14 @@ from tinyconv.nn.module import Module
 
 
 class Activations(dict[str, Array]):
-    """What ``capture`` yields: name -> array, in the order of computation; ``layers`` has name -> ``Layer``."""
+    """What ``capture`` yields: name -> array, in the order of computation; ``layers`` has name -> ``Layer``.
+
+    Raises: nothing of its own.
+
+    >>> from tinyconv.features import Activations
+    >>> len(Activations()), Activations().layers
+    (0, {})
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,7 +63,16 @@ def capture(
     path. ``kinds`` keeps only these kinds. With ``eval_mode``, the model is in evaluation mode inside the block; every
     module gets its own mode back afterwards, also after an error.
 
-    Raises ``ArgumentError`` at the end of the block if a pattern matched no layer; it lists the layers there are.
+    Shape: whatever the model takes; the arrays have the shapes of the layers' results.
+    Dtype: any; the arrays have those of the results.
+    Raises: ``ArgumentError`` at the end of the block if a pattern matched no layer; it lists the layers there are.
+
+    >>> from tinyconv.features import capture
+    >>> model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU())
+    >>> with capture(model) as activations:
+    ...     result = model(tc.zeros(2, 1, 8, 8))
+    >>> {name: array.shape for name, array in activations.items()}
+    {'conv1': (2, 4, 6, 6), 'relu1': (2, 4, 6, 6)}
     """
     patterns = _checked(model, patterns)
     activations = Activations()
@@ -93,7 +109,15 @@ def feature_extractor(
         middle(images)["mid"]                  # (N, C, H, W)
 
     ``layers``: name (by ``capture``'s rule) -> key in the result; a list of names keeps the names. No gradients are
-    recorded. The function raises ``ArgumentError`` if the model has no such layer; it lists the layers there are.
+    recorded.
+
+    Raises: ``ArgumentError`` for no layers; the function raises it if the model has no such layer, and lists those
+        that there are.
+
+    >>> from tinyconv.features import feature_extractor
+    >>> middle = feature_extractor(nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten()), {"relu1": "maps"})
+    >>> middle(tc.zeros(2, 1, 8, 8))["maps"].shape
+    (2, 4, 6, 6)
     """
     _checked(model, "*")
     wanted = dict(layers) if isinstance(layers, Mapping) else {name: name for name in layers}

@@ -11,7 +11,13 @@ from tinyconv.core.errors import ArgumentError, DimensionError
 def parse_channels(text: str) -> list[int]:
     """Channel numbers from a list of numbers and ranges (both ends included): "0-3,8" is [0, 1, 2, 3, 8].
 
-    Each number counts once, in the order written. Raises ``ArgumentError`` for anything else.
+    Each number counts once, in the order written.
+
+    Raises: ``ArgumentError`` for anything else.
+
+    >>> from tinyconv.features import parse_channels
+    >>> parse_channels("0-3,8")
+    [0, 1, 2, 3, 8]
     """
     numbers: dict[int, None] = {}
     for part in text.split(","):

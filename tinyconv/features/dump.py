@@ -50,7 +50,14 @@ def dump_features(
     the archive.
 
     At most 256 channels of a layer are drawn; the archive has them all.
-    Raises ``ArgumentError`` for layers, channels, formats or scales that do not exist, ``ShapeError``, ``RunError``.
+
+    Raises: ``ArgumentError`` for layers, channels, formats or scales that do not exist, ``ShapeError``, ``RunError``.
+
+    >>> from tinyconv.features import dump_features
+    >>> model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU())
+    >>> paths = dump_features(model, np.zeros((1, 8, 8), np.float32), "maps", patterns="conv*", formats="npz")
+    >>> [path.name for path in paths]
+    ['features.npz']
     """
     kinds = _formats(formats)
     numbers = parse_channels(channels) if isinstance(channels, str) else channels

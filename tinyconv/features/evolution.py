@@ -72,8 +72,13 @@ def evolution_strip(
     the first epoch to the last. ``total_channels``: of the layer, where ``maps`` are only the first of them. ``scale``:
     "shared" (each channel has one scale for all its epochs, so that growth is visible), "layer" (one for the whole
     picture) or "channel" (each map its own, so that faint beginnings show). ``image`` and ``subject`` as in
-    ``feature_grid``. Raises ``ShapeError``, and ``ArgumentError`` or ``DimensionError`` for scales or channels that do
-    not exist.
+    ``feature_grid``.
+
+    Raises: ``ShapeError``, and ``ArgumentError`` or ``DimensionError`` for scales or channels that do not exist.
+
+    >>> from tinyconv.features import evolution_strip
+    >>> evolution_strip(np.random.default_rng(0).random((3, 4, 6, 6)), [0, 1, 2], "conv1").dtype
+    dtype('uint8')
     """
     layer = Layer(layer) if isinstance(layer, str) else layer
     maps = maps[:, :, None, None] if maps.ndim == 2 else maps
@@ -112,7 +117,14 @@ def save_evolution_strip(
     total_channels: int | None = None,
     scale: str = "shared",
 ) -> Path:
-    """Write the picture of ``evolution_strip`` (see there for the arguments) as a PNG file. Returns its path."""
+    """Write the picture of ``evolution_strip`` (see there for the arguments) as a PNG file. Returns its path.
+
+    Raises: as ``evolution_strip``, and ``RunError`` where the file cannot be written.
+
+    >>> from tinyconv.features import save_evolution_strip
+    >>> save_evolution_strip("conv1.png", np.random.default_rng(0).random((3, 4, 6, 6)), [0, 1, 2], "conv1").name
+    'conv1.png'
+    """
     picture = evolution_strip(
         maps,
         epochs,

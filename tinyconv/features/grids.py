@@ -109,8 +109,13 @@ def feature_grid(
     (``scale_of(all_maps, "shared")``).
 
     Constant channels are hatched and labelled with their value; NaN and infinite values are magenta, and counted. At
-    most 256 channels are drawn, and the head says so. Maps too large for a cell are averaged over blocks first. Raises
-    ``ShapeError`` and ``ArgumentError``.
+    most 256 channels are drawn, and the head says so. Maps too large for a cell are averaged over blocks first.
+
+    Raises: ``ShapeError`` for arrays of other dimensions; ``ArgumentError`` for scales and channels that do not exist.
+
+    >>> from tinyconv.features import feature_grid
+    >>> feature_grid(np.random.default_rng(0).random((4, 6, 6)), "conv1").shape[2]
+    3
     """
     layer = Layer(layer) if isinstance(layer, str) else layer
     maps = _as_maps(maps, layer)
@@ -149,7 +154,14 @@ def save_feature_grid(
     total_channels: int | None = None,
     scale: str | Scale = "layer",
 ) -> Path:
-    """Write the picture of ``feature_grid`` (see there for the arguments) as a PNG file. Returns its path."""
+    """Write the picture of ``feature_grid`` (see there for the arguments) as a PNG file. Returns its path.
+
+    Raises: as ``feature_grid``, and ``RunError`` where the file cannot be written.
+
+    >>> from tinyconv.features import save_feature_grid
+    >>> save_feature_grid("conv1.png", np.random.default_rng(0).random((4, 6, 6)), "conv1").name
+    'conv1.png'
+    """
     picture = feature_grid(
         maps,
         layer,

@@ -28,6 +28,12 @@ class Layer:
     ``name``: unique in its capture; ``path``: of the module that ran it ("" for the model itself); ``kind``: "conv",
     "pool", "relu", ...; ``operation``: its class; the window's numbers as (vertical, horizontal), ``None`` where the
     operation has no window.
+
+    Raises: nothing of its own.
+
+    >>> from tinyconv.features import Layer
+    >>> Layer("conv1", kind="conv", kernel_size=(3, 3), stride=(1, 1)).describe()
+    'convolution 3×3, stride 1'
     """
 
     name: str

@@ -33,6 +33,13 @@ class Probes:
 
     ``inputs``: (P, C, H, W), as the model takes them. ``pictures``: the same as a reader knows them, in [0, 1].
     ``labels``: the class of each, in words. ``indices``: where they stand in the dataset.
+
+    Raises: ``ShapeError`` unless there is one of each for every image.
+
+    >>> from tinyconv.features import Probes
+    >>> images = np.zeros((2, 1, 8, 8), np.float32)
+    >>> Probes(images, images, ["cat", "dog"], [0, 7]).title(1)
+    'probe 2 (dog)'
     """
 
     inputs: FloatArray
@@ -56,6 +63,7 @@ class Probes:
         return f"probe {number + 1} ({self.labels[number]})"
 
     def folder(self, number: int) -> str:
+        """For file names: "probe-2-face"."""
         return f"probe-{number + 1}-{file_name(self.labels[number])}"
 
 
@@ -63,6 +71,12 @@ def choose_probes(labels: Sequence[int] | Array, count: int = 2) -> list[int]:
     """Positions of ``count`` images of as many classes as possible: the first of each class, then the second of each.
 
     The same for the same labels, whatever the seed, so that runs can be compared. Fewer where there are fewer images.
+
+    Raises: nothing of its own.
+
+    >>> from tinyconv.features import choose_probes
+    >>> choose_probes([0, 0, 1, 1, 2], count=4)
+    [0, 2, 4, 1]
     """
     found = np.asarray(labels)
     by_class = [np.flatnonzero(found == label) for label in np.unique(found)]
@@ -92,6 +106,14 @@ class FeatureRecorder(Callback):
     Two limits, both stated by a message where they take effect. Recorded maps (float32) take at most ``max_bytes``: the
     number of channels kept per layer is halved until they fit. At most ``max_pictures`` files are written: first fewer
     probes are drawn, then fewer epochs; the archive has them all.
+
+    Raises: ``ArgumentError`` for epochs, kinds or scales that do not exist, ``RunError`` where a file cannot be
+        written.
+
+    >>> from tinyconv.features import FeatureRecorder
+    >>> from tinyconv.train import Callback
+    >>> issubclass(FeatureRecorder, Callback)
+    True
     """
 
     def __init__(

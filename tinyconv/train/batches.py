@@ -23,6 +23,14 @@ class Batches:
 
     The N samples are spread evenly over ceil(N / batch_size) batches, whose sizes differ by one at most: a small
     remainder would count as much in an optimiser step as a whole batch, and spoil batch normalisation.
+
+    Raises: ``ArgumentError`` for a batch size below 1, and unless there is one label per image.
+
+    >>> from tinyconv.train import Batches, Preprocessing
+    >>> images = np.random.default_rng(0).random((10, 1, 4, 4), np.float32)
+    >>> batches = Batches(images, np.arange(10) % 2, 4, Preprocessing.fit(images))
+    >>> [len(labels) for _, labels in batches]
+    [4, 3, 3]
     """
 
     def __init__(

@@ -13,6 +13,13 @@ class Callback:
 
     Every method gets the trainer, whose ``epoch`` counts finished epochs (0 before the first), ``epochs`` those asked
     for, and ``step`` optimiser steps. A callback may set ``trainer.stop`` to end the training after the current epoch.
+
+    Raises: nothing of its own; what a callback raises ends the training.
+
+    >>> from tinyconv.train import Callback
+    >>> class StopAtZero(Callback):
+    ...     def on_epoch_end(self, trainer, record):
+    ...         trainer.stop = record.train_loss == 0
     """
 
     def on_train_start(self, trainer: Trainer) -> None:

@@ -28,6 +28,16 @@ class Experiment:
 
     ``train_indices`` and ``test_indices`` count images of ``data``. Normalisation is fitted on the training images
     alone. Equal data, recipe and seed give equal weights, bit for bit, on the same processor and versions.
+
+    Raises: ``prepare`` raises ``DataError`` for data that cannot be split, ``ArgumentError`` for a recipe of no model.
+
+    >>> from tinyconv.data.images import ImageData
+    >>> from tinyconv.train import Experiment, Recipe
+    >>> images = np.random.default_rng(0).random((20, 1, 8, 8)).astype(np.float32)
+    >>> data = ImageData("noise", images, np.arange(20) % 2, ("even", "odd"), "", False)
+    >>> experiment = Experiment.prepare(data, Recipe(epochs=1, test_fraction=0.5))
+    >>> len(experiment.train_indices), len(experiment.test_indices), type(experiment.model).__name__
+    (10, 10, 'FaceNet')
     """
 
     data: ImageData
@@ -63,6 +73,7 @@ class Experiment:
 
     @property
     def loss(self) -> Module:
+        """The cross-entropy, with the recipe's label smoothing."""
         return nn.CrossEntropyLoss(label_smoothing=self.recipe.label_smoothing)
 
     def train_batches(self) -> Batches:

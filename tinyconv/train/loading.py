@@ -30,6 +30,12 @@ class LoadedRun:
     """A trained ``model`` in evaluation mode, the names of its ``classes``, and its ``preprocessing``.
 
     ``record``: the contents of ``run.json``. ``checkpoint``: the file the weights came from; ``epoch``: after which.
+
+    Raises: nothing of its own.
+
+    >>> from tinyconv.train import LoadedRun
+    >>> sorted(LoadedRun.__dataclass_fields__)
+    ['checkpoint', 'classes', 'epoch', 'model', 'path', 'preprocessing', 'record']
     """
 
     path: Path
@@ -58,8 +64,15 @@ class LoadedRun:
 def load_run(path: str | Path, checkpoint: str = "last") -> LoadedRun:
     """The run in folder ``path``, with the weights of ``checkpoint``: "last" or "best".
 
-    Raises ``RunError``, naming the file, if the folder is no run, damaged or made by a newer tinyconv, or if the
-    checkpoint is missing or belongs to another model.
+    Raises: ``RunError``, naming the file, if the folder is no run, damaged or made by a newer tinyconv, or if the
+        checkpoint is missing or belongs to another model.
+
+    >>> from tinyconv.train import load_run
+    >>> try:
+    ...     load_run("runs/0001")
+    ... except RuntimeError as error:
+    ...     "runs/0001" in str(error)
+    True
     """
     folder = RunFolder(path)
     record = read_record(folder)

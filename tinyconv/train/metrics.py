@@ -14,6 +14,12 @@ def confusion_matrix(labels: Array, predictions: Array, classes: int) -> Array:
     """int64 (classes, classes): entry [t, p] counts the samples of true class t that were taken for class p.
 
     ``labels`` and ``predictions``: integers (N,) in 0 ... classes - 1.
+
+    Raises: nothing of its own.
+
+    >>> from tinyconv.train import confusion_matrix
+    >>> confusion_matrix(np.array([0, 0, 1]), np.array([0, 1, 1]), classes=2).tolist()
+    [[1, 1], [0, 1]]
     """
     labels, predictions = np.asarray(labels), np.asarray(predictions)
     if labels.shape != predictions.shape or labels.ndim != 1:

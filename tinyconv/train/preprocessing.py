@@ -17,6 +17,13 @@ class Preprocessing:
     """Image size, number of channels and normalisation that a model was trained with.
 
     ``image_size``: (height, width). ``mean`` and ``std``: one number per channel, of images in [0, 1].
+
+    Raises: nothing of its own; ``read`` raises ``DataError``, ``from_json`` ``RunError``.
+
+    >>> from tinyconv.train import Preprocessing
+    >>> images = np.array([0.2, 0.6]).reshape(2, 1, 1, 1)
+    >>> Preprocessing.fit(images).normalize(images).ravel().round(3).tolist()
+    [-1.0, 1.0]
     """
 
     channels: int
@@ -39,6 +46,7 @@ class Preprocessing:
         return Normalize(self.mean, self.std)(images)
 
     def to_json(self) -> dict[str, Any]:
+        """The numbers as JSON expresses them."""
         return {
             "channels": self.channels,
             "image_size": list(self.image_size),

@@ -33,7 +33,7 @@ class Progress(Callback):
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = LenientStream(stream)
         self._step_seconds: deque[float] = deque(maxlen=STEPS_TO_JUDGE_BY)
-        self._between_epochs: list[float] = []
+        self._evaluations: list[float] = []
         self._last_step = 0.0
         self._compiling = False
         self._stop_listening: Callable[[], None] = lambda: None
@@ -52,10 +52,7 @@ class Progress(Callback):
             self.line(COMPILING)
 
     def on_epoch_start(self, trainer: Trainer) -> None:
-        now = time.perf_counter()
-        if self._last_step:
-            self._between_epochs.append(now - self._last_step)
-        self._last_step = now
+        self._last_step = time.perf_counter()
 
     def on_batch_end(self, trainer: Trainer, loss: float, images: int) -> None:
         now = time.perf_counter()
@@ -63,19 +60,23 @@ class Progress(Callback):
         self._last_step = now
 
     def on_epoch_end(self, trainer: Trainer, record: EpochRecord) -> None:
+        self._evaluations.append(time.perf_counter() - self._last_step)
         self.line(epoch_line(trainer, record, self.seconds_left(trainer)))
 
     def on_train_end(self, trainer: Trainer) -> None:
         self._stop_listening()
 
     def seconds_left(self, trainer: Trainer) -> float:
-        """An estimate from medians, which a compilation in one step, or pictures after one epoch, do not disturb."""
+        """An estimate from medians, which a compilation in one step does not disturb.
+
+        What is written after an epoch is not counted: feature maps are dumped after few of them.
+        """
         if not self._step_seconds:
             return float("nan")
         steps = trainer.epochs * trainer.steps_per_epoch - trainer.step
         epochs = trainer.epochs - trainer.epoch
-        between = statistics.median(self._between_epochs) if self._between_epochs else 0.0
-        return steps * statistics.median(self._step_seconds) + epochs * between
+        evaluation = statistics.median(self._evaluations) if self._evaluations else 0.0
+        return steps * statistics.median(self._step_seconds) + epochs * evaluation
 
 
 class LiveProgress(Progress):

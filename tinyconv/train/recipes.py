@@ -31,6 +31,12 @@ class Recipe:
     ``train_per_class`` images of it. Augmentation: ``shift`` whole pixels, ``degrees`` of rotation, ``scale`` as a
     share, each up to that much either way, and left-right flips where the dataset says that they keep the meaning;
     ``augment=False`` switches all of it off.
+
+    Raises: ``ArgumentError`` for a value outside its domain.
+
+    >>> from tinyconv.train import Recipe
+    >>> Recipe(epochs=5).model
+    'facenet'
     """
 
     model: str = "facenet"
@@ -85,6 +91,7 @@ class Recipe:
         return Augmentation(transforms, seed) if transforms else None
 
     def to_json(self) -> dict[str, Any]:
+        """The options as JSON expresses them."""
         return asdict(self)
 
 
@@ -113,6 +120,15 @@ SHIFT_SHARE = 0.05
 
 
 def recipe_for(data: ImageData) -> Recipe:
-    """The recipe of a named dataset; for the user's own images a general one, with shifts in proportion to size."""
+    """The recipe of a named dataset; for the user's own images a general one, with shifts in proportion to size.
+
+    Raises: nothing of its own.
+
+    >>> from tinyconv.data.images import ImageData
+    >>> from tinyconv.train import recipe_for
+    >>> images = np.zeros((4, 1, 8, 8), np.float32)
+    >>> recipe_for(ImageData("mine", images, np.array([0, 1, 0, 1]), ("cat", "dog"), "", False)).optimizer
+    'adamw'
+    """
     known = RECIPES.get(data.name)
     return known or Recipe(shift=round(SHIFT_SHARE * min(data.image_size)))

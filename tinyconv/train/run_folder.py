@@ -26,7 +26,14 @@ PICTURE_MARK, PICTURE_HEAD = b"tEXtSoftware\0tinyconv", 256
 
 
 class RunFolder:
-    """Paths of the parts of the run in ``path``."""
+    """Paths of the parts of the run in ``path``.
+
+    Raises: nothing of its own; its methods raise ``RunError`` where a folder is in the way or cannot be made.
+
+    >>> from tinyconv.train import RunFolder
+    >>> RunFolder("runs/0001").path.name
+    '0001'
+    """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -94,18 +101,22 @@ class RunFolder:
 
     @property
     def run_file(self) -> Path:
+        """Configuration, versions and result."""
         return self.path / RUN_FILE
 
     @property
     def metrics(self) -> Path:
+        """One line per epoch."""
         return self.path / METRICS_FILE
 
     @property
     def curves(self) -> Path:
+        """Loss and accuracy over the epochs."""
         return self.path / CURVES_FILE
 
     @property
     def features(self) -> Path:
+        """The feature maps along the training."""
         return self.path / FEATURES
 
     def checkpoint(self, which: str) -> Path:

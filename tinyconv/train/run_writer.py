@@ -35,6 +35,12 @@ class RunWriter(Callback):
     data, so its accuracy on them is no fair estimate, and it is not reported as one.
 
     After an interruption or an error everything written so far stays valid; ``run.json`` says what happened.
+
+    Raises: ``RunError`` where a file cannot be written.
+
+    >>> from tinyconv.train import Callback, RunWriter
+    >>> issubclass(RunWriter, Callback)
+    True
     """
 
     def __init__(self, folder: RunFolder, configuration: Mapping[str, Any], title: str = "") -> None:

@@ -36,21 +36,31 @@ class BatchSource(Protocol):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Loss and confusion matrix of a model on data that it did not learn from."""
+    """Loss and confusion matrix of a model on data that it did not learn from.
+
+    Raises: nothing of its own.
+
+    >>> from tinyconv.train import Evaluation
+    >>> Evaluation(loss=0.5, confusion=np.array([[3, 1], [0, 4]])).accuracy
+    0.875
+    """
 
     loss: float
     confusion: Array
 
     @property
     def accuracy(self) -> float:
+        """The share of samples that was recognised."""
         return metrics.accuracy(self.confusion)
 
     @property
     def samples(self) -> int:
+        """How many samples there were."""
         return int(self.confusion.sum())
 
     @property
     def correct(self) -> int:
+        """How many were recognised."""
         return int(np.trace(self.confusion))
 
 
@@ -62,6 +72,12 @@ class EpochRecord:
     dropout, and with weights that were still changing. ``test_*`` are measured after the epoch, on unchanged images in
     evaluation mode; None without held-out data. ``images_per_second`` counts training only, ``seconds`` everything
     since the training began.
+
+    Raises: nothing of its own.
+
+    >>> from tinyconv.train import EpochRecord
+    >>> EpochRecord(1, 10, 0.1, 0.7, 0.5, 0.6, 0.55, 1000.0, 2.5).test_accuracy
+    0.55
     """
 
     epoch: int
@@ -83,6 +99,15 @@ class Trainer:
     ``scheduler_interval="epoch"`` after every epoch. ``callbacks``: see ``Callback``.
 
     After ``fit``: ``history`` (an ``EpochRecord`` per epoch), ``evaluation`` (the last one), ``outcome``.
+
+    Raises: ``ArgumentError`` for another ``scheduler_interval``; ``fit`` raises ``RunError`` for a loss of NaN.
+
+    >>> from tinyconv.train import Trainer
+    >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+    >>> trainer = Trainer(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), lr=0.1))
+    >>> history = trainer.fit([(tc.rand(8, 1, 2, 2), tc.arange(8) % 2)], epochs=2)
+    >>> [record.epoch for record in history], trainer.outcome
+    ([1, 2], 'finished')
     """
 
     def __init__(

@@ -1,7 +1,16 @@
 """PyTorch's ``torch.utils.data`` under its own name; what stands behind it is ``tinyconv.data``."""
 
 from tinyconv.data.collate import default_collate, default_convert
-from tinyconv.data.dataset import ConcatDataset, Dataset, Subset, TensorDataset, random_split
+from tinyconv.data.dataset import (
+    ChainDataset,
+    ConcatDataset,
+    Dataset,
+    IterableDataset,
+    StackDataset,
+    Subset,
+    TensorDataset,
+    random_split,
+)
 from tinyconv.data.loader import DataLoader
 from tinyconv.data.samplers import (
     BatchSampler,
@@ -15,12 +24,15 @@ from tinyconv.data.workers import get_worker_info
 
 __all__ = [
     "BatchSampler",
+    "ChainDataset",
     "ConcatDataset",
     "DataLoader",
     "Dataset",
+    "IterableDataset",
     "RandomSampler",
     "Sampler",
     "SequentialSampler",
+    "StackDataset",
     "Subset",
     "SubsetRandomSampler",
     "TensorDataset",
