@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from api_reference.names import ENGINE_ATTRIBUTES
 from parity import ENTRIES
 
 import tinyconv as tc
@@ -19,24 +20,18 @@ SPACES = {
     "autograd": tc.autograd,
 }
 
-FOLDERS = {"autograd", "cuda", "data", "features", "functional", "init", "lr_scheduler", "models", "nn", "optim"} | {
-    "train",
+FOLDERS = {
+    *("autograd", "cuda", "data", "features", "functional", "init", "lr_scheduler", "models", "nn", "optim", "train"),
     "utils",
 }
 """Folders and files are no names of their own."""
-
-OWN_ATTRIBUTES = {
-    "alias", "array", "bump_version", "check_writable", "is_layout_copy", "is_view", "leaf_hooks", "node",
-    "output_index", "rebased_seen", "share_storage", "storage", "tensor_class", "version", "wrap",
-}  # fmt: skip
-"""What the engine keeps in a tensor; no part of the public interface."""
 
 
 def public_names():
     for space, module in SPACES.items():
         yield from (f"{space}.{name}" for name in module.__all__ if name not in FOLDERS)
     tensor = tc.tensor(1.0)
-    yield from (f"Tensor.{name}" for name in dir(tensor) if not name.startswith("_") and name not in OWN_ATTRIBUTES)
+    yield from (f"Tensor.{name}" for name in dir(tensor) if not name.startswith("_") and name not in ENGINE_ATTRIBUTES)
 
 
 def test_every_public_name_has_an_entry():

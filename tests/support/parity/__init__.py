@@ -11,7 +11,7 @@ import pkgutil
 
 from parity.entry import Entry
 
-MACHINERY = {"draws", "entry", "runner", "signatures"}
+MACHINERY = {"both", "draws", "entry", "runner", "signatures"}
 
 TABLES = {
     module.name: importlib.import_module(f"parity.{module.name}")

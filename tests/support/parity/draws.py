@@ -35,11 +35,11 @@ def separated(shape: tuple[int, ...], step: float = 0.2) -> st.SearchStrategy[np
 
 
 def integers(shape: tuple[int, ...], low: int, below: int, dtype: str = "int64") -> st.SearchStrategy[np.ndarray]:
-    return seeds.map(lambda seed: np.random.default_rng(seed).integers(low, below, shape).astype(dtype))
+    return seeds.map(lambda seed: np.asarray(np.random.default_rng(seed).integers(low, below, shape), dtype))
 
 
 def truths(shape: tuple[int, ...]) -> st.SearchStrategy[np.ndarray]:
-    return seeds.map(lambda seed: np.random.default_rng(seed).random(shape) < 0.5)
+    return seeds.map(lambda seed: np.asarray(np.random.default_rng(seed).random(shape) < 0.5))
 
 
 @st.composite

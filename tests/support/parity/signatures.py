@@ -62,7 +62,7 @@ def difference(ours: Any, theirs: Any) -> str | None:
     wanted = [name for name in expected if name not in NOT_OFFERED and name != "self"]
     offered = [name for name in actual if name not in NOT_OFFERED and name != "self"]
     aliases = {"self": "input"}
-    if offered and wanted and offered[0] == "input" and len(offered) == len(wanted) + 1:
+    if offered and offered[0] == "input" and len(offered) == len(wanted) + 1:
         offered = offered[1:]  # a method of ours is the function; PyTorch's docstring leaves the tensor out
     if [aliases.get(name, name) for name in wanted] != offered:
         return f"parameters {offered}, PyTorch's {wanted}"

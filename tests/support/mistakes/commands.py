@@ -1,11 +1,9 @@
-"""Mistakes that a user makes, and what the message must name. ``python tests/support/mistakes.py`` prints them all."""
+"""Mistakes on the command line, and what the message must name."""
 
 from __future__ import annotations
 
 import json
 import shutil
-import sys
-import tempfile
 import urllib.error
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +17,6 @@ from tiny_run import train_tiny_run, write_dataset
 
 Mistake = Callable[[Path], Outcome]
 COMMANDS: dict[str, tuple[Mistake, tuple[str, ...]]] = {}
-CALLS: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {}
 
 
 def command(title: str, *words: str) -> Callable[[Mistake], Mistake]:
@@ -40,12 +37,12 @@ def simple(title: str, arguments: str, *words: str) -> None:
 TRAIN = "train --data npz:{d}/data.npz --out {d}/new "
 
 simple("unknown verb", "trian", "trian", "did you mean 'train'")
-simple("unknown option", "train --epoch-count 3", "--epoch-count")
+simple("unknown option", "train --epoch-count 3", "--epoch-count", "'--epochs'")
 simple("unknown dataset", "train --data lfw-subsets", "lfw-subsets", "did you mean 'lfw-subset'")
 simple("folder that does not exist", "train --data folder:{d}/nowhere", "nowhere", "does not exist")
-simple("folder without its path", "train --data folder", "folder:PATH")
-simple("npz that does not exist", "train --data npz:{d}/none.npz", "none.npz", "does not exist")
-simple("npz that is an image", "train --data npz:{d}/image.png", "image.png")
+simple("--data folder without its path", "train --data folder", "folder:PATH")
+simple("npz dataset that does not exist", "train --data npz:{d}/none.npz", "none.npz", "does not exist")
+simple("npz dataset that is an image", "train --data npz:{d}/image.png", "image.png")
 simple("unknown model", TRAIN + "--model facenett", "facenett", "did you mean 'facenet'")
 simple("unknown optimizer", TRAIN + "--optimizer adamax", "adamax", "adam, adamw, sgd")
 simple("negative learning rate", TRAIN + "--lr -0.1", "--lr", "-0.1")
@@ -57,24 +54,27 @@ simple(
     "epoch 1, step",
     "--lr",
 )
-simple("no epochs", TRAIN + "--epochs 0", "--epochs", "0")
-simple("batches of nothing", TRAIN + "--batch-size 0", "--batch-size", "0")
+simple("training for no epochs", TRAIN + "--epochs 0", "--epochs", "0")
+simple("batch size of zero", TRAIN + "--batch-size 0", "--batch-size", "0")
 simple("seed below zero", TRAIN + "--seed -1", "--seed", "-1")
-simple("seed that is no number", TRAIN + "--seed today", "--seed", "today")
+simple("seed that is no number", TRAIN + "--seed today", "--seed", "today", "not a valid whole number")
 simple("more threads than the machine has", TRAIN + "--threads 4096", "4096", "threads")
 simple("a GPU that tinyconv does not use", TRAIN + "--device cuda", "cuda", "cpu")
 simple("image size of one letter", TRAIN + "--image-size big", "big", "56x46")
 simple("images too small for the model", TRAIN + "--model lenet --image-size 8", "lenet", "12x12", "8x8")
 simple("held-out share above one", TRAIN + "--test-fraction 1.5", "--test-fraction", "1.5")
-simple("two ways to split", TRAIN + "--test-fraction 0.5 --train-per-class 3", "exclude each other")
+simple("two ways to split the images", TRAIN + "--test-fraction 0.5 --train-per-class 3", "exclude each other")
 simple("more training images than there are", TRAIN + "--train-per-class 500", "class left", "24", "501")
 simple(
     "feature epochs after the last", TRAIN + "--epochs 1 --feature-epochs 0,3", "epoch 3", "after 1 epoch (--epochs)"
 )
 simple(
-    "replacing what is not a run", "train --data npz:{d}/data.npz --out {d}/full --force", "full", "not a run folder"
+    "--force on a folder that is not a run",
+    "train --data npz:{d}/data.npz --out {d}/full --force",
+    "full",
+    "not a run folder",
 )
-simple("images from a run folder", "train --data folder:{d}/run", "is a run folder")
+simple("images read from a run folder", "train --data folder:{d}/run", "is a run folder")
 simple("feature epochs in words", TRAIN + "--feature-epochs first,last", "first,last", "0,1,2,5,10")
 simple("run folder in use", "train --data npz:{d}/data.npz --out {d}/run", "run", "not empty", "--force")
 simple("run folder that is a file", "train --data npz:{d}/data.npz --out {d}/data.npz", "data.npz", "file")
@@ -84,7 +84,7 @@ simple("run that does not exist", "predict {d}/nowhere {d}/image.png", "nowhere"
 simple("folder that is no run", "predict {d}/empty {d}/image.png", "empty", "run.json")
 simple("image that does not exist", "predict {d}/run {d}/no.png", "no.png", "does not exist")
 simple("image that is text", "predict {d}/run {d}/text.png", "text.png", "not an image")
-simple("two output formats", "predict {d}/run {d}/image.png --json --csv", "exclude each other")
+simple("both --json and --csv", "predict {d}/run {d}/image.png --json --csv", "exclude each other")
 simple("unknown layer", "features {d}/run {d}/image.png --layers conf1 --out {d}/maps", "conf1", "did you mean 'conv1'")
 simple("channel range backwards", "features {d}/run {d}/image.png --channels 9-3 --out {d}/maps", "9-3", "backwards")
 simple(
@@ -93,11 +93,16 @@ simple(
 simple("channels that no layer has", "features {d}/run {d}/image.png --channels 999 --out {d}/maps", "no channel 999")
 simple("unknown picture format", "features {d}/run {d}/image.png --format gif --out {d}/maps", "gif", "png")
 simple("feature folder in use", "features {d}/run {d}/image.png --out {d}/full", "not empty", "--force")
+simple(
+    "unknown layer, with a feature folder in use",
+    "features {d}/run {d}/image.png --layers zzz --out {d}/full",
+    "no layer matches 'zzz'",
+)
 simple("summary of nothing known", "summary resnet5000", "resnet5000", "facenet")
 simple("summary of a run with another size", "summary {d}/run --input-size 32", "--input-size")
 
 
-@command("folder of one class", "one class", "left")
+@command("images of one class only", "one class", "left")
 def _one_class(folder: Path) -> Outcome:
     shutil.copytree(folder / "photos" / "left", folder / "single" / "left")
     return tinyconv("train", "--data", f"folder:{folder / 'single'}")
@@ -122,7 +127,7 @@ def _no_images(folder: Path) -> Outcome:
     return tinyconv("train", "--data", f"npz:{folder / 'nothing.npz'}")
 
 
-@command("fewer labels than images", "5 images", "4 labels")
+@command("npz dataset with fewer labels than images", "5 images", "4 labels")
 def _labels_short(folder: Path) -> Outcome:
     np.savez(folder / "short.npz", images=np.zeros((5, 12, 12), np.float32), labels=np.array([0, 1, 0, 1]))
     return tinyconv("train", "--data", f"npz:{folder / 'short.npz'}")
@@ -190,67 +195,6 @@ def _no_checkpoint(folder: Path) -> Outcome:
     return tinyconv("predict", copy, folder / "image.png")
 
 
-def call(title: str, *words: str) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
-    """Add a mistake in a Python script; ``words`` must stand in the error's message."""
-
-    def add(mistake: Callable[[], Any]) -> Callable[[], Any]:
-        CALLS[title] = mistake, words
-        return mistake
-
-    return add
-
-
-@call("wrong number of channels", "layer 2", "3", "16")
-def _channels() -> Any:
-    import tinyconv as tc
-    from tinyconv import nn
-
-    return nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(16, 8, 3))(tc.zeros(1, 3, 9, 9))
-
-
-@call("kernel larger than the padded input", "7", "5")
-def _kernel() -> Any:
-    import tinyconv as tc
-    from tinyconv import nn
-
-    return nn.Conv2d(1, 1, 7, padding=0)(tc.zeros(1, 1, 5, 5))
-
-
-@call("groups that do not divide the channels", "groups", "3", "8")
-def _groups() -> Any:
-    from tinyconv import nn
-
-    return nn.Conv2d(8, 9, 3, groups=3)
-
-
-@call("weights of another model", "fc", "(2, 4)", "(3, 4)")
-def _weights() -> Any:
-    from collections import OrderedDict
-
-    from tinyconv import nn
-
-    first, second = (nn.Sequential(OrderedDict(fc=nn.Linear(4, outputs))) for outputs in (3, 2))
-    return second.load_state_dict(first.state_dict())
-
-
-@call("a value overwritten before its backward", "in place")
-def _overwritten() -> Any:
-    import tinyconv as tc
-
-    x = tc.ones(3, requires_grad=True)
-    y = x.exp()
-    total = (y * y).sum()
-    y.add_(1.0)
-    return total.backward()
-
-
-@call("backward from a tensor of many values", "(3,)")
-def _not_scalar() -> Any:
-    import tinyconv as tc
-
-    return (tc.ones(3, requires_grad=True) * 2).backward()
-
-
 def prepare(folder: Path) -> Path:
     """The files that the mistakes are made with."""
     train_tiny_run(folder)
@@ -267,25 +211,3 @@ def prepare(folder: Path) -> Path:
     (folder / "full").mkdir()
     (folder / "full" / "note.txt").write_text("mine")
     return folder
-
-
-def main() -> None:
-    from tinyconv import TinyconvError
-
-    lines = []
-    with tempfile.TemporaryDirectory() as name:
-        folder = prepare(Path(name))
-        for title, (mistake, _) in COMMANDS.items():
-            outcome = mistake(folder)
-            message = outcome.stderr.strip().splitlines()[-1].replace(f"{folder}/", "")
-            lines.append(f"{title}\n    exit {outcome.code}  {message}")
-    for title, (function, _) in CALLS.items():
-        try:
-            function()
-        except TinyconvError as error:
-            lines.append(f"{title} (Python)\n    {type(error).__name__}: {error}")
-    sys.stdout.write("\n".join(lines) + "\n")
-
-
-if __name__ == "__main__":
-    main()
