@@ -1,0 +1,1 @@
+"""The API reference: which names are public, what their docstrings say, and the Markdown pages made of it."""
