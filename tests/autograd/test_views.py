@@ -229,3 +229,23 @@ def test_a_view_that_was_made_a_leaf_joins_the_graph_of_the_tensor_under_it():
     assert not view.is_leaf
     view.sum().backward()
     assert w.grad.tolist() == [1.0] * 3
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda x: tc.nn.functional.max_pool2d(x, 2),
+        lambda x: tc.nn.functional.conv2d(x, tc.ones(1, 2, 1, 1)),
+        lambda x: x.max(1)[0],
+        lambda x: x[0] @ x[0, 0],
+        lambda x: tc.roll(x, 1),
+    ],
+    ids=["pooling of one image", "convolution of one image", "maxima", "product with a vector", "roll"],
+)
+def test_a_result_that_was_only_reshaped_on_the_way_out_is_no_view(compute):
+    """Made under no_grad, a view could not be written by what requires a gradient."""
+    with tc.no_grad():
+        result = compute(tc.ones(2, 4, 4))
+    factor = tc.tensor(2.0, requires_grad=True)
+    result.mul_(factor).sum().backward()
+    assert factor.grad.item() == result.detach().sum().item() / 2
