@@ -2,12 +2,8 @@
 
     python examples/mnist_style.py
 
-As it stands it needs PyTorch. With its imports renamed it trains with tinyconv, and nothing else changes:
-
-    sed 's/^import torch$/import tinyconv as torch/; s/^import torch[.]/import tinyconv./
-         s/^from torch[.]/from tinyconv./' examples/mnist_style.py > mnist.py && python mnist.py
-
-compare_curves.py does so too, and compares.
+As it stands it needs PyTorch. With its imports renamed it trains with tinyconv, and nothing else changes: the README
+has a command that does it, and compare_curves.py renames, runs and compares.
 """
 
 import argparse
