@@ -1,12 +1,14 @@
 import pytest
 
 import tinyconv as tc
-from tinyconv.core.errors import ArgumentError, DimensionError, ShapeError
+from tinyconv.core.errors import ArgumentError, DimensionError, ShapeError, TinyconvError
 from tinyconv.utils.data import (
     ChainDataset,
     ConcatDataset,
+    DataLoader,
     Dataset,
     IterableDataset,
+    RandomSampler,
     StackDataset,
     Subset,
     TensorDataset,
@@ -146,3 +148,17 @@ def test_a_part_with_no_sample_warns_and_negative_lengths_are_refused():
 def test_tensors_that_are_lists_are_refused_with_the_way_out():
     with pytest.raises(ArgumentError, match=r"argument 1 is a list; convert it with tc\.as_tensor"):
         TensorDataset(tc.zeros(2), [1, 2])
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda data: random_split(data, [2, 1], generator=7),
+        lambda data: list(RandomSampler(data, generator=7)),
+        lambda data: list(DataLoader(data, shuffle=True, generator=7)),
+    ],
+    ids=["random_split", "RandomSampler", "DataLoader"],
+)
+def test_a_seed_in_place_of_a_generator_is_named_as_the_mistake(draw):
+    with pytest.raises(TinyconvError, match=r"[Gg]enerator.*7"):
+        draw([0, 1, 2])

@@ -154,7 +154,10 @@ def initial_seed() -> int:
 def drawn_from(generator: Generator | None) -> np.random.Generator:
     """A fresh NumPy generator from ``generator``, by default from the one that ``manual_seed`` seeds."""
     if generator is not None and not isinstance(generator, Generator):
-        raise ArgumentError(f"generator must be a Generator, got {type(generator).__name__} {generator!r:.60}")
+        raise ArgumentError(
+            f"generator must be a Generator, got {type(generator).__name__} {generator!r:.60}; "
+            "tinyconv.Generator().manual_seed(seed) makes one"
+        )
     return (generator or default_generator).draw()
 
 

@@ -250,6 +250,6 @@ def random_split(
                 )
     if sum(counts) != len(dataset):
         raise ArgumentError(f"random_split: the lengths sum to {sum(counts)}, the dataset has {len(dataset)} samples")
-    order = (generator or random.default_generator).draw().permutation(len(dataset)).tolist()
+    order = random.drawn_from(generator).permutation(len(dataset)).tolist()
     ends = list(itertools.accumulate(counts))
     return [Subset(dataset, order[end - count : end]) for count, end in zip(counts, ends, strict=True)]

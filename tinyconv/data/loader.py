@@ -129,7 +129,7 @@ class DataLoader:
 
     def __iter__(self) -> Iterator[Any]:
         # A pass has random numbers of its own, and each of its batches its own part of them.
-        seed = int((self.generator or random.default_generator).draw().integers(random.MAX_SEED))
+        seed = int(random.drawn_from(self.generator).integers(random.MAX_SEED))
         if self._is_iterable:
             return self._from_streams(seed)
         indices = iter(self._index_source)

@@ -83,7 +83,7 @@ class RandomSampler(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         # Drawn here and not at the first step: prefetching must not move the draw among the caller's other draws.
         size = len(self.data_source)
-        draw = (self.generator or random.default_generator).draw()
+        draw = random.drawn_from(self.generator)
         if self.replacement:
             order = draw.integers(size, size=self.num_samples) if size else np.empty(0, np.int64)
         else:
@@ -118,7 +118,7 @@ class SubsetRandomSampler(Sampler[int]):
         self.generator = generator
 
     def __iter__(self) -> Iterator[int]:
-        order = (self.generator or random.default_generator).draw().permutation(len(self.indices))
+        order = random.drawn_from(self.generator).permutation(len(self.indices))
         return iter([self.indices[position] for position in order.tolist()])
 
     def __len__(self) -> int:
@@ -160,7 +160,7 @@ class WeightedRandomSampler(Sampler[int]):
         self.generator = generator
 
     def __iter__(self) -> Iterator[int]:
-        draw = (self.generator or random.default_generator).draw()
+        draw = random.drawn_from(self.generator)
         chances = self.weights / self.weights.sum()
         return iter(draw.choice(len(chances), self.num_samples, self.replacement, chances).tolist())
 
