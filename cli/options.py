@@ -57,6 +57,12 @@ class Numbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 
 
 threads = click.option("--threads", type=WholeNumber(min=1), metavar="N", help="Threads for the kernels.")
+precision = click.option(
+    "--precision",
+    type=click.Choice(["exact", "fast", "tf32"]),
+    metavar="MODE",
+    help="exact: direct convolution; fast: Winograd where it is faster; tf32: on GPUs.  [default: fast]",
+)
 device = click.option("--device", default="cpu", show_default=True, metavar="NAME", help="Where to compute.")
 checkpoint = click.option(
     "--checkpoint",
@@ -83,6 +89,14 @@ def apply_threads(count: int | None) -> None:
         from tinyconv.ops import machine
 
         machine.set_num_threads(count)
+
+
+def apply_precision(mode: str | None) -> None:
+    """Set how float32 is computed with, where the user chose."""
+    if mode is not None:
+        from tinyconv.core.precision import set_float32_precision
+
+        set_float32_precision(mode)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from .summary import network
 @click.option("--trace", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Keep a Chrome trace.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: sums over the steps, in nanoseconds and bytes.")
 @options.threads
+@options.precision
 def command(
     model: str,
     batch: int,
@@ -34,6 +35,7 @@ def command(
     trace: Path | None,
     as_json: bool,
     threads: int | None,
+    precision: str | None,
 ) -> None:
     """Measure training steps of a model by name, or of the model trained in a run folder, on random images.
 
@@ -48,6 +50,7 @@ def command(
       tinyconv profile runs/0001 --sort-by own_time --trace step.json
     """
     options.apply_threads(threads)
+    options.apply_precision(precision)
     from tinyconv.utils.profiler.steps import profile_steps
 
     built, shape = network(model, input_size, channels, classes)

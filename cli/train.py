@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import ImageSize, Number, Numbers, WholeNumber, apply_threads, device, say, threads
+from .options import (
+    ImageSize,
+    Number,
+    Numbers,
+    WholeNumber,
+    apply_precision,
+    apply_threads,
+    device,
+    precision,
+    say,
+    threads,
+)
 
 if TYPE_CHECKING:
     from tinyconv.core.arrays import Array
@@ -66,6 +77,7 @@ LARGEST_TABLE, LONGEST_NAME, MISTAKES_LISTED = 10, 12, 10
     "features/ too (every features.npz, and the PNG files drawn by tinyconv); other files stay.",
 )
 @threads
+@precision
 @device
 def command(**options: Any) -> None:
     """Train a CNN on images; without options, on real faces that are already installed.
@@ -86,7 +98,7 @@ def command(**options: Any) -> None:
 
 def run(
     *, data: str, seed: int, image_size: tuple[int, int] | None, out: Path | None, force: bool, probes: int,
-    feature_epochs: tuple[int, ...] | None, threads: int | None, device: str, **choices: Any,
+    feature_epochs: tuple[int, ...] | None, threads: int | None, precision: str | None, device: str, **choices: Any,
 ) -> None:  # fmt: skip
     """Check everything that can be checked before the data are read, then train and report."""
     if choices["test_fraction"] is not None and choices["train_per_class"] is not None:
@@ -102,6 +114,7 @@ def run(
     where = Device(device)
     Recipe().changed(**choices)  # a mistake in a choice should not cost the reading of the data
     apply_threads(threads)
+    apply_precision(precision)
     if out is not None:
         RunFolder.check(out, force)
     images = sources.load(data, image_size)

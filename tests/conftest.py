@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 root = Path(__file__).resolve().parent.parent
@@ -14,3 +15,12 @@ os.environ["PYTHONSAFEPATH"] = "1"
 # A first call compiles a kernel, which no deadline can allow for; the examples are the same on every machine.
 settings.register_profile("tinyconv", deadline=None, derandomize=True)
 settings.load_profile("tinyconv")
+
+
+@pytest.fixture(scope="module")
+def exact():
+    """float32 as it is written, without the noise of faster convolutions: for what is held against another library."""
+    from tinyconv.core.precision import set_float32_precision
+
+    with set_float32_precision("exact"):
+        yield

@@ -19,6 +19,8 @@ from tinyconv.core.devices import Device as device
 from tinyconv.core.dtypes import DType as dtype
 from tinyconv.core.dtypes import bool_, can_cast, finfo, float32, float64, iinfo, int32, int64, promote_types, uint8
 from tinyconv.core.errors import TinyconvError
+from tinyconv.core.precision import float32_precision as get_float32_precision
+from tinyconv.core.precision import set_float32_precision
 from tinyconv.core.random import Generator, initial_seed, manual_seed
 from tinyconv.ops.activation.hard_activation import hardshrink
 from tinyconv.ops.activation.rectifier import relu, relu_, threshold, threshold_
@@ -336,6 +338,7 @@ __all__ = [
     "gather",
     "ge",
     "ger",
+    "get_float32_precision",
     "get_num_threads",
     "greater",
     "greater_equal",
@@ -472,6 +475,7 @@ __all__ = [
     "select",
     "selu",
     "selu_",
+    "set_float32_precision",
     "set_grad_enabled",
     "set_num_threads",
     "sgn",

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tinyconv.backends import cpu, reference
 
 torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.usefixtures("exact")
 backends = pytest.mark.parametrize("backend", [cpu, reference], ids=["cpu", "reference"])
 
 

@@ -16,6 +16,7 @@ from command import tinyconv
 from PIL import Image
 from tiny_run import OPTIONS, train_tiny_run, write_dataset
 
+from tinyconv.core.precision import set_float32_precision
 from tinyconv.train.trainer import Trainer
 
 
@@ -87,6 +88,21 @@ def test_train_leaves_a_complete_run_folder_and_prints_where_it_is_and_how_good(
         rows = list(csv.DictReader(file))
     assert [row["epoch"] for row in rows] == ["1", "2"]
     assert float(rows[-1]["test_accuracy"]) == record["result"]["held_out_accuracy"]
+
+
+def test_the_precision_is_set_and_kept_in_the_record(run: Path, tmp_path: Path) -> None:
+    assert json.loads((run / "run.json").read_text())["float32_precision"] == "fast"
+    data = write_dataset(tmp_path / "data.npz")
+    with set_float32_precision("fast"):
+        outcome = tinyconv(
+            "train", "--data", f"npz:{data}", "--out", tmp_path / "run", *OPTIONS, "--precision", "exact"
+        )
+    assert outcome.code == 0, outcome.stderr
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["float32_precision"] == "exact"
+    refused = tinyconv("train", "--data", f"npz:{data}", "--out", tmp_path / "gpu", *OPTIONS, "--precision", "tf32")
+    assert refused.code == 2
+    assert "'tf32' is a mode of GPUs" in refused.stderr
+    assert not (tmp_path / "gpu").exists()
 
 
 def test_runs_are_numbered_where_no_folder_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from tinyconv import nn, optim
 from tinyconv.ops.tensor import Tensor
 
 torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.usefixtures("exact")
 
 
 def network(nn):

@@ -9,6 +9,7 @@ from tinyconv.nn import Parameter
 from tinyconv.ops.tensor import Tensor
 
 torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.usefixtures("exact")
 
 SHAPES = [(4, 3, 3, 3), (4,), (5, 36)]
 

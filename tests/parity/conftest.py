@@ -1,8 +1,14 @@
-"""At the end, a table of what was held against PyTorch."""
+"""float32 is exact, as PyTorch's is. At the end, a table of what was held against it."""
 
+import pytest
 from parity.runner import COUNTS
 
 COLUMNS = ("names", "calls", "results", "gradients", "refused", "signatures")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def as_written(exact):
+    """For every test of this folder."""
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -17,6 +17,7 @@ from tinyconv.autograd.observe import Observation, observe
 from tinyconv.autograd.tensor_base import TensorBase
 from tinyconv.core.arrays import Array
 from tinyconv.core.errors import ArgumentError
+from tinyconv.core.precision import set_float32_precision
 from tinyconv.features.layers import Layer
 from tinyconv.features.naming import LayerNames, matches, unknown_layer
 from tinyconv.models.receptive_field import FieldTracker
@@ -61,7 +62,8 @@ def capture(
 
     **Patterns** are shell-style ("conv*", "features.*", "*2") and match the full name, its last part, or the module's
     path. ``kinds`` keeps only these kinds. With ``eval_mode``, the model is in evaluation mode inside the block; every
-    module gets its own mode back afterwards, also after an error.
+    module gets its own mode back afterwards, also after an error. float32 is computed with exactly inside the block
+    (``set_float32_precision``): where a map is 0, it is 0.
 
     Shape: whatever the model takes; the arrays have the shapes of the layers' results.
     Dtype: any; the arrays have those of the results.
@@ -182,7 +184,7 @@ def _watching(model: Module, keep: Callable[[Observation, Layer], None], eval_mo
     try:
         if eval_mode:
             model.eval()
-        with observe(notice):
+        with observe(notice), set_float32_precision("exact"):
             yield
     finally:
         handle.remove()

@@ -9,6 +9,7 @@ from tinyconv import nn, optim
 from tinyconv.core import random
 from tinyconv.core.arrays import Array
 from tinyconv.core.devices import CPU, Device
+from tinyconv.core.precision import float32_precision
 from tinyconv.data.images import ImageData
 from tinyconv.data.splits import stratified_split
 from tinyconv.models import registry
@@ -99,6 +100,7 @@ class Experiment:
         return {
             "seed": self.seed,
             "device": str(self.device),
+            "float32_precision": float32_precision(),
             "data": {
                 "source": self.data.name,
                 "credit": self.data.credit,

@@ -62,6 +62,11 @@ ENTRIES = [
         bad=(call(), call("yes"), call(1), call(True, warn_only="no")),
         example_count=3,
     ),
+    Entry(
+        "tc.get_float32_precision",
+        "tc.set_float32_precision",
+        ours_only="torch.set_float32_matmul_precision is of other modes: highest, high, medium",
+    ),
     Entry("tc.profile", ours_only="torch.profiler has another interface: this one is a table of layers"),
     Entry(
         "tc.TinyconvError", ours_only="the base of tinyconv's errors, each of which is the built-in PyTorch raises too"
