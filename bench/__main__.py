@@ -1,18 +1,40 @@
 """`python -m bench`: one subcommand per kind of measurement."""
 
+from __future__ import annotations
+
+import importlib
+
 import click
 
-from bench import accuracy, memory, startup
+SUITES = {
+    "conv": "Single convolutions, forward and both gradients, beside PyTorch and NumPy.",
+    "accuracy": "Held-out accuracy over several seeds, beside a linear classifier.",
+    "memory": "Memory over many training steps.",
+    "startup": "How long a user waits before anything happens.",
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Bench(click.Group):
+    """Loads a measurement when it is asked for: peers take seconds to import."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(SUITES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in SUITES:
+            raise click.UsageError(f"no measurement {cmd_name!r}; there are {', '.join(SUITES)}", ctx)
+        found: click.Command = importlib.import_module(f"bench.suites.{cmd_name}").command
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Measurements"):
+            formatter.write_dl(list(SUITES.items()))
+
+
+@click.command(cls=Bench, context_settings={"help_option_names": ["-h", "--help"]})
 def bench() -> None:
     """Measure tinyconv. Each command prints a table; with --out it also writes one JSON file."""
 
-
-bench.add_command(accuracy.command)
-bench.add_command(memory.command)
-bench.add_command(startup.command)
 
 if __name__ == "__main__":
     bench(prog_name="python -m bench")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,9 +10,11 @@ from typing import Any
 
 import click
 
+PEERS = ("torch", "onnxruntime", "onnx")
 
-def keep(path: Path | None, name: str, rows: list[dict[str, Any]]) -> None:
-    """Write ``rows`` and the machine to ``path``, if one was given."""
+
+def keep(path: Path | None, name: str, rows: list[dict[str, Any]], **more: Any) -> None:
+    """Write ``rows``, ``more`` about the run, and the machine to ``path``, if one was given."""
     if path is None:
         return
     from tinyconv.train import environment
@@ -20,8 +23,20 @@ def keep(path: Path | None, name: str, rows: list[dict[str, Any]]) -> None:
         "measurement": name,
         "date": datetime.now(UTC).date().isoformat(),
         "machine": environment.machine(),
-        "versions": environment.versions(),
+        "versions": environment.versions() | peer_versions(),
+        **more,
         "rows": rows,
     }
     path.write_text(json.dumps(record, indent=1) + "\n")
     click.echo(path)
+
+
+def peer_versions() -> dict[str, str]:
+    """Those of the peers that are installed."""
+    found = {}
+    for package in PEERS:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found

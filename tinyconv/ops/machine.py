@@ -95,3 +95,17 @@ def processor() -> Any:
     from tinyconv.backends.cpu import host
 
     return host.host()
+
+
+def peak_flops() -> float:
+    """Measured: the float32 operations per second (a multiply-add is two) of the threads that kernels run on."""
+    from tinyconv.backends.cpu import peaks
+
+    return peaks.peak_flops()
+
+
+def peak_bandwidth() -> float:
+    """Measured: the bytes per second that the threads read and write in memory."""
+    from tinyconv.backends.cpu import peaks
+
+    return peaks.peak_bandwidth()

@@ -1,0 +1,1 @@
+"""The measurements, one file each; every file has a ``command``."""

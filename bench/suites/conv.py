@@ -1,0 +1,40 @@
+"""Single convolutions: forward, input gradient and weight gradient of layers of well-known networks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bench.cases import CONVOLUTIONS, PRODUCTS
+from bench.peers import own, plain_numpy, pytorch
+from bench.rows import Row
+from bench.session import Session, Sides, suite
+
+
+def rows(session: Session) -> Iterator[Row]:
+    """Every layer's three products. Rivals are PyTorch's two layouts; NumPy stands beside the forward."""
+    with plain_numpy.limit_threads(session.threads):
+        for case in CONVOLUTIONS:
+            wanted = [product for product in PRODUCTS if session.wants(case.name, product)]
+            if not wanted:
+                continue
+            arrays = case.arrays()
+            products = {own.FAST: own.convolution(case, arrays)}
+            if pytorch.installed():
+                products |= {name: pytorch.convolution(case, arrays, name) for name in pytorch.LAYOUTS}
+            for product in wanted:
+                sides: Sides = {name: made[product] for name, made in products.items()}
+                sides[own.EXACT] = own.exactly(sides[own.FAST])
+                if product == "forward" and plain_numpy.fits(case):
+                    sides[plain_numpy.NAME] = plain_numpy.convolution(case, arrays)
+                yield Row(
+                    case.name,
+                    product,
+                    session.time(sides),
+                    tuple(name for name in pytorch.LAYOUTS if name in sides),
+                    case.flops,
+                    case.bytes,
+                    case.tags,
+                )
+
+
+command = suite("conv", rows, seconds=0.6, quick=0.15, help=__doc__)

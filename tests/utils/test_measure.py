@@ -1,0 +1,155 @@
+"""The arithmetic of comparisons, on times that are made up: nothing here depends on how fast anything is."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tinyconv.core.errors import ArgumentError
+from tinyconv.utils import measure
+from tinyconv.utils.measure import Ratio, Timings, geometric_mean, ratio_of_medians, take_turns
+
+times = st.lists(st.floats(1e-6, 1e3), min_size=1, max_size=20)
+
+
+@given(times)
+def test_a_side_against_itself_is_exactly_as_fast(seconds):
+    assert ratio_of_medians(seconds, seconds) == Ratio(1.0, 1.0, 1.0)
+
+
+@given(times, st.floats(0.01, 100))
+def test_a_side_that_always_takes_a_multiple_gives_that_ratio_whatever_the_drift(seconds, factor):
+    ratio = ratio_of_medians([factor * time for time in seconds], seconds)
+    for value in (ratio.value, ratio.low, ratio.high):
+        assert value == pytest.approx(factor, rel=1e-9)
+
+
+def test_the_ratio_is_that_of_the_medians_and_an_outlier_does_not_move_it():
+    assert ratio_of_medians([2.0, 2.0, 2.0, 2.0, 90.0], [1.0, 1.0, 1.0, 1.0, 1.0]).value == 2.0
+
+
+def test_the_interval_holds_the_true_ratio_about_as_often_as_it_says():
+    draw = np.random.default_rng(1)
+    held = 0
+    for _ in range(200):
+        slow, fast = (scale * draw.lognormal(0, 0.1, 15) for scale in (1.5, 1.0))
+        ratio = ratio_of_medians(slow, fast, draws=300)
+        assert ratio.low <= ratio.value <= ratio.high
+        held += ratio.low <= 1.5 <= ratio.high
+    assert 180 <= held <= 200
+
+
+def test_pairs_are_drawn_together():
+    """Rounds that were slow for both sides say nothing about their ratio: as pairs, its interval is narrow."""
+    draw = np.random.default_rng(2)
+    drift = draw.lognormal(0, 1, 21)
+    paired = ratio_of_medians(2 * drift, drift)
+    assert paired.high - paired.low < 1e-9
+    shuffled = ratio_of_medians(2 * draw.permutation(drift), drift)
+    assert shuffled.high - shuffled.low > 0.5
+
+
+@pytest.mark.parametrize("pair", [([], []), ([1.0], [1.0, 2.0])])
+def test_what_is_no_list_of_pairs_is_refused(pair):
+    with pytest.raises(ArgumentError, match="pairs of times"):
+        ratio_of_medians(*pair)
+
+
+def test_an_interval_that_touches_the_target_reaches_it():
+    assert Ratio(0.97, 0.9, 1.0).reaches(1.0)
+    assert not Ratio(0.97, 0.9, 0.99).reaches(1.0)
+
+
+@given(st.lists(st.floats(0.01, 100), min_size=1, max_size=30))
+def test_the_geometric_mean_of_reciprocals_is_the_reciprocal(ratios):
+    assert geometric_mean([1 / ratio for ratio in ratios]) == pytest.approx(1 / geometric_mean(ratios))
+    assert geometric_mean([2.0, 0.5]) == pytest.approx(1)
+    assert geometric_mean([2.0, 8.0]) == pytest.approx(4)
+
+
+def test_there_is_no_mean_and_no_timing_of_nothing():
+    with pytest.raises(ArgumentError, match="no ratios"):
+        geometric_mean([])
+    with pytest.raises(ArgumentError, match="no sides"):
+        take_turns({})
+
+
+class Clock:
+    """A clock that only the sides move: what ``take_turns`` reads is then known exactly."""
+
+    def __init__(self, monkeypatch):
+        self.now, self.calls = 0.0, []
+        monkeypatch.setattr(measure.time, "perf_counter", lambda: self.now)
+        monkeypatch.setattr(measure, "wait_until_quiet", lambda: True)
+
+    def side(self, name, seconds):
+        def run():
+            self.calls.append(name)
+            self.now += seconds(len(self.calls)) if callable(seconds) else seconds
+
+        return run
+
+
+@pytest.mark.parametrize("seconds", [0.0001, 0.003, 0.02, 0.5])
+def test_the_same_work_on_both_sides_gives_one(monkeypatch, seconds):
+    clock = Clock(monkeypatch)
+    timings = take_turns({"a": clock.side("a", seconds), "b": clock.side("b", seconds)}, 1.0)
+    assert timings.speedup("a", "b").value == pytest.approx(1)
+    assert timings.median("a") == pytest.approx(seconds)
+    assert measure.FEWEST_ROUNDS <= len(timings.seconds["a"]) <= measure.MOST_ROUNDS
+
+
+def test_drift_slows_both_sides_alike(monkeypatch):
+    clock = Clock(monkeypatch)
+    timings = take_turns(
+        {"a": clock.side("a", lambda n: 0.02 * 1.01**n), "b": clock.side("b", lambda n: 0.04 * 1.01**n)}, 1.0
+    )
+    assert timings.speedup("a", "b").value == pytest.approx(2, rel=0.02)
+    assert timings.fastest(["a", "b"]) == "a"
+
+
+def test_sides_take_turns_and_the_order_moves_on(monkeypatch):
+    clock = Clock(monkeypatch)
+    take_turns({name: clock.side(name, 0.1) for name in "abc"}, 0.0)
+    assert "".join(clock.calls[9:]) == "abcbcacababcbca"
+
+
+def test_a_first_call_after_a_switch_does_not_count_where_calls_are_short(monkeypatch):
+    clock = Clock(monkeypatch)
+
+    def cold_when_switched_to(name):
+        def run():
+            cold = not clock.calls or clock.calls[-1] != name
+            clock.calls.append(name)
+            clock.now += 0.01 if cold else 0.001
+
+        return run
+
+    timings = take_turns({"a": cold_when_switched_to("a"), "b": clock.side("b", 0.001)}, 0.1)
+    assert set(np.round(timings.seconds["a"], 9)) == {0.001}
+
+
+def test_the_spread_is_the_middle_half_over_the_median():
+    timings = Timings({"a": (1.0, 2.0, 3.0, 4.0, 5.0)})
+    assert timings.spread("a") == pytest.approx(2 / 3)
+    assert math.isclose(timings.median("a"), 3)
+
+
+def test_the_process_is_quiet_only_when_no_thread_computes():
+    import threading
+
+    stop = threading.Event()
+
+    def busy():
+        while not stop.is_set():
+            pass
+
+    thread = threading.Thread(target=busy)
+    thread.start()
+    try:
+        assert not measure.wait_until_quiet()
+    finally:
+        stop.set()
+        thread.join()
