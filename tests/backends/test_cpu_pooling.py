@@ -2,16 +2,18 @@
 
 import numpy as np
 import pytest
-from convolution_cases import Pooling, poolings
+from convolution_cases import Pooling, max_poolings, poolings
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tinyconv.backends import cpu, reference
 from tinyconv.backends.cpu import parallel
 from tinyconv.core import layout
+from tinyconv.core.windows import adaptive_windows, sliding_windows
 
 OVERLAPPING = Pooling((2, 17, 7, 8), (3, 3), (2, 2), (1, 1), (1, 1), ceil_mode=True, seed=1)
-NO_PIXEL_SEEN = Pooling((1, 2, 2, 2), (2, 2), (1, 1), (1, 1), (3, 3), ceil_mode=False, seed=1)
+LARGE = Pooling((1, 2, 20, 19), (17, 18), (2, 1), (8, 0), (1, 1), ceil_mode=False, seed=1)
+FIRST_PIXELS_GO_BACK = Pooling((2, 3, 9, 9), (3, 3), (1, 1), (1, 1), (3, 3), ceil_mode=False, seed=1)
 
 
 def cotangent(shape, dtype, seed=0):
@@ -20,40 +22,53 @@ def cotangent(shape, dtype, seed=0):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @settings(max_examples=30)
-@given(case=poolings())
+@given(case=max_poolings)
 @example(case=OVERLAPPING)
-@example(case=NO_PIXEL_SEEN)
+@example(case=LARGE)
 def test_maxima_and_their_places_equal_the_definition(dtype, case):
-    x = case.values(dtype)
-    arguments = (case.kernel_size, case.stride, case.padding, case.dilation, case.ceil_mode)
-    y, indices = cpu.max_pool2d(x, *arguments)
-    expected, places = reference.max_pool2d(x, *arguments)
+    x, windows = case.values(dtype), case.windows()
+    y, switches = cpu.max_pool2d(x, windows)
+    expected, places = reference.max_pool2d(x, windows)
     np.testing.assert_array_equal(y, expected)
-    np.testing.assert_array_equal(indices, places)
-    assert indices.dtype == np.int64
+    np.testing.assert_array_equal(switches, places)
+    assert switches.dtype == (np.uint8 if windows.taps <= 256 else np.uint32)
     assert y.dtype == dtype
     assert layout.is_engine_order(y)
+    assert layout.is_engine_order(switches)
 
 
 @settings(max_examples=30)
-@given(case=poolings())
+@given(case=max_poolings)
 @example(case=OVERLAPPING)
+@example(case=LARGE)
+@example(case=FIRST_PIXELS_GO_BACK)
 def test_the_gradient_of_maxima_goes_to_their_places(case):
-    arguments = (case.kernel_size, case.stride, case.padding, case.dilation, case.ceil_mode)
-    _, indices = cpu.max_pool2d(case.values(), *arguments)
-    dy = cotangent(indices.shape, np.float64, case.seed)
-    dx = cpu.max_pool2d_gradient(dy, indices, case.shape[2:])
-    expected = reference.max_pool2d_gradient(dy, indices, case.shape[2:])
-    np.testing.assert_allclose(dx, expected, rtol=1e-12, atol=1e-12)
+    windows = case.windows()
+    _, switches = cpu.max_pool2d(case.values(), windows)
+    dy = cotangent(switches.shape, np.float64, case.seed)
+    dx = cpu.max_pool2d_gradient(dy, switches, windows)
+    np.testing.assert_allclose(dx, reference.max_pool2d_gradient(dy, switches, windows), rtol=1e-12, atol=1e-12)
+    indices = windows.indices(switches)
+    np.testing.assert_allclose(dx, cpu.scatter_plane(dy, indices, windows.size), rtol=1e-12, atol=1e-12)
+    np.testing.assert_array_equal(
+        cpu.scatter_plane(dy, indices, windows.size), reference.scatter_plane(dy, indices, windows.size)
+    )
     gathered = cpu.gather_plane(case.values(), indices)
     np.testing.assert_array_equal(gathered, reference.gather_plane(case.values(), indices))
+
+
+def maxima_of_squares(x):
+    """Of 2 x 2 pixels each: the maxima, and where they are."""
+    windows = sliding_windows(x.shape[2:], (2, 2), (2, 2), (0, 0), (1, 1), False)
+    y, switches = cpu.max_pool2d(x, windows)
+    return y, windows.indices(switches)
 
 
 def test_a_nan_is_larger_than_any_number():
     x = np.zeros((1, 2, 4, 4), np.float32)
     x[0, 1, 1, 0] = np.nan
     x[0, 0, 0, 1] = np.inf
-    y, indices = cpu.max_pool2d(x, (2, 2), (2, 2), (0, 0), (1, 1), False)
+    y, indices = maxima_of_squares(x)
     assert np.isnan(y).tolist() == [[[[False, False], [False, False]], [[True, False], [False, False]]]]
     assert indices[0, 1, 0, 0] == 4
     assert (y[0, 0, 0, 0], indices[0, 0, 0, 0]) == (np.inf, 1)
@@ -61,7 +76,7 @@ def test_a_nan_is_larger_than_any_number():
 
 def test_a_window_of_minus_infinities_points_into_the_window():
     x = np.full((1, 1, 4, 4), -np.inf, np.float32)
-    _, indices = cpu.max_pool2d(x, (2, 2), (2, 2), (0, 0), (1, 1), False)
+    _, indices = maxima_of_squares(x)
     assert indices.ravel().tolist() == [0, 2, 8, 10]
 
 
@@ -93,11 +108,12 @@ def test_averages_and_their_gradient_equal_the_definition(dtype, case, count_inc
 def test_adaptive_maxima_and_their_places_equal_the_definition(dtype, size, outputs, channels, seed):
     x = np.random.default_rng(seed).integers(-2, 3, (2, channels, *size)).astype(dtype)
     x[0, 0, seed % size[0], seed % size[1]] = np.nan
-    y, indices = cpu.adaptive_max_pool2d(x, outputs)
-    expected, places = reference.adaptive_max_pool2d(x, outputs)
+    windows = adaptive_windows(size, outputs)
+    y, switches = cpu.max_pool2d(x, windows)
+    expected, places = reference.max_pool2d(x, windows)
     np.testing.assert_array_equal(y, expected)
-    np.testing.assert_array_equal(indices, places)
-    assert (y.dtype, indices.dtype) == (dtype, np.int64)
+    np.testing.assert_array_equal(switches, places)
+    assert y.dtype == dtype
     assert layout.is_engine_order(y)
 
 
@@ -119,22 +135,23 @@ def test_adaptive_averages_and_their_gradient_equal_the_definition(size, outputs
 def test_the_number_of_threads_does_not_change_a_bit_of_overlapping_gradients(threads):
     case = Pooling((1, 64, 20, 20), (3, 3), (1, 1), (1, 1), (1, 1), ceil_mode=False, seed=3)
     window = (case.kernel_size, case.stride, case.padding, False)
-    _, indices = cpu.max_pool2d(case.values(np.float32), *window[:3], (1, 1), False)
-    dy = cotangent(indices.shape, np.float32)
+    _, switches = cpu.max_pool2d(case.values(np.float32), case.windows())
+    dy = cotangent(switches.shape, np.float32)
     results = []
     for count in (1, parallel.max_threads()):
         threads(count)
         average = cpu.avg_pool2d_gradient(dy, (20, 20), *window, True, None)
-        results.append((cpu.max_pool2d_gradient(dy, indices, (20, 20)), average))
+        results.append((cpu.max_pool2d_gradient(dy, switches, case.windows()), average))
     for one, many in zip(*results, strict=True):
         np.testing.assert_array_equal(one, many)
 
 
 def test_an_empty_batch_pools_to_an_empty_batch():
     x = np.empty((0, 3, 4, 4), np.float32)
-    y, indices = cpu.max_pool2d(x, (2, 2), (2, 2), (0, 0), (1, 1), False)
-    assert y.shape == indices.shape == (0, 3, 2, 2)
-    assert cpu.max_pool2d_gradient(y, indices, (4, 4)).shape == x.shape
+    windows = sliding_windows((4, 4), (2, 2), (2, 2), (0, 0), (1, 1), False)
+    y, switches = cpu.max_pool2d(x, windows)
+    assert y.shape == switches.shape == (0, 3, 2, 2)
+    assert cpu.max_pool2d_gradient(y, switches, windows).shape == x.shape
     assert cpu.avg_pool2d(x, (2, 2), (2, 2), (0, 0), False, True, None).shape == (0, 3, 2, 2)
     assert cpu.adaptive_avg_pool2d(x, (1, 1)).shape == (0, 3, 1, 1)
 

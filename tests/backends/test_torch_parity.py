@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from convolution_cases import convolutions, poolings
+from convolution_cases import convolutions, max_poolings, poolings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinyconv.backends import cpu, reference
+from tinyconv.core.windows import adaptive_windows
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.usefixtures("exact")
@@ -32,20 +33,21 @@ def test_convolution_and_its_gradients(backend, case):
 
 @backends
 @settings(max_examples=15)
-@given(case=poolings(), nan=st.booleans())
+@given(case=max_poolings, nan=st.booleans())
 def test_max_pooling_with_its_indices_and_gradient(backend, case, nan):
     x = case.values()
     if nan:
         x[0, 0, 0, 0] = x[0, 0, -1, -1] = np.nan
     window = (case.kernel_size, case.stride, case.padding, case.dilation, case.ceil_mode)
-    y, indices = backend.max_pool2d(x, *window)
+    windows = case.windows()
+    y, switches = backend.max_pool2d(x, windows)
     source = torch.from_numpy(x).requires_grad_()
     expected, places = torch.nn.functional.max_pool2d(source, *window, return_indices=True)
     close(y, expected)
-    np.testing.assert_array_equal(indices, places.numpy())
+    np.testing.assert_array_equal(windows.indices(switches), places.numpy())
     dy = np.random.default_rng(case.seed).standard_normal(y.shape)
     close(
-        backend.max_pool2d_gradient(dy, indices, case.shape[2:]),
+        backend.max_pool2d_gradient(dy, switches, windows),
         torch.autograd.grad(expected, source, torch.from_numpy(dy))[0],
     )
 
@@ -74,10 +76,11 @@ def test_adaptive_pooling_and_the_gradient_of_averages(backend):
         dy = np.random.default_rng(1).standard_normal(expected.shape)
         gradient = torch.autograd.grad(expected, source, torch.from_numpy(dy))[0]
         close(backend.adaptive_avg_pool2d_gradient(dy, (7, 5)), gradient)
-        y, indices = backend.adaptive_max_pool2d(x, outputs)
+        windows = adaptive_windows((7, 5), outputs)
+        y, switches = backend.max_pool2d(x, windows)
         expected, places = torch.nn.functional.adaptive_max_pool2d(source, outputs, return_indices=True)
         close(y, expected)
-        np.testing.assert_array_equal(indices, places.numpy())
+        np.testing.assert_array_equal(windows.indices(switches), places.numpy())
 
 
 @backends

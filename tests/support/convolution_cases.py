@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 
 from tinyconv.core.geometry import output_size, window_extent
+from tinyconv.core.windows import Windows, sliding_windows
 
 Pair = tuple[int, int]
 
@@ -89,6 +90,24 @@ class Pooling:
         height, width = (output_size(*axis, self.ceil_mode) for axis in axes)
         return height, width
 
+    def pixels(self, axis: int) -> list[list[int]]:
+        """The pixels that each window sees along an axis, by the definition."""
+        starts = [
+            index * self.stride[axis] - self.padding[axis] for index in range(self.output_size(self.dilation)[axis])
+        ]
+        taps = [tap * self.dilation[axis] for tap in range(self.kernel_size[axis])]
+        return [[start + tap for tap in taps if 0 <= start + tap < self.shape[2 + axis]] for start in starts]
+
+    def sees_pixels(self) -> bool:
+        """Whether every window does: with a dilation, all that one looks at can fall outside."""
+        return all(pixels for axis in (0, 1) for pixels in self.pixels(axis))
+
+    def windows(self) -> Windows:
+        """The windows of its maxima."""
+        return sliding_windows(
+            self.shape[2:], self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode
+        )
+
 
 def pairs(low: int, high: int) -> st.SearchStrategy[Pair]:
     return st.tuples(st.integers(low, high), st.integers(low, high))
@@ -130,6 +149,9 @@ def poolings(draw: st.DrawFn) -> Pooling:
         ceil_mode=draw(st.booleans()),
         seed=draw(st.integers(0, 2**32 - 1)),
     )
+
+
+max_poolings = poolings().filter(Pooling.sees_pixels)
 
 
 def windows(x: Any, kernel_size: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Any:

@@ -3,6 +3,7 @@
 from tinyconv.backends.cpu.activation import relu, relu_gradient
 from tinyconv.backends.cpu.convolution import conv2d, conv2d_input_gradient, conv2d_weight_gradient
 from tinyconv.backends.cpu.matmul import matmul
+from tinyconv.backends.cpu.max_pooling import gather_plane, max_pool2d, max_pool2d_gradient, scatter_plane
 from tinyconv.backends.cpu.normalization import (
     channel_affine,
     channel_combination,
@@ -13,12 +14,8 @@ from tinyconv.backends.cpu.normalization import (
 from tinyconv.backends.cpu.pooling import (
     adaptive_avg_pool2d,
     adaptive_avg_pool2d_gradient,
-    adaptive_max_pool2d,
     avg_pool2d,
     avg_pool2d_gradient,
-    gather_plane,
-    max_pool2d,
-    max_pool2d_gradient,
 )
 from tinyconv.backends.cpu.rows import row_norm, row_norm_gradient
 from tinyconv.backends.cpu.special import erf, erfc, erfinv
@@ -26,7 +23,6 @@ from tinyconv.backends.cpu.special import erf, erfc, erfinv
 __all__ = [
     "adaptive_avg_pool2d",
     "adaptive_avg_pool2d_gradient",
-    "adaptive_max_pool2d",
     "avg_pool2d",
     "avg_pool2d_gradient",
     "channel_affine",
@@ -48,4 +44,5 @@ __all__ = [
     "relu_gradient",
     "row_norm",
     "row_norm_gradient",
+    "scatter_plane",
 ]

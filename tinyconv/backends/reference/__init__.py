@@ -15,19 +15,18 @@ from tinyconv.backends.reference.normalization import (
 from tinyconv.backends.reference.pooling import (
     adaptive_avg_pool2d,
     adaptive_avg_pool2d_gradient,
-    adaptive_max_pool2d,
     avg_pool2d,
     avg_pool2d_gradient,
     gather_plane,
     max_pool2d,
     max_pool2d_gradient,
+    scatter_plane,
 )
 from tinyconv.backends.reference.special import erf, erfc, erfinv
 
 __all__ = [
     "adaptive_avg_pool2d",
     "adaptive_avg_pool2d_gradient",
-    "adaptive_max_pool2d",
     "avg_pool2d",
     "avg_pool2d_gradient",
     "channel_affine",
@@ -49,4 +48,5 @@ __all__ = [
     "relu_gradient",
     "row_norm",
     "row_norm_gradient",
+    "scatter_plane",
 ]

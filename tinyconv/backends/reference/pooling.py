@@ -10,48 +10,40 @@ import numpy as np
 from tinyconv.core import layout
 from tinyconv.core.arrays import Array, FloatArray, Pair
 from tinyconv.core.geometry import adaptive_window, output_size
+from tinyconv.core.windows import Windows
 
 Pixel = tuple[int, int]
 
 
-def max_pool2d(
-    x: FloatArray, kernel_size: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool
-) -> tuple[FloatArray, Array]:
-    """y[n, c, i, j] = the maximum of the window at (i, j), and its place in H W. Padding never wins; NaN does."""
-    _, _, height, width = x.shape
-    sizes = zip(x.shape[2:], kernel_size, stride, padding, dilation, strict=True)
-    outputs = [output_size(*axis, ceil_mode) for axis in sizes]
-    windows = {}
-    for i, j in np.ndindex(*outputs):
-        rows = [i * stride[0] - padding[0] + r * dilation[0] for r in range(kernel_size[0])]
-        columns = [j * stride[1] - padding[1] + s * dilation[1] for s in range(kernel_size[1])]
-        windows[i, j] = [(row, column) for row in rows for column in columns if row in range(height)]
-        windows[i, j] = [pixel for pixel in windows[i, j] if pixel[1] in range(width)]
-    return _maxima(x, (outputs[0], outputs[1]), windows)
+def max_pool2d(x: FloatArray, windows: Windows) -> tuple[FloatArray, Array]:
+    """y[n, c, i, j] = the maximum of x[n, c, down[i, r], across[j, s]] over r, s, and the r S + s that it is at.
 
-
-def adaptive_max_pool2d(x: FloatArray, output_size: Pair) -> tuple[FloatArray, Array]:
-    """The same for a grid of windows that covers the image."""
-    windows = {output: pixels for output, pixels, _ in adaptive_shares((x.shape[2], x.shape[3]), output_size)}
-    return _maxima(x, output_size, windows)
-
-
-def _maxima(x: FloatArray, outputs: Pair, windows: dict[Pixel, list[Pixel]]) -> tuple[FloatArray, Array]:
-    shape = (*x.shape[:2], *outputs)
-    y, indices = layout.full(shape, -math.inf, x.dtype), layout.zeros(shape, np.int64)
+    The first of equal maxima counts; of NaNs, which are larger than any number, the last.
+    """
+    shape = (*x.shape[:2], len(windows.down), len(windows.across))
+    y, switches = layout.empty(shape, x.dtype), layout.zeros(shape, np.int64)
     for n, c, i, j in np.ndindex(*shape):
-        for count, (row, column) in enumerate(windows[i, j]):
-            value = x[n, c, row, column]
-            if count == 0 or value > y[n, c, i, j] or math.isnan(value):
-                y[n, c, i, j], indices[n, c, i, j] = value, row * x.shape[3] + column
-    return y, indices
+        for r, s in np.ndindex(windows.down.shape[1], windows.across.shape[1]):
+            value = x[n, c, windows.down[i, r], windows.across[j, s]]
+            if r == s == 0 or value > y[n, c, i, j] or math.isnan(value):
+                y[n, c, i, j], switches[n, c, i, j] = value, r * windows.across.shape[1] + s
+    return y, switches
 
 
-def max_pool2d_gradient(dy: FloatArray, indices: Array, input_size: Pair) -> FloatArray:
-    """dx[n, c].flat[indices[n, c, i, j]] += dy[n, c, i, j]."""
-    dx = layout.zeros((*dy.shape[:2], *input_size), dy.dtype)
+def max_pool2d_gradient(dy: FloatArray, switches: Array, windows: Windows) -> FloatArray:
+    """dx[n, c, down[i, r], across[j, s]] += dy[n, c, i, j] with the r, s of its switch."""
+    dx = layout.zeros((*dy.shape[:2], *windows.size), dy.dtype)
     for n, c, i, j in np.ndindex(*dy.shape):
-        row, column = divmod(int(indices[n, c, i, j]), input_size[1])
+        r, s = divmod(int(switches[n, c, i, j]), windows.across.shape[1])
+        dx[n, c, windows.down[i, r], windows.across[j, s]] += dy[n, c, i, j]
+    return dx
+
+
+def scatter_plane(dy: FloatArray, indices: Array, size: Pair) -> FloatArray:
+    """dx[n, c].flat[indices[n, c, i, j]] += dy[n, c, i, j]."""
+    dx = layout.zeros((*dy.shape[:2], *size), dy.dtype)
+    for n, c, i, j in np.ndindex(*dy.shape):
+        row, column = divmod(int(indices[n, c, i, j]), size[1])
         dx[n, c, row, column] += dy[n, c, i, j]
     return dx
 

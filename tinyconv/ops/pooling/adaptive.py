@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tinyconv.backends import backend
-from tinyconv.core.arrays import Array, Pair
+from tinyconv.core.arrays import Pair
 from tinyconv.core.errors import ArgumentError
-from tinyconv.ops.pooling.maximum import Scatter
+from tinyconv.core.windows import Windows, adaptive_windows
+from tinyconv.ops.pooling.maximum import MaxOfWindows, pooled
 from tinyconv.ops.pooling.windows import Pooling, map_size, numbers, on_maps
 
 if TYPE_CHECKING:
@@ -42,19 +44,14 @@ class AdaptiveAvgPoolGradient(Pooling):
         return AdaptiveAvgPool(self.input_size).apply(cotangent)
 
 
-class AdaptiveMaxPool(Pooling):
-    """y[n,c,i,j] = the maximum over the windows of ``AdaptiveAvgPool``;  dx gives dy to the first that reached it."""
+class AdaptiveMaxPool(MaxOfWindows):
+    """The maximum of the windows of ``AdaptiveAvgPool``."""
 
     def __init__(self, output_size: Pair) -> None:
         self.output_size = output_size
 
-    def forward(self, x: Any) -> Any:
-        y, indices = backend(self.device).adaptive_max_pool2d(self.images(x), self.output_size)
-        self.saved: Array = self.maps(indices)
-        return self.maps(y), self.saved
-
-    def backward(self, dy: Tensor, _: None) -> Any:
-        return Scatter(self.saved, self.input_size).apply(dy)
+    def windows(self, size: Pair) -> Windows:
+        return adaptive_windows(size, self.output_size)
 
 
 def adaptive_avg_pool1d(input: Tensor, output_size: int | tuple[int]) -> Tensor:
@@ -69,7 +66,7 @@ def adaptive_avg_pool1d(input: Tensor, output_size: int | tuple[int]) -> Tensor:
     >>> F.adaptive_avg_pool1d(tc.tensor([[1.0, 3.0, 5.0]]), 2)
     tensor([[2., 4.]])
     """
-    result: Tensor = _adaptive_pool("adaptive_avg_pool1d", 1, AdaptiveAvgPool, input, output_size)
+    result: Tensor = _adaptive_pool("adaptive_avg_pool1d", 1, _averages, input, output_size)
     return result
 
 
@@ -87,7 +84,7 @@ def adaptive_avg_pool2d(input: Tensor, output_size: int | tuple[int | None, int 
     >>> F.adaptive_avg_pool2d(tc.arange(12.0).reshape(1, 3, 4), (1, 2)).tolist()
     [[[4.5, 6.5]]]
     """
-    result: Tensor = _adaptive_pool("adaptive_avg_pool2d", 2, AdaptiveAvgPool, input, output_size)
+    result: Tensor = _adaptive_pool("adaptive_avg_pool2d", 2, _averages, input, output_size)
     return result
 
 
@@ -103,7 +100,7 @@ def adaptive_max_pool1d(input: Tensor, output_size: int | tuple[int], return_ind
     >>> F.adaptive_max_pool1d(tc.tensor([[1.0, 3.0, 2.0]]), 2, return_indices=True)
     (tensor([[3., 3.]]), tensor([[1, 1]]))
     """
-    return _with_indices(_adaptive_pool("adaptive_max_pool1d", 1, AdaptiveMaxPool, input, output_size), return_indices)
+    return _adaptive_pool("adaptive_max_pool1d", 1, _maxima(return_indices), input, output_size)
 
 
 def adaptive_max_pool2d(
@@ -123,10 +120,20 @@ def adaptive_max_pool2d(
              [ 5.,  7.],
              [ 9., 11.]]])
     """
-    return _with_indices(_adaptive_pool("adaptive_max_pool2d", 2, AdaptiveMaxPool, input, output_size), return_indices)
+    return _adaptive_pool("adaptive_max_pool2d", 2, _maxima(return_indices), input, output_size)
 
 
-def _adaptive_pool(name: str, directions: int, operation: Any, input: Tensor, output_size: Any) -> Any:
+def _averages(maps: Tensor, output_size: Pair) -> Any:
+    return AdaptiveAvgPool(output_size).apply(maps)
+
+
+def _maxima(return_indices: bool) -> Callable[[Tensor, Pair], Any]:
+    return lambda maps, output_size: pooled(AdaptiveMaxPool(output_size), maps, return_indices)
+
+
+def _adaptive_pool(
+    name: str, directions: int, pool_to: Callable[[Tensor, Pair], Any], input: Tensor, output_size: Any
+) -> Any:
     given = tuple(output_size) if isinstance(output_size, tuple | list) else (output_size,) * directions
     if len(given) != directions:
         what = "a number or a pair" if directions == 2 else "a number"
@@ -137,12 +144,6 @@ def _adaptive_pool(name: str, directions: int, operation: Any, input: Tensor, ou
     def pool(maps: Tensor) -> Any:
         size = map_size(maps, directions)
         wanted = [own if number is None else number for number, own in zip(given, size[2 - directions :], strict=True)]
-        return operation(numbers(name, "output_size", wanted, directions, least=1)).apply(maps)
+        return pool_to(maps, numbers(name, "output_size", wanted, directions, least=1))
 
     return on_maps(name, directions, input, pool)
-
-
-def _with_indices(results: tuple[Tensor, Tensor], return_indices: bool) -> Any:
-    values, indices = results
-    # A copy: the switches themselves belong to backward, which must not see what the caller writes into them.
-    return (values, indices.clone()) if return_indices else values

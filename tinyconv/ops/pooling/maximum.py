@@ -5,36 +5,66 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tinyconv.backends import backend
+from tinyconv.core import layout
 from tinyconv.core.arrays import Array, Pair
 from tinyconv.core.errors import ShapeError
 from tinyconv.core.geometry import output_size
+from tinyconv.core.windows import Windows, sliding_windows
+from tinyconv.ops.dispatch import wrap
 from tinyconv.ops.pooling.windows import Pooling, Window, map_size, on_maps, window
 
 if TYPE_CHECKING:
     from tinyconv.ops.tensor import Tensor
 
 
-class MaxPool(Pooling):
-    """y[n,c,i,j] = max over r,s of x[n,c,h,w];  dx gives dy[n,c,i,j] to the first pixel that reached the maximum."""
+class MaxOfWindows(Pooling):
+    """y[n,c,i,j] = max over r,s of x[n,c,h,w];  dx gives dy[n,c,i,j] to the first pixel that reached the maximum.
+
+    What is kept for it is the winner's number in its window, in a byte; a pixel's index only for who asks.
+    """
+
+    def windows(self, size: Pair) -> Windows:
+        """The windows of maps of this size."""
+        raise NotImplementedError
+
+    def forward(self, x: Any) -> Any:
+        images = self.images(x)
+        y, self.saved = backend(self.device).max_pool2d(images, self.windows(self.input_size))
+        return self.maps(y)
+
+    def indices(self) -> Tensor:
+        """Where the maxima are, counted row by row within each channel."""
+        places = self.maps(self.windows(self.input_size).indices(self.saved))
+        return wrap(layout.ordered(places), self.device)
+
+    def backward(self, dy: Tensor) -> Any:
+        return MaxOfWindowsGradient(self.saved, self.windows(self.input_size)).apply(dy)
+
+
+class MaxOfWindowsGradient(Pooling):
+    """dx[n,c,h,w] = the sum of dy[n,c,i,j] over the windows whose maximum is there;  dy gathers dx."""
+
+    kind = ""
+
+    def __init__(self, switches: Array, windows: Windows) -> None:
+        self.saved, self.windows = switches, windows
+
+    def forward(self, dy: Any) -> Any:
+        return self.maps(backend(self.device).max_pool2d_gradient(self.images(dy), self.saved, self.windows))
+
+    def backward(self, dx: Tensor) -> Any:
+        return Gather(self.maps(layout.ordered(self.windows.indices(self.saved)))).apply(dx)
+
+
+class MaxPool(MaxOfWindows):
+    """The maximum of windows that slide."""
 
     def __init__(self, window: Window) -> None:
         self.kernel_size, self.stride, self.padding = window.kernel_size, window.stride, window.padding
         self.dilation, self.ceil_mode = window.dilation, window.ceil_mode
 
-    def forward(self, x: Any) -> Any:
-        y, indices = self.maxima(self.images(x))
-        self.saved = self.maps(indices)
-        return self.maps(y), self.saved
-
-    def maxima(self, images: Array) -> tuple[Array, Array]:
-        """The maxima and their places."""
-        result: tuple[Array, Array] = backend(self.device).max_pool2d(
-            images, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode
-        )
-        return result
-
-    def backward(self, dy: Tensor, _: None) -> Any:
-        return Scatter(self.saved, self.input_size).apply(dy)
+    def windows(self, size: Pair) -> Windows:
+        return sliding_windows(size, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
 
 
 class Scatter(Pooling):
@@ -46,8 +76,7 @@ class Scatter(Pooling):
         self.saved, self.size = indices, size
 
     def forward(self, y: Any) -> Any:
-        images = self.images(y)
-        return self.maps(backend(self.device).max_pool2d_gradient(images, _as_images(self.saved), self.size))
+        return self.maps(backend(self.device).scatter_plane(self.images(y), _as_images(self.saved), self.size))
 
     def backward(self, dx: Tensor) -> Any:
         return Gather(self.saved).apply(dx)
@@ -129,11 +158,15 @@ def _max_pool(input: Tensor, window: Window, return_indices: bool) -> Any:
         size = map_size(maps, window.directions)
         window.check_fits(size)
         _check_no_empty_window(window, size)
-        return MaxPool(window).apply(maps)
+        return pooled(MaxPool(window), maps, return_indices)
 
-    values, indices = on_maps(window.name, window.directions, input, pool)
-    # A copy: the switches themselves belong to backward, which must not see what the caller writes into them.
-    return (values, indices.clone()) if return_indices else values
+    return on_maps(window.name, window.directions, input, pool)
+
+
+def pooled(operation: MaxOfWindows, maps: Tensor, return_indices: bool) -> Any:
+    """The maxima, and where they are if that is asked for."""
+    values = operation.apply(maps)
+    return (values, operation.indices()) if return_indices else values
 
 
 def _check_no_empty_window(window: Window, size: Pair) -> None:
