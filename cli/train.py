@@ -38,7 +38,7 @@ LARGEST_TABLE, LONGEST_NAME, MISTAKES_LISTED = 10, 12, 10
     metavar="NAME",
     help="lfw-subset, digits, orl, lfw, olivetti, folder:PATH (one subfolder of images per class) or npz:PATH.",
 )
-@click.option("--model", metavar="NAME", help="facenet or lenet; by default what suits the dataset.")
+@click.option("--model", metavar="NAME", help="facenet, lenet, vgg11 or resnet18; by default what suits the dataset.")
 @click.option("--epochs", type=WholeNumber(min=1), metavar="N", help="How often to go through the images.")
 @click.option("--batch-size", type=WholeNumber(min=1), metavar="N", help="Images per optimiser step.")
 @click.option(

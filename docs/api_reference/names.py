@@ -74,7 +74,9 @@ FILES = {
     "models.lenet": ("LeNet",),
     "models.receptive_field": ("ReceptiveField",),
     "models.registry": ("build", "defaults", "names"),
+    "models.resnet": ("BasicBlock", "ResNet18"),
     "models.summary": ("LayerSummary", "Summary", "summary"),
+    "models.vgg": ("VGG11",),
     "models.weights": ("load_metadata",),
 }
 """Folders that have no ``__all__`` keep these in their files."""

@@ -67,7 +67,7 @@ def test_images_too_small_are_refused_with_the_limit_and_the_way_out():
 
 
 def test_the_registry_knows_names_and_options_with_their_defaults():
-    assert registry.names() == ("facenet", "lenet")
+    assert registry.names() == ("facenet", "lenet", "vgg11", "resnet18")
     assert registry.defaults("facenet") == {"widths": (32, 64, 128, 256), "dropout": 0.5}
     assert registry.defaults("lenet") == {}
 
@@ -82,7 +82,7 @@ def test_options_reach_the_model():
     ("arguments", "options", "words"),
     [
         (("facenett", 1, 2, (8, 8)), {}, r"no model 'facenett'; did you mean 'facenet'\? known: facenet, lenet"),
-        (("vgg", 1, 2, (8, 8)), {}, "no model 'vgg'; known"),
+        (("inception", 1, 2, (8, 8)), {}, "no model 'inception'; known"),
         (("facenet", 1, 2, (8, 8)), {"droput": 0.1}, r"no option 'droput'; did you mean 'dropout'\?"),
         (("lenet", 1, 2, (28, 28)), {"dropout": 0.1}, "its options: none"),
         (("facenet", 0, 2, (8, 8)), {}, "at least 1 channel"),

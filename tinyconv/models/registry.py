@@ -12,8 +12,10 @@ from tinyconv.core.arrays import Pair
 from tinyconv.core.errors import ArgumentError
 from tinyconv.models.facenet import FaceNet
 from tinyconv.models.lenet import LeNet
+from tinyconv.models.resnet import ResNet18
+from tinyconv.models.vgg import VGG11
 
-MODELS: dict[str, Callable[..., nn.Module]] = {"facenet": FaceNet, "lenet": LeNet}
+MODELS: dict[str, Callable[..., nn.Module]] = {"facenet": FaceNet, "lenet": LeNet, "vgg11": VGG11, "resnet18": ResNet18}
 COMMON = ("in_channels", "num_classes", "image_size")
 
 
@@ -24,7 +26,7 @@ def names() -> tuple[str, ...]:
 
     >>> from tinyconv.models import registry
     >>> registry.names()
-    ('facenet', 'lenet')
+    ('facenet', 'lenet', 'vgg11', 'resnet18')
     """
     return tuple(MODELS)
 
