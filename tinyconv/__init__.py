@@ -19,6 +19,7 @@ from tinyconv.core.devices import Device as device
 from tinyconv.core.dtypes import DType as dtype
 from tinyconv.core.dtypes import bool_, can_cast, finfo, float32, float64, iinfo, int32, int64, promote_types, uint8
 from tinyconv.core.errors import TinyconvError
+from tinyconv.core.pool import empty_cache
 from tinyconv.core.precision import float32_precision as get_float32_precision
 from tinyconv.core.precision import set_float32_precision
 from tinyconv.core.random import Generator, initial_seed, manual_seed
@@ -303,6 +304,7 @@ __all__ = [
     "dtype",
     "einsum",
     "empty",
+    "empty_cache",
     "empty_like",
     "enable_grad",
     "eq",

@@ -14,16 +14,18 @@ from typing import Any
 
 import numpy as np
 
+from tinyconv.core import pool
 from tinyconv.core.arrays import Array
 
 
 def empty(shape: tuple[int, ...], dtype: Any, xp: Any = np) -> Array:
-    """An uninitialised array; 4-D shapes (N, C, H, W) are stored channels-last."""
+    """An uninitialised array; 4-D shapes (N, C, H, W) are stored channels-last. Large ones come from ``core.pool``."""
+    allocate = pool.empty if xp is np else xp.empty
     if len(shape) == 4:
         n, c, h, w = shape
-        nhwc_array: Array = xp.empty((n, h, w, c), dtype)
+        nhwc_array: Array = allocate((n, h, w, c), dtype)
         return nhwc_array.transpose(0, 3, 1, 2)
-    result: Array = xp.empty(shape, dtype)
+    result: Array = allocate(shape, dtype)
     return result
 
 
@@ -35,13 +37,8 @@ def full(shape: tuple[int, ...], value: Any, dtype: Any, xp: Any = np) -> Array:
 
 
 def zeros(shape: tuple[int, ...], dtype: Any, xp: Any = np) -> Array:
-    """An array of zeros, in the layout of ``empty``; pages are zeroed by the system where it can."""
-    if len(shape) == 4:
-        n, c, h, w = shape
-        nhwc_array: Array = xp.zeros((n, h, w, c), dtype)
-        return nhwc_array.transpose(0, 3, 1, 2)
-    result: Array = xp.zeros(shape, dtype)
-    return result
+    """An array of zeros, in the layout of ``empty``."""
+    return full(shape, 0, dtype, xp)
 
 
 def is_engine_order(array: Array) -> bool:

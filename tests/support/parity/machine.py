@@ -62,6 +62,7 @@ ENTRIES = [
         bad=(call(), call("yes"), call(1), call(True, warn_only="no")),
         example_count=3,
     ),
+    Entry("tc.empty_cache", ours_only="torch.cuda.empty_cache is the like for GPUs"),
     Entry(
         "tc.get_float32_precision",
         "tc.set_float32_precision",
