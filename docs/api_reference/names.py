@@ -35,7 +35,7 @@ SPACES = (
 
 ENGINE_ATTRIBUTES = {
     "accumulated_hooks", "accumulates_grad", "alias", "array", "bump_version", "check_writable", "has_node",
-    "is_layout_copy", "is_view", "keep_grad", "leaf_hooks", "node", "output_index", "own_memory", "set_history",
+    "is_layout_copy", "is_view", "keep_grad", "leaf_hooks", "memo", "node", "output_index", "own_memory", "set_history",
     "share_storage", "storage", "tensor_class", "version", "view_of", "wrap",
 }  # fmt: skip
 """What the engine keeps in a tensor; no part of the public interface."""
@@ -48,9 +48,12 @@ OWN_NAMES = {
     "nn.functional.locally_connected2d",
     "tc.TinyconvError",
     "tc.data",
+    "tc.empty_cache",
     "tc.features",
+    "tc.get_float32_precision",
     "tc.models",
     "tc.profile",
+    "tc.set_float32_precision",
     "tc.train",
 }
 """Names of ours elsewhere."""

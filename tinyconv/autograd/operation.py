@@ -40,7 +40,7 @@ Edge = tuple["Operation", int] | TensorBase | None
 _sequence = itertools.count(1)
 
 _PLACE_ON_THE_TAPE = (
-    "recorded", "sequence", "edges", "output_count", "needs_input_gradient", "saved",
+    "recorded", "memo", "sequence", "edges", "output_count", "needs_input_gradient", "saved",
     "_retained_inputs", "_retains_output", "_retained", "_hooks", "_retaining_grad",
 )  # fmt: skip
 """What one application of an operation does not share with another of the same parameters."""
@@ -54,6 +54,12 @@ class Operation:
 
     makes_view: ClassVar[bool] = False
     """Whether the result may share memory with the first input."""
+
+    memo_of: ClassVar[int | None] = None
+    """The input of which a backend may keep what it computes from it, a weight in packed form, from call to call."""
+
+    memo: dict[Any, Any] | None = None
+    """Where it does, unless the operation is recorded: in training, weights change before they are used again."""
 
     xp: Any
     """The array module of the operands' device."""
@@ -185,6 +191,8 @@ class Operation:
                 )
         self.needs_input_gradient = tuple(tensor is not None and tensor.requires_grad for tensor in inputs)
         self.recorded = is_grad_enabled() and any(self.needs_input_gradient)
+        if self.memo_of is not None and not self.recorded:
+            self.memo = inputs[self.memo_of].memo()  # type: ignore[union-attr]  # an input that is never left out
 
     def _record_inputs(self, inputs: tuple[TensorBase | None, ...]) -> None:
         # The number comes after the edges: to find them, the nodes of views may be made anew.

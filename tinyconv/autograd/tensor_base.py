@@ -25,13 +25,14 @@ class Storage:
     """The memory behind a tensor, shared with its views and with ``detach()``.
 
     ``version`` counts the writes in place, so that a backward notices that a value it needs is gone, and a view that
-    its history may be no longer the whole one.
+    its history may be no longer the whole one. ``memos``: what was computed from the memory, until the next such write.
     """
 
-    __slots__ = ("version",)
+    __slots__ = ("memos", "version")
 
     def __init__(self) -> None:
         self.version = 0
+        self.memos: dict[Any, dict[Any, Any]] | None = None
 
 
 class TensorBase:
@@ -379,8 +380,25 @@ class TensorBase:
         return self.storage.version
 
     def bump_version(self) -> None:
-        """Note that the array has been written in place, so that a backward that needs the old value says so."""
+        """Note that the array has been written in place.
+
+        A backward that needs the old value says so then, and what was computed from it is forgotten.
+        """
         self.storage.version += 1
+        self.storage.memos = None
+
+    def memo(self) -> dict[Any, Any]:
+        """A place for what is computed from this tensor's elements, such as a packed weight, as long as it is true.
+
+        The next write in place that tinyconv makes or is told of, through this tensor or another over the same memory,
+        takes it away. Writes through ``numpy()`` are not seen: call ``bump_version()`` after them.
+        """
+        memos = self.storage.memos
+        if memos is None:
+            memos = self.storage.memos = {}
+        array = self.array
+        view = array.__array_interface__["data"][0], array.shape, array.strides, array.dtype
+        return memos.setdefault(view, {})
 
     def check_writable(self, name: str) -> None:
         """Raise ``GraphError`` if the in-place operation ``name`` cannot write into this tensor."""

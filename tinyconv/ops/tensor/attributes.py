@@ -50,9 +50,11 @@ class Attributes(TensorBase):
     @data.setter
     def data(self: Any, value: Tensor) -> None:
         require_tensor("data", value=value)
+        self.bump_version()
         self.array = value.array
         self.device = value.device
-        self.bump_version()
+        if self.view_of is None:
+            self.storage = value.storage
 
     @property
     def itemsize(self: Any) -> builtins.int:
@@ -252,6 +254,9 @@ class Attributes(TensorBase):
 
     def numpy(self, *, force: builtins.bool = False) -> Any:
         """The elements as a NumPy array over the same memory; writes through it are not tracked.
+
+        A backward does not notice such a write, and a convolution without gradients may go on with the weight that it
+        packed before: write into tensors instead, under ``no_grad()``.
 
         ``force``: also of a tensor that requires a gradient, which the array knows nothing of.
 
