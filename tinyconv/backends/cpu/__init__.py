@@ -2,6 +2,8 @@
 
 from tinyconv.backends.cpu.activation import relu, relu_gradient
 from tinyconv.backends.cpu.convolution import conv2d, conv2d_input_gradient, conv2d_weight_gradient
+from tinyconv.backends.cpu.elementwise import add, divide, multiply, subtract
+from tinyconv.backends.cpu.gelu import gelu, gelu_gradient
 from tinyconv.backends.cpu.matmul import matmul
 from tinyconv.backends.cpu.max_pooling import gather_plane, max_pool2d, max_pool2d_gradient, scatter_plane
 from tinyconv.backends.cpu.normalization import (
@@ -23,6 +25,7 @@ from tinyconv.backends.cpu.special import erf, erfc, erfinv
 __all__ = [
     "adaptive_avg_pool2d",
     "adaptive_avg_pool2d_gradient",
+    "add",
     "avg_pool2d",
     "avg_pool2d_gradient",
     "channel_affine",
@@ -33,16 +36,21 @@ __all__ = [
     "conv2d",
     "conv2d_input_gradient",
     "conv2d_weight_gradient",
+    "divide",
     "erf",
     "erfc",
     "erfinv",
     "gather_plane",
+    "gelu",
+    "gelu_gradient",
     "matmul",
     "max_pool2d",
     "max_pool2d_gradient",
+    "multiply",
     "relu",
     "relu_gradient",
     "row_norm",
     "row_norm_gradient",
     "scatter_plane",
+    "subtract",
 ]

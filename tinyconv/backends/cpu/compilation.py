@@ -159,3 +159,21 @@ def kernel(function: Callable[..., None]) -> Any:
 def helper(function: Callable[..., Any]) -> Any:
     """Compile ``function`` into the kernels that call it. It has no cache entry of its own: theirs holds its code."""
     return jit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **FLAGS)(function)
+
+
+def exact_helper(function: Callable[..., Any]) -> Any:
+    """As ``helper``, for a formula whose steps must be done as written: nothing is reordered or turned into another.
+
+    It always becomes part of its caller, so that a loop around it is vectorised.
+    """
+    return _inlined(function, "contract")
+
+
+def reciprocal_helper(function: Callable[..., Any]) -> Any:
+    """As ``exact_helper``, but a float32 quotient may come from the processor's estimate of a reciprocal, refined."""
+    return _inlined(function, "contract", "arcp")
+
+
+def _inlined(function: Callable[..., Any], *liberties: str) -> Any:
+    flags = {**FLAGS, "fastmath": set(liberties)}
+    return jit(no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True, **flags)(function)

@@ -2,6 +2,8 @@
 
 from tinyconv.backends.reference.activation import relu, relu_gradient
 from tinyconv.backends.reference.convolution import conv2d, conv2d_input_gradient, conv2d_weight_gradient
+from tinyconv.backends.reference.elementwise import add, divide, multiply, subtract
+from tinyconv.backends.reference.gelu import gelu, gelu_gradient
 from tinyconv.backends.reference.matmul import matmul
 from tinyconv.backends.reference.normalization import (
     channel_affine,
@@ -27,6 +29,7 @@ from tinyconv.backends.reference.special import erf, erfc, erfinv
 __all__ = [
     "adaptive_avg_pool2d",
     "adaptive_avg_pool2d_gradient",
+    "add",
     "avg_pool2d",
     "avg_pool2d_gradient",
     "channel_affine",
@@ -37,16 +40,21 @@ __all__ = [
     "conv2d",
     "conv2d_input_gradient",
     "conv2d_weight_gradient",
+    "divide",
     "erf",
     "erfc",
     "erfinv",
     "gather_plane",
+    "gelu",
+    "gelu_gradient",
     "matmul",
     "max_pool2d",
     "max_pool2d_gradient",
+    "multiply",
     "relu",
     "relu_gradient",
     "row_norm",
     "row_norm_gradient",
     "scatter_plane",
+    "subtract",
 ]

@@ -30,65 +30,24 @@ class Gelu(Pointwise):
     """y = x Phi(x);  dx = dy (Phi(x) + x phi(x))."""
 
     kind = "gelu"
+    by_tanh = False
 
-    def values(self, x: Any, y: Any) -> None:
-        self.normal_integral(x, y)
-        y *= x
+    def forward(self, x: Any) -> Any:
+        self.retain_inputs(0)
+        return backend(self.device).gelu(x, self.by_tanh)
 
-    def gradients(self, dy: Any, v: Any, dx: Any) -> None:
-        self.xp.multiply(v, v, out=dx)
-        dx *= -0.5
-        self.xp.exp(dx, out=dx)
-        dx *= v
-        dx *= 1 / math.sqrt(2 * math.pi)
-        integral = self.xp.empty_like(dx)
-        self.normal_integral(v, integral)
-        dx += integral
-        dx *= dy
-
-    def normal_integral(self, x: Any, out: Any) -> None:
-        """Phi(x) = erfc(-x / sqrt 2) / 2, exact in the left tail too, where (1 + erf(x / sqrt 2)) / 2 would cancel."""
-        self.xp.multiply(x, -math.sqrt(0.5), out=out)
-        out[...] = backend(self.device).erfc(out)
-        out *= 0.5
+    def gradient(self, dy: Any, v: Any) -> Any:
+        return backend(self.device).gelu_gradient(dy, v, self.by_tanh)
 
     def curvature(self, v: Tensor) -> Tensor:
         return exp(v * v * -0.5) * (2 - v * v) * (1 / math.sqrt(2 * math.pi))
 
 
-class GeluTanh(Pointwise):
+class GeluTanh(Gelu):
     """y = x (1 + t) / 2, t = tanh u, u = k (x + a x^3);  dx = dy ((1 + t) + x (1 - t^2) u') / 2."""
 
-    kind = "gelu"
+    by_tanh = True
     k, a = math.sqrt(2 / math.pi), 0.044715
-
-    def values(self, x: Any, y: Any) -> None:
-        self._tanh(x, y)
-        y += 1
-        y *= x
-        y *= 0.5
-
-    def gradients(self, dy: Any, v: Any, dx: Any) -> None:
-        # Beyond 10, t is 1 to the last digit, and 1 - t^2 is 0; x^2 must not overflow beside it.
-        x = self.xp.clip(v, -10, 10)
-        t = self.xp.empty_like(x)
-        self._tanh(x, t)
-        self.xp.multiply(x, x, out=dx)
-        dx *= 3 * self.a * self.k
-        dx += self.k
-        dx *= x
-        dx *= 1 - t * t
-        dx += t
-        dx += 1
-        dx *= 0.5
-        dx *= dy
-
-    def _tanh(self, x: Any, out: Any) -> None:
-        self.xp.multiply(x, x, out=out)
-        out *= self.a * self.k
-        out += self.k
-        out *= x
-        self.xp.tanh(out, out=out)
 
     def curvature(self, v: Tensor) -> Tensor:
         x = v.clamp(-10, 10)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tinyconv.backends import backend
 from tinyconv.core import dtypes
 from tinyconv.core.dtypes import DType
 from tinyconv.core.errors import ArgumentError, DTypeError
@@ -17,7 +18,14 @@ if TYPE_CHECKING:
     from tinyconv.ops.tensor import Tensor
 
 
-class Add(Binary):
+class Arithmetic(Binary):
+    """One of the four that a training step is full of, with a kernel of its own."""
+
+    def compute(self, x: Any, y: Any, result: Any) -> None:
+        getattr(backend(self.device), self.function)(x, y, result)
+
+
+class Add(Arithmetic):
     """z = x + y,  dx = dz,  dy = dz."""
 
     kind = "add"
@@ -28,7 +36,7 @@ class Add(Binary):
         return self.to_operands(dz if needs[0] else None, dz if needs[1] else None)
 
 
-class Subtract(Binary):
+class Subtract(Arithmetic):
     """z = x - y,  dx = dz,  dy = -dz."""
 
     function = "subtract"
@@ -38,7 +46,7 @@ class Subtract(Binary):
         return self.to_operands(dz if needs[0] else None, -dz if needs[1] else None)
 
 
-class Multiply(Binary):
+class Multiply(Arithmetic):
     """z = x y,  dx = dz y,  dy = dz x."""
 
     function = "multiply"
@@ -53,7 +61,7 @@ class Multiply(Binary):
         return self.to_operands(dz * y if needs[0] else None, dz * x if needs[1] else None)
 
 
-class Divide(Binary):
+class Divide(Arithmetic):
     """z = x / y,  dx = dz / y,  dy = -dz x / y^2."""
 
     function = "divide"

@@ -36,6 +36,14 @@ class Pointwise(Operation):
         """Write dy f' into the block ``dx``; ``v`` is a block of x, or of y if ``of_output``."""
         raise NotImplementedError
 
+    def gradient(self, dy: Any, v: Any) -> Any:
+        """dy f' of whole arrays."""
+        result = layout.empty(dy.shape, dy.dtype, self.xp)
+        with np.errstate(all="ignore"):
+            for dx, dy_block, v_block in blocks(result, dy, v, xp=self.xp):
+                self.gradients(dy_block, v_block, dx)
+        return result
+
     def curvature(self, v: Tensor) -> Tensor | None:
         """The derivative of f' with respect to ``v``, which it is written in terms of; None for straight lines."""
         return None
@@ -68,11 +76,7 @@ class PointwiseGradient(Operation):
 
     def forward(self, dy: Any, v: Any) -> Any:
         self.retain_inputs(0, 1)
-        result = layout.empty(dy.shape, dy.dtype, self.xp)
-        with np.errstate(all="ignore"):
-            for dx, dy_block, v_block in blocks(result, dy, v, xp=self.xp):
-                self.function.gradients(dy_block, v_block, dx)
-        return result
+        return self.function.gradient(dy, v)
 
     def backward(self, cotangent: Tensor) -> Any:
         dy, v = self.retained()
