@@ -8,6 +8,9 @@ import click
 
 SUITES = {
     "conv": "Single convolutions, forward and both gradients, beside PyTorch and NumPy.",
+    "layers": "Pooling, normalisation, activations, losses, optimiser steps, beside PyTorch.",
+    "step": "Whole training steps, beside PyTorch and torch.compile.",
+    "inference": "Trained networks on new images, beside ONNX Runtime and PyTorch.",
     "accuracy": "Held-out accuracy over several seeds, beside a linear classifier.",
     "memory": "Memory over many training steps.",
     "startup": "How long a user waits before anything happens.",

@@ -26,6 +26,7 @@ class Session:
     threads: int
     seconds: float
     pattern: str | None = None
+    quick: bool = False
 
     def wants(self, *words: str) -> bool:
         """Whether ``--only`` names a row described by ``words``: every word of the pattern occurs in them."""
@@ -49,7 +50,8 @@ def suite(
     @click.option("--out", type=click.Path(path_type=Path), help="Write the figures to this JSON file.")
     @click.option("--plot", type=click.Path(path_type=Path), help="Draw the rows over the machine's roofline (PNG).")
     def command(**options: Any) -> None:
-        run(name, rows_of, quick if options.pop("quick") else seconds, **options)
+        is_quick = options.pop("quick")
+        run(name, rows_of, quick if is_quick else seconds, is_quick, **options)
 
     return command
 
@@ -71,6 +73,7 @@ def run(
     name: str,
     rows_of: Callable[[Session], Iterator[Row]],
     seconds: float,
+    is_quick: bool,
     only: str | None,
     threads: int | None,
     out: Path | None,
@@ -78,7 +81,7 @@ def run(
 ) -> None:
     """Measure, print, keep."""
     start = time.perf_counter()
-    session = Session(begin(threads), seconds, only)
+    session = Session(begin(threads), seconds, only, is_quick)
     peaks = Peaks.measured()
     click.echo(
         f"{name}: {session.threads} threads; measured peaks {peaks.flops / 1e9:.0f} GFLOP/s and "
@@ -89,7 +92,7 @@ def run(
         rows.append(row)
         ratio = row.ratio()
         said = f"{ratio.value:5.2f} [{ratio.low:.2f}, {ratio.high:.2f}] against {row.rival}" if ratio else ""
-        click.echo(f"{row.name:52} {row.product:16} {tables.seconds_text(row.timings.median('tinyconv')):>8} {said}")
+        click.echo(f"{row.name:52} {row.product:19} {tables.seconds_text(row.timings.median('tinyconv')):>8} {said}")
     if not rows:
         raise click.UsageError(f"no row of {name} has all the words {only!r}")
     after = Peaks.measured()

@@ -12,6 +12,8 @@ from bench.cases import PRODUCTS, Convolution
 
 NCHW, CHANNELS_LAST = "PyTorch NCHW", "PyTorch channels-last"
 LAYOUTS = (NCHW, CHANNELS_LAST)
+EAGER = "PyTorch"
+"""Where there is only one layout."""
 
 
 def installed() -> bool:
@@ -63,3 +65,17 @@ def convolution(case: Convolution, arrays: dict[str, np.ndarray], layout: str) -
         return run
 
     return dict(zip(PRODUCTS, (forward, gradient(0), gradient(1)), strict=True))
+
+
+def inference(network: Any, x: np.ndarray, layout: str) -> Callable[[], object]:
+    """``network`` in evaluation mode, without a tape."""
+    import torch
+
+    network.eval()
+    images = in_layout(layout, x)
+
+    def run() -> object:
+        with torch.inference_mode():
+            return network(images)
+
+    return run
