@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from tinyconv.autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from tinyconv.core.absent import missing
+from tinyconv.core.algorithms import convolution_algorithm as get_convolution_algorithm
+from tinyconv.core.algorithms import set_convolution_algorithm
 from tinyconv.core.devices import Device as device
 from tinyconv.core.dtypes import DType as dtype
 from tinyconv.core.dtypes import bool_, can_cast, finfo, float32, float64, iinfo, int32, int64, promote_types, uint8
@@ -340,6 +342,7 @@ __all__ = [
     "gather",
     "ge",
     "ger",
+    "get_convolution_algorithm",
     "get_float32_precision",
     "get_num_threads",
     "greater",
@@ -477,6 +480,7 @@ __all__ = [
     "select",
     "selu",
     "selu_",
+    "set_convolution_algorithm",
     "set_float32_precision",
     "set_grad_enabled",
     "set_num_threads",

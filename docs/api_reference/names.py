@@ -50,9 +50,11 @@ OWN_NAMES = {
     "tc.data",
     "tc.empty_cache",
     "tc.features",
+    "tc.get_convolution_algorithm",
     "tc.get_float32_precision",
     "tc.models",
     "tc.profile",
+    "tc.set_convolution_algorithm",
     "tc.set_float32_precision",
     "tc.train",
 }

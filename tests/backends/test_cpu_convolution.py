@@ -7,8 +7,10 @@ from hypothesis import example, given, settings
 
 from tinyconv.backends import cpu, reference
 from tinyconv.backends.cpu import parallel
-from tinyconv.backends.cpu.choice import Algorithm, choose
+from tinyconv.backends.cpu.choice import Algorithm, Problem, Product, algorithms_for, choose
 from tinyconv.core import layout
+from tinyconv.core.algorithms import set_convolution_algorithm
+from tinyconv.core.precision import set_float32_precision
 
 EPSILON = float(np.finfo(np.float32).eps)
 
@@ -191,11 +193,46 @@ def test_an_empty_batch_gives_empty_outputs_and_zero_weight_gradients():
         assert not dweight.any()
 
 
+def problem(channels, outputs, **changes):
+    usual = Problem(
+        product=Product.FORWARD,
+        images=4,
+        groups=1,
+        channels=channels,
+        outputs=outputs,
+        output_size=(32, 32),
+        kernel_size=(3, 3),
+        stride=(1, 1),
+        padding=(1, 1),
+        dilation=(1, 1),
+        dtype=np.dtype(np.float32),
+    )
+    return usual._replace(**changes)
+
+
 def test_the_choice_names_the_special_shapes():
-    plain = ((3, 3), (1, 1), (1, 1))
-    assert choose(8, 4, *plain, 1) is Algorithm.DIRECT
-    assert choose(8, 1, *plain, 1) is Algorithm.DIRECT
-    assert choose(8, 1, *plain, 8) is Algorithm.DEPTHWISE
-    assert choose(8, 1, *plain, 4) is Algorithm.DEPTHWISE
-    assert choose(8, 4, (1, 1), (1, 1), (0, 0), 1) is Algorithm.POINTWISE
-    assert choose(8, 4, (1, 1), (2, 2), (0, 0), 1) is Algorithm.DIRECT
+    assert choose(problem(4, 8)) is Algorithm.DIRECT
+    assert choose(problem(1, 8)) is Algorithm.DIRECT
+    assert choose(problem(1, 1, groups=8)) is Algorithm.DEPTHWISE
+    assert choose(problem(1, 2, groups=4)) is Algorithm.DEPTHWISE
+    assert choose(problem(4, 8, kernel_size=(1, 1), padding=(0, 0))) is Algorithm.POINTWISE
+    assert choose(problem(4, 8, kernel_size=(1, 1), padding=(0, 0), stride=(2, 2))) is Algorithm.DIRECT
+    assert choose(problem(64, 64)) is Algorithm.WINOGRAD
+    assert choose(problem(64, 64, stride=(2, 2))) is Algorithm.DIRECT
+    assert choose(problem(64, 64, dtype=np.dtype(np.float64))) is Algorithm.DIRECT
+
+
+def test_exact_precision_and_a_forced_algorithm_decide_the_choice():
+    wide = problem(64, 64)
+    with set_float32_precision("exact"):
+        assert choose(wide) is Algorithm.DIRECT
+        assert Algorithm.WINOGRAD not in algorithms_for(wide)
+        with set_convolution_algorithm("winograd"):
+            assert choose(wide) is Algorithm.DIRECT
+    with set_convolution_algorithm("direct"):
+        assert choose(wide) is Algorithm.DIRECT
+        assert choose(problem(1, 1, groups=8)) is Algorithm.DIRECT
+    with set_convolution_algorithm("winograd"):
+        assert choose(problem(1, 2)) is Algorithm.WINOGRAD
+        assert choose(problem(1, 2, stride=(2, 2))) is Algorithm.DIRECT
+    assert algorithms_for(wide) == [Algorithm.DIRECT, Algorithm.WINOGRAD]

@@ -68,6 +68,11 @@ ENTRIES = [
         "tc.set_float32_precision",
         ours_only="torch.set_float32_matmul_precision is of other modes: highest, high, medium",
     ),
+    Entry(
+        "tc.get_convolution_algorithm",
+        "tc.set_convolution_algorithm",
+        ours_only="PyTorch leaves the choice to its libraries",
+    ),
     Entry("tc.profile", ours_only="torch.profiler has another interface: this one is a table of layers"),
     Entry(
         "tc.TinyconvError", ours_only="the base of tinyconv's errors, each of which is the built-in PyTorch raises too"

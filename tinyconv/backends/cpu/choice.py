@@ -1,14 +1,20 @@
-"""The one place that chooses how a convolution is computed, from its shape alone."""
+"""The one place that chooses how a convolution is computed, from its shape and the user's settings."""
 
 from __future__ import annotations
 
+import functools
 from enum import Enum
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from tinyconv.core.algorithms import convolution_algorithm
 from tinyconv.core.arrays import Pair
+from tinyconv.core.precision import float32_precision
 
 
 class Algorithm(Enum):
-    """How a convolution and both its gradients are computed."""
+    """How a convolution, or one of its gradients, is computed."""
 
     POINTWISE = "pointwise"
     """A 1 x 1 kernel sees no neighbours: the pixels of all images are the rows of one matrix product."""
@@ -20,16 +26,93 @@ class Algorithm(Enum):
     """Sums over taps and channels in register tiles. Takes every shape, and few channels well: where taps lie side by
     side in memory, they and the channels are one run of numbers to sum over."""
 
+    WINOGRAD = "winograd"
+    """F(4x4, 3x3) and F(2x2, 5x5): 4 and 2.8 times fewer multiplications, for one more rounding on the way in and out.
+    Takes 3 x 3 and 5 x 5 kernels at stride 1, in float32 unless it must be exact."""
 
-def choose(
-    out_channels: int, channels_per_group: int, kernel_size: Pair, stride: Pair, padding: Pair, groups: int
-) -> Algorithm:
-    """The algorithm for a convolution with a weight (out_channels, channels_per_group, *kernel_size).
 
-    Forward and both gradients follow the same choice, so that all three are sums over the same list of taps.
-    """
-    if channels_per_group == 1 and groups > 1 and out_channels // groups < 8:
+class Product(Enum):
+    """Which of a convolution's three products."""
+
+    FORWARD = "forward"
+    INPUT_GRADIENT = "input_gradient"
+    WEIGHT_GRADIENT = "weight_gradient"
+
+
+class Problem(NamedTuple):
+    """All that the choice depends on."""
+
+    product: Product
+    images: int
+    groups: int
+    channels: int
+    """of the input, in each group"""
+    outputs: int
+    """channels of the output, in each group"""
+    output_size: Pair
+    kernel_size: Pair
+    stride: Pair
+    padding: Pair
+    dilation: Pair
+    dtype: np.dtype[Any]
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of the output, of all images."""
+        return self.images * self.output_size[0] * self.output_size[1]
+
+
+LEAST_CHANNELS = 16
+"""Below, the transforms cost Winograd more than the products that they save."""
+
+
+def can_compute(algorithm: Algorithm, problem: Problem, precision: str) -> bool:
+    """Whether ``algorithm`` is able, and at this precision allowed, to compute ``problem``."""
+    p = problem
+    if algorithm is Algorithm.POINTWISE:
+        return (p.kernel_size, p.stride, p.padding, p.groups) == ((1, 1), (1, 1), (0, 0), 1)
+    if algorithm is Algorithm.DEPTHWISE:
+        return p.channels == 1
+    if algorithm is Algorithm.WINOGRAD:
+        return (
+            p.kernel_size in ((3, 3), (5, 5))
+            and (p.stride, p.dilation, p.groups) == ((1, 1), (1, 1), 1)
+            and max(p.padding) < p.kernel_size[0]
+            and p.dtype == np.float32
+            and precision != "exact"
+        )
+    return True
+
+
+def algorithms_for(problem: Problem) -> list[Algorithm]:
+    """All that can compute ``problem`` under the present settings."""
+    return [algorithm for algorithm in Algorithm if can_compute(algorithm, problem, float32_precision())]
+
+
+def choose(problem: Problem) -> Algorithm:
+    """The algorithm for ``problem``: the forced one if it can compute it, else the one that measured fastest."""
+    return _choose(problem, float32_precision(), convolution_algorithm())
+
+
+@functools.lru_cache(maxsize=1024)
+def _choose(problem: Problem, precision: str, forced: str) -> Algorithm:
+    able = [algorithm for algorithm in Algorithm if can_compute(algorithm, problem, precision)]
+    for algorithm in able:
+        if algorithm.value == forced:
+            return algorithm
+    if Algorithm.DEPTHWISE in able and problem.groups > 1 and problem.outputs < 8:
         return Algorithm.DEPTHWISE
-    if kernel_size == (1, 1) and stride == (1, 1) and padding == (0, 0) and groups == 1:
+    if Algorithm.POINTWISE in able:
         return Algorithm.POINTWISE
+    if Algorithm.WINOGRAD in able and _winograd_pays(problem):
+        return Algorithm.WINOGRAD
     return Algorithm.DIRECT
+
+
+def _winograd_pays(problem: Problem) -> bool:
+    """Transforming weights costs as much as a few dozen pixels' products, transforming pixels as a few channels'."""
+    return min(problem.channels, problem.outputs) >= LEAST_CHANNELS and problem.pixels >= LEAST_PIXELS
+
+
+LEAST_PIXELS = 128
+"""Fewer pixels, as those of one small image, do not repay the transformation of many weights."""

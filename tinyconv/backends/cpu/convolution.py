@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
-from tinyconv.backends.cpu import depthwise
-from tinyconv.backends.cpu.choice import Algorithm, choose
+from typing import Any
+
+from tinyconv.backends.cpu import depthwise, winograd, winograd_weight_gradient
+from tinyconv.backends.cpu.activation import rectify
+from tinyconv.backends.cpu.choice import Algorithm, Problem, Product, choose
 from tinyconv.backends.cpu.correlation import run_correlation
 from tinyconv.backends.cpu.packing import convolution_weight
+from tinyconv.backends.cpu.parallel import launch
 from tinyconv.backends.cpu.taps import forward_taps, gradient_taps
 from tinyconv.backends.cpu.weight_gradient import run_weight_gradient
 from tinyconv.core import layout
 from tinyconv.core.arrays import FloatArray, Pair
 from tinyconv.core.geometry import output_size
 
+Memo = dict[Any, Any] | None
+"""Where a weight's transformed copies are kept, as long as it does not change; None to keep none."""
+
 
 def _one_row(images: FloatArray) -> FloatArray:
     """The pixels of all images (N, H, W, C) as one image of one row, (1, 1, N H W, C)."""
     return images.reshape(1, 1, -1, images.shape[3])
+
+
+def _problem(
+    product: Product,
+    y_shape: tuple[int, ...],
+    weight_shape: tuple[int, ...],
+    parameters: tuple[Pair, Pair, Pair, int],
+    dtype: Any,
+) -> Problem:
+    """The convolution from images to ``y_shape`` (N, K, OH, OW), or one of its gradients."""
+    stride, padding, dilation, groups = parameters
+    out_channels, channels, *kernel_size = weight_shape
+    outputs = out_channels // max(groups, 1)
+    sizes = (y_shape[2], y_shape[3]), (kernel_size[0], kernel_size[1])
+    return Problem(product, y_shape[0], groups, channels, outputs, *sizes, stride, padding, dilation, dtype)
 
 
 def conv2d(
@@ -26,29 +48,38 @@ def conv2d(
     padding: Pair,
     dilation: Pair,
     groups: int,
+    relu: bool = False,
+    memo: Memo = None,
 ) -> FloatArray:
     """y[n, k, i, j] = bias[k] + sum over c, r, s of x[n, c, i stride + r dilation - padding, ...] weight[k, c, r, s].
 
-    x (N, C, H, W), weight (K, C / groups, R, S), bias (K,) or None; y (N, K, OH, OW).
+    x (N, C, H, W), weight (K, C / groups, R, S), bias (K,) or None; y (N, K, OH, OW). With ``relu``: max(y, 0), in
+    which NaN passes.
     """
-    images, (out_channels, channels, *kernel) = x.shape[0], weight.shape
-    kernel_size = (kernel[0], kernel[1])
-    size = tuple(output_size(*axis) for axis in zip(x.shape[2:], kernel_size, stride, padding, dilation, strict=True))
-    y = layout.empty((images, out_channels, size[0], size[1]), x.dtype)
+    kernel_size = (weight.shape[2], weight.shape[3])
+    axes = zip(x.shape[2:], kernel_size, stride, padding, dilation, strict=True)
+    height, width = (output_size(*axis) for axis in axes)
+    y = layout.empty((x.shape[0], weight.shape[0], height, width), x.dtype)
     if y.size == 0:
         return y
     source, out = layout.nhwc(x), layout.nhwc(y)
-    algorithm = choose(out_channels, channels, kernel_size, stride, padding, groups)
-    if algorithm is Algorithm.POINTWISE:
-        pixels = source.size // source.shape[3]
-        taps = forward_taps((1, 1), (1, 1), (0, 0), (1, 1), (1, pixels))
-        run_correlation(_one_row(source), convolution_weight(weight, groups), bias, _one_row(out), taps)
+    parameters = stride, padding, dilation, groups
+    algorithm = choose(_problem(Product.FORWARD, y.shape, weight.shape, parameters, x.dtype))
+    if algorithm is Algorithm.WINOGRAD:
+        kernel = convolution_weight(weight, groups)
+        winograd.run_winograd(source, kernel, bias, out, kernel_size[0], padding, relu=relu, memo=memo)
         return y
-    taps = forward_taps(kernel_size, stride, padding, dilation, (size[0], size[1]))
-    if algorithm is Algorithm.DEPTHWISE:
-        depthwise.run_forward(source, weight, bias, out, taps)
+    if algorithm is Algorithm.POINTWISE:
+        taps = forward_taps((1, 1), (1, 1), (0, 0), (1, 1), (1, source.size // source.shape[3]))
+        run_correlation(_one_row(source), convolution_weight(weight, groups), bias, _one_row(out), taps)
     else:
-        run_correlation(source, convolution_weight(weight, groups), bias, out, taps)
+        taps = forward_taps(kernel_size, stride, padding, dilation, (height, width))
+        if algorithm is Algorithm.DEPTHWISE:
+            depthwise.run_forward(source, weight, bias, out, taps)
+        else:
+            run_correlation(source, convolution_weight(weight, groups), bias, out, taps)
+    if relu:
+        launch(rectify, out.reshape(-1), out.reshape(-1))
     return y
 
 
@@ -67,15 +98,20 @@ def conv2d_input_gradient(
     dy (N, K, OH, OW), weight (K, C / groups, R, S), input_size (H, W); dx (N, C, H, W). ``bias`` (C,) is added where
     this is the forward of a transposed convolution.
     """
-    out_channels, channels, *kernel = weight.shape
-    kernel_size = (kernel[0], kernel[1])
+    channels, kernel_size = weight.shape[1], (weight.shape[2], weight.shape[3])
     dx = layout.empty((dy.shape[0], channels * groups, *input_size), dy.dtype)
     if dx.size == 0 or dy.size == 0:
         dx[...] = 0 if bias is None else bias[:, None, None]
         return dx
     source, out = layout.nhwc(dy), layout.nhwc(dx)
     transposed = convolution_weight(weight, groups).transposed()
-    algorithm = choose(out_channels, channels, kernel_size, stride, padding, groups)
+    parameters = stride, padding, dilation, groups
+    algorithm = choose(_problem(Product.INPUT_GRADIENT, dy.shape, weight.shape, parameters, dy.dtype))
+    if algorithm is Algorithm.WINOGRAD:
+        # With stride 1, dx is the convolution of dy with the weight turned by 180 degrees.
+        around = (kernel_size[0] - 1 - padding[0], kernel_size[1] - 1 - padding[1])
+        winograd.run_winograd(source, transposed, bias, out, kernel_size[0], around, turned=True)
+        return dx
     if algorithm is Algorithm.POINTWISE:
         taps = gradient_taps((1, 1), (1, 1), (0, 0), (1, 1), (1, source.size // source.shape[3]))
         run_correlation(_one_row(source), transposed, bias, _one_row(out), taps)
@@ -107,10 +143,13 @@ def conv2d_weight_gradient(
         dweight.fill(0)
         return dweight
     source, cotangent, out = layout.nhwc(x), layout.nhwc(dy), convolution_weight(dweight, groups)
-    algorithm = choose(out_channels, channels, kernel_size, stride, padding, groups)
+    parameters = stride, padding, dilation, groups
+    algorithm = choose(_problem(Product.WEIGHT_GRADIENT, dy.shape, dweight.shape, parameters, x.dtype))
+    if algorithm is Algorithm.WINOGRAD:
+        winograd_weight_gradient.run_weight_gradient(source, cotangent, out, kernel_size[0], padding)
+        return dweight
     if algorithm is Algorithm.POINTWISE:
-        pixels = source.size // source.shape[3]
-        taps = forward_taps((1, 1), (1, 1), (0, 0), (1, 1), (1, pixels))
+        taps = forward_taps((1, 1), (1, 1), (0, 0), (1, 1), (1, source.size // source.shape[3]))
         run_weight_gradient(_one_row(source), _one_row(cotangent), out, taps)
         return dweight
     taps = forward_taps(kernel_size, stride, padding, dilation, (dy.shape[2], dy.shape[3]))

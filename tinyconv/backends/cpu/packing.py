@@ -16,7 +16,7 @@ from numba import prange
 from tinyconv.backends.cpu.compilation import kernel
 from tinyconv.backends.cpu.parallel import launch
 from tinyconv.backends.cpu.taps import Taps
-from tinyconv.core import layout
+from tinyconv.core import layout, pool
 from tinyconv.core.arrays import FloatArray
 
 
@@ -73,10 +73,11 @@ def pack_weight(numbers, strides, outputs, kernel_rows, kernel_columns, packed):
 
 def aligned(shape: tuple[int, ...], dtype: Any) -> FloatArray:
     """An uninitialised array at the beginning of a cache line: a vector across two lines takes two loads."""
-    line = 64
     size = math.prod(shape) * np.dtype(dtype).itemsize
-    memory = np.empty(size + line, np.uint8)
-    start = -memory.ctypes.data % line
+    if size >= pool.SMALLEST:
+        return pool.empty(shape, dtype)
+    memory = np.empty(size + pool.LINE, np.uint8)
+    start = -memory.ctypes.data % pool.LINE
     numbers: FloatArray = memory[start : start + size].view(dtype).reshape(shape)
     return numbers
 

@@ -68,7 +68,7 @@ class RowsModel(models.PrimitiveModel):
         super().__init__(manager, rows, rows.aggregate)
 
 
-def _address(context, builder, array_type, array, index):
+def address(context, builder, array_type, array, index):
     return builder.gep(context.make_array(array_type)(context, builder, array).data, [index])
 
 
@@ -105,6 +105,36 @@ def _multiply_add(builder, tile, x, y, z):
     )
 
 
+def first_lanes(builder, kind, count):
+    """A mask of the first ``count`` lanes; ``kind`` is a Tile or another type with its ``lanes`` and ``vector``."""
+    numbers = ir.VectorType(INT32, kind.lanes)
+    undefined = ir.Constant(numbers, ir.Undefined)
+    first = builder.insert_element(undefined, builder.trunc(count, INT32), INT32(0))
+    limit = builder.shuffle_vector(first, undefined, ir.Constant(numbers, [0] * kind.lanes))
+    return builder.icmp_signed("<", ir.Constant(numbers, list(range(kind.lanes))), limit)
+
+
+def _mask_type(kind):
+    return ir.VectorType(ir.IntType(1), kind.lanes)
+
+
+def masked_load(builder, kind, pointer, mask, vector=0):
+    """The lanes of ``mask`` of vector number ``vector`` behind ``pointer``, 0 in the others, which are not read."""
+    signature = ir.FunctionType(kind.vector, [kind.vector.as_pointer(), INT32, _mask_type(kind), kind.vector])
+    function = cgutils.get_or_insert_function(builder.module, signature, f"llvm.masked.load.{_suffix(kind)}.p0")
+    alignment = INT32(kind.element.bitwidth // 8)
+    nothing = ir.Constant(kind.vector, None)
+    return builder.call(function, [_vector_pointer(builder, kind, pointer, vector), alignment, mask, nothing])
+
+
+def masked_store(builder, kind, value, pointer, mask, vector=0):
+    """Write the lanes of ``mask`` to vector number ``vector`` behind ``pointer``."""
+    signature = ir.FunctionType(ir.VoidType(), [kind.vector, kind.vector.as_pointer(), INT32, _mask_type(kind)])
+    function = cgutils.get_or_insert_function(builder.module, signature, f"llvm.masked.store.{_suffix(kind)}.p0")
+    alignment = INT32(kind.element.bitwidth // 8)
+    builder.call(function, [value, _vector_pointer(builder, kind, pointer, vector), alignment, mask])
+
+
 @intrinsic(prefer_literal=True)
 def tile_rows(typingctx, rows, array, offsets, first):
     """Pointers to ``array[offsets[first + i]]`` for i = 0 ... rows - 1."""
@@ -112,11 +142,11 @@ def tile_rows(typingctx, rows, array, offsets, first):
 
     def codegen(context, builder, signature, args):
         _, array_value, offsets_value, first_value = args
-        offset_pointer = _address(context, builder, signature.args[2], offsets_value, first_value)
+        offset_pointer = address(context, builder, signature.args[2], offsets_value, first_value)
         pointers = ir.Constant(result.aggregate, ir.Undefined)
         for m in range(result.rows):
             offset = builder.load(builder.gep(offset_pointer, [INT64(m)]))
-            pointer = _address(context, builder, signature.args[1], array_value, offset)
+            pointer = address(context, builder, signature.args[1], array_value, offset)
             pointers = builder.insert_value(pointers, pointer, m)
         return pointers
 
@@ -129,7 +159,7 @@ def tile_repeat(typingctx, rows, vectors, array, index):
     tile = Tile(rows.literal_value, vectors.literal_value, array.dtype)
 
     def codegen(context, builder, signature, args):
-        pointer = _address(context, builder, signature.args[2], args[2], args[3])
+        pointer = address(context, builder, signature.args[2], args[2], args[3])
         row = [_load_vector(builder, tile, pointer, v) for v in range(tile.vectors)]
         result = ir.Constant(tile.aggregate, ir.Undefined)
         for place, _, v in tile.positions():
@@ -145,7 +175,7 @@ def tile_load(typingctx, rows, vectors, array, index):
     tile = Tile(rows.literal_value, vectors.literal_value, array.dtype)
 
     def codegen(context, builder, signature, args):
-        pointer = _address(context, builder, signature.args[2], args[2], args[3])
+        pointer = address(context, builder, signature.args[2], args[2], args[3])
         result = ir.Constant(tile.aggregate, ir.Undefined)
         for place, _, _ in tile.positions():
             result = builder.insert_value(result, _load_vector(builder, tile, pointer, place), place)
@@ -159,7 +189,7 @@ def tile_save(typingctx, tile, array, index):
     """Write a tile at ``array[index]``, row after row, without gaps."""
 
     def codegen(context, builder, signature, args):
-        pointer = _address(context, builder, signature.args[1], args[1], args[2])
+        pointer = address(context, builder, signature.args[1], args[1], args[2])
         for place, _, _ in tile.positions():
             _store_vector(builder, tile, builder.extract_value(args[0], place), pointer, place)
         return context.get_dummy_value()
@@ -179,7 +209,7 @@ def tile_rank1(typingctx, tile, rows, index, b, b_index):
 
     def codegen(context, builder, signature, args):
         sums, pointers, index_value, b_value, b_index_value = args
-        b_pointer = _address(context, builder, signature.args[3], b_value, b_index_value)
+        b_pointer = address(context, builder, signature.args[3], b_value, b_index_value)
         row_of_b = [_load_vector(builder, tile, b_pointer, v) for v in range(tile.vectors)]
         for m in range(tile.rows):
             scalar = builder.load(builder.gep(builder.extract_value(pointers, m), [index_value]))
@@ -199,22 +229,11 @@ def tile_store(typingctx, tile, rows, columns):
 
     def codegen(context, builder, signature, args):
         sums, pointers, columns_value = args
-        lane_numbers = ir.Constant(ir.VectorType(INT64, tile.lanes), list(range(tile.lanes)))
-        signature_of_store = ir.FunctionType(
-            ir.VoidType(), [tile.vector, tile.vector.as_pointer(), INT32, ir.VectorType(ir.IntType(1), tile.lanes)]
-        )
-        name = f"llvm.masked.store.{_suffix(tile)}.p0"
-        masked_store = cgutils.get_or_insert_function(builder.module, signature_of_store, name)
-        undefined = ir.Constant(ir.VectorType(INT64, tile.lanes), ir.Undefined)
-        zeros = ir.Constant(ir.VectorType(INT32, tile.lanes), [0] * tile.lanes)
         for v in range(tile.vectors):
-            left = builder.insert_element(undefined, builder.sub(columns_value, INT64(v * tile.lanes)), INT32(0))
-            mask = builder.icmp_signed("<", lane_numbers, builder.shuffle_vector(left, undefined, zeros))
+            mask = first_lanes(builder, tile, builder.sub(columns_value, INT64(v * tile.lanes)))
             for m in range(tile.rows):
-                target = _vector_pointer(builder, tile, builder.extract_value(pointers, m), v)
-                alignment = INT32(tile.element.bitwidth // 8)
                 value = builder.extract_value(sums, m * tile.vectors + v)
-                builder.call(masked_store, [value, target, alignment, mask])
+                masked_store(builder, tile, value, builder.extract_value(pointers, m), mask, v)
         return context.get_dummy_value()
 
     return types.void(tile, rows, types.intp), codegen

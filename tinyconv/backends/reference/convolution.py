@@ -10,6 +10,7 @@ third.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from tinyconv.core import layout
 from tinyconv.core.arrays import FloatArray, Pair
@@ -53,14 +54,21 @@ def conv2d(
     padding: Pair,
     dilation: Pair,
     groups: int,
+    relu: bool = False,
+    memo: dict[Any, Any] | None = None,  # noqa: ARG001  the definition keeps nothing
 ) -> FloatArray:
-    """y = bias + sum of x w. x (N, C, H, W), weight (K, C / groups, R, S), bias (K,) or None; y (N, K, OH, OW)."""
+    """y = bias + sum of x w, with ``relu`` max(y, 0), in which NaN passes.
+
+    x (N, C, H, W), weight (K, C / groups, R, S), bias (K,) or None; y (N, K, OH, OW).
+    """
     sizes = zip(x.shape[2:], weight.shape[2:], stride, padding, dilation, strict=True)
     y = layout.zeros((x.shape[0], weight.shape[0], *(output_size(*axis) for axis in sizes)), x.dtype)
     if bias is not None:
         y += bias[:, None, None]
     for at_x, at_weight, at_y in terms(x.shape, y.shape, weight.shape, stride, padding, dilation, groups):
         y[at_y] += x[at_x] * weight[at_weight]
+    if relu:
+        y[y <= 0] = 0
     return y
 
 

@@ -59,6 +59,7 @@ class Convolution2d(Windowed):
     """y = conv(x, weight) + bias."""
 
     kind = "conv"
+    memo_of = 1
     input_size: Pair
     kernel_size: Pair
 
@@ -66,7 +67,8 @@ class Convolution2d(Windowed):
         self.retain_factors()
         images, kernels = as_images(x), as_images(weight)
         self.input_size, self.kernel_size = images.shape[2:], kernels.shape[2:]
-        return like(backend(self.device).conv2d(images, kernels, bias, *self.geometry), x)
+        y = backend(self.device).conv2d(images, kernels, bias, *self.geometry, memo=self.memo)
+        return like(y, x)
 
     def backward(self, dy: Tensor) -> Any:
         x, weight = self.retained()

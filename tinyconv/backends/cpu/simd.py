@@ -1,0 +1,86 @@
+"""Single SIMD vectors, and square tiles of them that are transposed, as Numba values.
+
+A ``Vector`` lives in a register and holds neighbouring channels of one pixel or neighbouring outputs of one weight.
+"""
+
+# ruff: noqa: ARG001, ARG005 (an intrinsic states its parameters for the caller; their values arrive in `args`)
+from __future__ import annotations
+
+from llvmlite import ir
+from numba import types
+from numba.extending import models, register_model
+
+from tinyconv.backends.cpu.host import host
+from tinyconv.backends.cpu.register_tile import ELEMENTS, INT32, Tile, first_lanes, intrinsic, masked_load
+
+
+class Vector(types.Type):
+    """Numba's type of a SIMD vector."""
+
+    def __init__(self, element):
+        self.element = element
+        self.lanes = host().vector_bytes // (element.bitwidth // 8)
+        self.vector = ir.VectorType(ELEMENTS[element], self.lanes)
+        super().__init__(name=f"Vector({self.lanes} x {element})")
+
+
+@register_model(Vector)
+class VectorModel(models.PrimitiveModel):
+    def __init__(self, manager, vector):
+        super().__init__(manager, vector, vector.vector)
+
+
+@intrinsic
+def lanes_of(typingctx, array):
+    """How many elements of ``array`` a vector holds, a constant to LLVM."""
+    lanes = Vector(array.dtype).lanes
+    return types.intp(array), lambda context, builder, signature, args: context.get_constant(types.intp, lanes)
+
+
+@intrinsic(prefer_literal=True)
+def tile_fetch(typingctx, vectors, rows, index, count):
+    """A tile of ``vectors`` vectors a row: ``rows[i][index : index + count]``, and 0 after them."""
+    tile = Tile(rows.rows, vectors.literal_value, rows.element)
+
+    def codegen(context, builder, signature, args):
+        result = ir.Constant(tile.aggregate, ir.Undefined)
+        for place, m, v in tile.positions():
+            pointer = builder.gep(builder.extract_value(args[1], m), [args[2]])
+            left = builder.sub(args[3], context.get_constant(types.intp, v * tile.lanes))
+            value = masked_load(builder, tile, pointer, first_lanes(builder, tile, left), v)
+            result = builder.insert_value(result, value, place)
+        return result
+
+    return tile(vectors, rows, types.intp, types.intp), codegen
+
+
+@intrinsic
+def tile_transpose(typingctx, tile):
+    """A square tile, one vector a row, with rows and lanes exchanged.
+
+    Stage d = 1, 2, 4, ... exchanges, in every pair of rows i and i + d, the lanes whose bit d differs from the row's:
+    after all stages every bit of the row's number has changed places with that of the lane's.
+    """
+    if tile.rows != tile.lanes or tile.vectors != 1:
+        raise TypeError(f"only a square tile can be transposed, not {tile}")
+
+    def codegen(context, builder, signature, args):
+        lanes = tile.lanes
+        rows = [builder.extract_value(args[0], m) for m in range(lanes)]
+        distance = 1
+        while distance < lanes:
+            upper = [lane if not lane & distance else lanes + lane - distance for lane in range(lanes)]
+            lower = [lane + distance if not lane & distance else lanes + lane for lane in range(lanes)]
+            for m in range(lanes):
+                if not m & distance:
+                    pair = rows[m], rows[m + distance]
+                    for row, order in ((m, upper), (m + distance, lower)):
+                        picked = ir.Constant(ir.VectorType(INT32, lanes), order)
+                        rows[row] = builder.shuffle_vector(*pair, picked)
+            distance *= 2
+        result = ir.Constant(tile.aggregate, ir.Undefined)
+        for m in range(lanes):
+            result = builder.insert_value(result, rows[m], m)
+        return result
+
+    return tile(tile), codegen

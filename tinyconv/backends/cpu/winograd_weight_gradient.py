@@ -1,0 +1,217 @@
+"""The weight gradient of a convolution at stride 1, through Winograd's frequencies.
+
+With V = Bᵀ d B of every tile of the input, as forward, and dM = A dY Aᵀ of every tile of the cotangent
+(``winograd_matrices.py``), tiles t, channels c and output channels k:
+
+    dU[k, c] = sum over t of dM[t, k] ⊙ V[t, c]         dW[k, c] = Gᵀ dU[k, c] G
+
+For each frequency the sum is a matrix product over tiles, on the register tile: outputs k are its rows, channels its
+columns. A job owns a block of (k, c) and adds tile after tile, so no two jobs share a sum, and the order of every sum
+is that of the tiles, for any number of threads. Tiles are taken in chunks, whose V and dM stay in the cache.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import prange
+
+from tinyconv.backends.cpu.compilation import helper, kernel
+from tinyconv.backends.cpu.host import Shape
+from tinyconv.backends.cpu.packing import Weight, aligned
+from tinyconv.backends.cpu.parallel import launch
+from tinyconv.backends.cpu.register_tile import tile_load, tile_rank1, tile_repeat, tile_rows, tile_save
+from tinyconv.backends.cpu.simd import lanes_of
+from tinyconv.backends.cpu.winograd_matrices import SIZE, filter_matrix, make_product, powers, transposed
+from tinyconv.backends.cpu.winograd_transforms import (
+    FREQUENCIES,
+    LANES,
+    NARROW,
+    WIDE,
+    WIDE_PANEL,
+    panel_width,
+    tiling,
+    transform_input,
+)
+from tinyconv.core.arrays import FloatArray, Pair
+
+CHUNK_BYTES = 16 * 1024 * 1024
+"""V and dM of a chunk of tiles."""
+
+RUN = 128
+"""Tiles that are added to a register tile between loading and saving it."""
+
+BLOCK_ROWS = 48
+"""Outputs of a block: a multiple of every register tile's rows."""
+
+
+class Work(NamedTuple):
+    """How the work is divided."""
+
+    chunk: int
+    """tiles at a time"""
+    width: int
+    """channels of a panel"""
+    panels: int
+    """panels of channels"""
+    v_pitch: int
+    """numbers of V for one frequency"""
+    cotangent_pitch: int
+    block_rows: int
+    """outputs of a block"""
+    blocks: int
+    """blocks of outputs"""
+
+
+def make_multiply(shape: Shape):
+    """The sums over tiles for one panel of channels, for one shape of register tile."""
+    TILE_ROWS, TILE_VECTORS = shape
+
+    @helper
+    def multiply(first, v, cotangents, offsets, rows, tiles, zeros, sums, w):
+        """sums[f, k, c] += sum over tiles t of cotangents[f, t, k] v[f, t, c]; ``first`` begins at 0."""
+        for f in range(FREQUENCIES):
+            for run in range(0, tiles, RUN):
+                end = min(run + RUN, tiles)
+                for k in range(0, rows, TILE_ROWS):
+                    place = (f * w.block_rows + k) * w.width
+                    factors = tile_rows(TILE_ROWS, cotangents, offsets, k)
+                    if first and run == 0:
+                        products = tile_repeat(TILE_ROWS, TILE_VECTORS, zeros, 0)
+                    else:
+                        products = tile_load(TILE_ROWS, TILE_VECTORS, sums, place)
+                    row, column = f * w.cotangent_pitch + run * LANES, f * w.v_pitch + run * w.width
+                    for _ in range(run, end):
+                        products = tile_rank1(products, factors, row, v, column)
+                        row += LANES
+                        column += w.width
+                    tile_save(products, sums, place)
+
+    return multiply
+
+
+multiply_wide, multiply_narrow = make_multiply(WIDE), make_multiply(NARROW)
+
+
+def make_kernels(side: int, taps: int):
+    """The two kernels for tiles of ``side`` x ``side`` outputs and weights of ``taps`` x ``taps``."""
+    transform_pixels = make_product(powers(side))
+    transform_sums = make_product(transposed(filter_matrix(taps)))
+
+    @helper
+    def transform_cotangent(dy, tile, g, target, place, pitch, panel_pitch, work):
+        """target[f pitch + place + ...] = (A dY Aᵀ)[f] of one tile, in panels of one vector of outputs."""
+        lanes = lanes_of(dy)
+        rest, across = divmod(tile, g.tiles_across)
+        image, down = divmod(rest, g.tiles_down)
+        y, x = down * side, across * side
+        rows, columns = min(side, g.out_height - y), min(side, g.out_width - x)
+        line = g.out_width * g.out_channels
+        start = (image * g.out_height + y) * line + x * g.out_channels
+        for k in range(0, g.out_channels, lanes):
+            for j in range(side):
+                seen = rows if j < columns else 0
+                transform_pixels(
+                    dy, start + j * g.out_channels + k, line, 0, seen, g.out_channels - k,
+                    work, j * lanes, side * lanes, SIZE, lanes, False,
+                )  # fmt: skip
+            for i in range(SIZE):
+                transform_pixels(
+                    work, i * side * lanes, lanes, 0, side, lanes,
+                    target, i * SIZE * pitch + place + k // lanes * panel_pitch, pitch, SIZE, lanes, False,
+                )  # fmt: skip
+
+    @kernel
+    def transform_chunk(first, tiles, x, dy, g, v, cotangents, w):
+        """V and dM of a chunk of tiles, both flat (frequency, panel, tile, channels of the panel)."""
+        for index in prange(tiles):
+            t = np.int64(index)
+            work = np.empty(FREQUENCIES * LANES, x.dtype)
+            transform_input(x, first + t, g, v, t * w.width, w.v_pitch, w.width, w.chunk * w.width, work)
+            transform_cotangent(dy, first + t, g, cotangents, t * LANES, w.cotangent_pitch, w.chunk * LANES, work)
+
+    @helper
+    def finish_block(sums, block, panel, gradient, strides, g, w):
+        """gradient[k, c] = Gᵀ dU[k, c] G for the outputs and channels of one block."""
+        lanes = lanes_of(sums)
+        work = np.empty(taps * SIZE * LANES, sums.dtype)
+        pitch = w.block_rows * w.width
+        for k in range(min(w.block_rows, g.out_channels - block * w.block_rows)):
+            for c in range(0, min(w.width, g.channels - panel * w.width), lanes):
+                for j in range(SIZE):
+                    transform_sums(
+                        sums, j * pitch + k * w.width + c, SIZE * pitch, 0, SIZE, lanes,
+                        work, j * lanes, SIZE * lanes, taps, lanes, False,
+                    )  # fmt: skip
+                channel = panel * w.width + c
+                target = (block * w.block_rows + k) * strides[0] + channel
+                for i in range(taps):
+                    transform_sums(
+                        work, i * SIZE * lanes, lanes, 0, SIZE, lanes,
+                        gradient, target + i * strides[1], strides[2], taps, g.channels - channel, False,
+                    )  # fmt: skip
+
+    @helper
+    def add_block(job, first, last, tiles, v, cotangents, sums, gradient, strides, g, w):
+        """The sums of one block over a chunk, and after the last its part of the gradient."""
+        panel, block = divmod(job, w.blocks)
+        rows = min(w.block_rows, g.out_channels - block * w.block_rows)
+        offsets = np.empty(w.block_rows, np.int64)
+        for k in range(w.block_rows):
+            output = block * w.block_rows + min(k, rows - 1)
+            offsets[k] = output // LANES * w.chunk * LANES + output % LANES
+        zeros = np.zeros(w.width, v.dtype)
+        panel_of_v = v[panel * w.chunk * w.width :]
+        if w.width == WIDE_PANEL:
+            multiply_wide(first, panel_of_v, cotangents, offsets, rows, tiles, zeros, sums, w)
+        else:
+            multiply_narrow(first, panel_of_v, cotangents, offsets, rows, tiles, zeros, sums, w)
+        if last:
+            finish_block(sums, block, panel, gradient, strides, g, w)
+
+    @kernel
+    def add_chunk(jobs, first, last, tiles, v, cotangents, sums, gradient, strides, g, w):
+        """Add a chunk to ``sums``, a row for each job; the ``last`` fills ``gradient``."""
+        for index in prange(jobs):
+            job = np.int64(index)
+            add_block(job, first, last, tiles, v, cotangents, sums[job], gradient, strides, g, w)
+
+    return transform_chunk, add_chunk
+
+
+KERNELS = {3: (4, *make_kernels(4, 3)), 5: (2, *make_kernels(2, 5))}
+"""For weights of 3 x 3 and 5 x 5: the side of a tile, and the kernels."""
+
+
+def run_weight_gradient(x: FloatArray, dy: FloatArray, out: Weight, taps: int, padding: Pair) -> None:
+    """Fill ``out`` from x (N, H, W, C) and dy (N, OH, OW, K); channels must lie side by side in it."""
+    side, transform_chunk, add_chunk = KERNELS[taps]
+    g = tiling(x.shape, dy.shape, side, padding)
+    width = panel_width(g.channels)
+    panels = -(-g.channels // width)
+    outputs = -(-g.out_channels // LANES) * LANES
+    chunk = max(RUN, CHUNK_BYTES // (4 * FREQUENCIES * (panels * width + outputs)) // RUN * RUN)
+    chunk = min(g.tiles, chunk)
+    block_rows = min(BLOCK_ROWS, -(-g.out_channels // 12) * 12)
+    blocks = -(-g.out_channels // block_rows)
+    w = Work(
+        chunk=chunk,
+        width=width,
+        panels=panels,
+        v_pitch=chunk * panels * width + LANES,
+        cotangent_pitch=chunk * outputs + LANES,
+        block_rows=block_rows,
+        blocks=blocks,
+    )
+    v = aligned((FREQUENCIES * w.v_pitch,), x.dtype)
+    cotangents = aligned((FREQUENCIES * w.cotangent_pitch,), x.dtype)
+    jobs = panels * blocks
+    sums = aligned((jobs, FREQUENCIES * block_rows * width), x.dtype)
+    flat_x, flat_dy = x.reshape(-1), dy.reshape(-1)
+    strides = out.strides[1], out.strides[3], out.strides[4]
+    for first in range(0, g.tiles, chunk):
+        tiles = min(chunk, g.tiles - first)
+        launch(transform_chunk, first, tiles, flat_x, flat_dy, g, v, cotangents, w)
+        last = first + tiles == g.tiles
+        launch(add_chunk, jobs, first == 0, last, tiles, v, cotangents, sums, out.numbers, strides, g, w)
