@@ -11,9 +11,14 @@ SUITES = {
     "layers": "Pooling, normalisation, activations, losses, optimiser steps, beside PyTorch.",
     "step": "Whole training steps, beside PyTorch and torch.compile.",
     "inference": "Trained networks on new images, beside ONNX Runtime and PyTorch.",
-    "accuracy": "Held-out accuracy over several seeds, beside a linear classifier.",
-    "memory": "Memory over many training steps.",
+    "threads": "What more threads bring.",
+    "scaling": "Speed over batch and image size, beside PyTorch.",
+    "memory": "The peak memory of training steps, beside PyTorch.",
     "startup": "How long a user waits before anything happens.",
+    "error": "The error of every convolution against float64.",
+    "accuracy": "Held-out accuracy over several seeds, beside a linear classifier.",
+    "leak": "Memory over many training steps.",
+    "harness": "The harness itself: equal sides must give 1.",
 }
 
 

@@ -75,6 +75,9 @@ TARGETS = (
     Target("step", "training step: face net", 2.5, None, tag="face net"),
     Target("step", "training step: LeNet-5, VGG-11, ResNet-18", 1.8, 1.3, tag="other networks"),
     Target("inference", "inference against ONNX Runtime", 1.5, 1.0),
+    Target("threads", "all threads against one, large layers", None, 1.8),
+    Target("harness", "a side against itself"),
+    Target("scaling", "over batch and size"),
 )
 
 

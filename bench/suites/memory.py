@@ -1,58 +1,55 @@
-"""Memory over many training steps: a tape that leaked would show as growth."""
+"""The peak memory of training steps of 64 images, each side in a fresh process, beyond libraries, model and images."""
 
 from __future__ import annotations
 
-import resource
+import json
+import subprocess
 import sys
 from pathlib import Path
+from statistics import median
+from typing import Any
 
 import click
 
+from bench.networks import NETWORKS, Network
+from bench.peers import own, pytorch
 from bench.report import keep
 
-FACE_NET_BATCH, FACE_NET_SIZE = 32, 25
+MIB = 2**20
 
 
-@click.command("memory")
-@click.option("--steps", type=click.IntRange(100), default=1000, show_default=True)
+@click.command("memory", help=__doc__)
+@click.option("--only", metavar="WORDS", default="", help="Networks whose titles have these words.")
+@click.option("--runs", type=click.IntRange(1), default=1, show_default=True, help="Processes for each side.")
+@click.option("--threads", type=click.IntRange(1), help="For all sides.  [default: all processors]")
 @click.option("--out", type=click.Path(path_type=Path), help="Write the figures to this JSON file.")
-def command(steps: int, out: Path | None) -> None:
-    """Resident memory after every tenth of STEPS face-net training steps, with the garbage collector switched off."""
-    import gc
+def command(only: str, runs: int, threads: int | None, out: Path | None) -> None:
+    """Print the sides' peaks; networks for which tinyconv needs more come first."""
+    from tinyconv.ops import machine
 
-    import tinyconv as tc
-    from tinyconv import nn, optim
-    from tinyconv.models.registry import build
-
-    tc.manual_seed(0)
-    model = build("facenet", 1, 2, (FACE_NET_SIZE, FACE_NET_SIZE))
-    optimizer = optim.AdamW(model.parameters(), lr=1e-3)
-    loss = nn.CrossEntropyLoss()
-    images = tc.randn(FACE_NET_BATCH, 1, FACE_NET_SIZE, FACE_NET_SIZE)
-    labels = tc.randint(0, 2, (FACE_NET_BATCH,))
-    # With the collector off, a cycle through the tape would hold every step's activations.
-    gc.disable()
+    sides = (own.FAST, *(pytorch.LAYOUTS if pytorch.installed() else ()))
     rows = []
-    for step in range(1, steps + 1):
-        optimizer.zero_grad()
-        loss(model(images), labels).backward()
-        optimizer.step()
-        if step % (steps // 10) == 0 or step == 10:
-            row = {"step": step, "resident_mib": resident() / 2**20, "peak_mib": peak() / 2**20}
-            rows.append(row)
-            click.echo(f"step {step:5}  resident {row['resident_mib']:7.1f} MiB  peak {row['peak_mib']:7.1f} MiB")
+    for network in NETWORKS:
+        if only.lower() not in network.title.lower():
+            continue
+        peaks = {side: peak_of(side, network, runs, threads or machine.get_num_threads()) for side in sides}
+        least = min(peaks[side] for side in sides[1:]) if len(sides) > 1 else None
+        rows.append({"network": network.title, "bytes": peaks, "share": least and peaks[own.FAST] / least})
+    for row in more_first(rows):
+        figures = ", ".join(f"{side} {size / MIB:.0f} MiB" for side, size in row["bytes"].items())
+        share = f"{row['share']:.2f} of PyTorch's smaller" if row["share"] else ""
+        click.echo(f"{row['network']:10} {share:28} {figures}")
     keep(out, "memory", rows)
 
 
-def resident() -> int:
-    """Bytes of this process that are in memory now (Linux); elsewhere the peak."""
-    statm = Path("/proc/self/statm")
-    if statm.exists():
-        return int(statm.read_text().split()[1]) * resource.getpagesize()
-    return peak()
+def more_first(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Where tinyconv needs more than the other side, the worst leading; then the others as they are."""
+    more = sorted((row for row in rows if (row["share"] or 0) > 1), key=lambda row: -row["share"])
+    return more + [row for row in rows if row not in more]
 
 
-def peak() -> int:
-    """The most bytes of this process that were in memory at once."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+def peak_of(side: str, network: Network, runs: int, threads: int) -> int:
+    """Bytes; the median of ``runs`` processes."""
+    command = [sys.executable, "-m", "bench.peak", side, network.model, str(threads)]
+    found = [subprocess.run(command, check=True, capture_output=True, text=True) for _ in range(runs)]
+    return int(median(json.loads(each.stdout)["bytes"] for each in found))

@@ -112,7 +112,7 @@ def test_drift_slows_both_sides_alike(monkeypatch):
 
 def test_sides_take_turns_and_the_order_moves_on(monkeypatch):
     clock = Clock(monkeypatch)
-    take_turns({name: clock.side(name, 0.1) for name in "abc"}, 0.0)
+    take_turns({name: clock.side(name, 0.5) for name in "abc"}, 0.0)
     assert "".join(clock.calls[6:]) == "abcbcacababcbca"
 
 
@@ -131,25 +131,24 @@ def test_a_first_call_after_a_switch_does_not_count_where_calls_are_short(monkey
     assert set(np.round(timings.seconds["a"], 9)) == {0.001}
 
 
+def test_a_hiccup_at_first_does_not_make_calls_look_long(monkeypatch):
+    clock = Clock(monkeypatch)
+    side = clock.side("a", lambda n: 0.02 if n == 2 else 0.001)
+    assert measure._calls_in_a_block(side) == 10
+
+
 def test_the_spread_is_the_middle_half_over_the_median():
     timings = Timings({"a": (1.0, 2.0, 3.0, 4.0, 5.0)})
     assert timings.spread("a") == pytest.approx(2 / 3)
     assert math.isclose(timings.median("a"), 3)
 
 
-def test_the_process_is_quiet_only_when_no_thread_computes():
-    import threading
-
-    stop = threading.Event()
-
-    def busy():
-        while not stop.is_set():
-            pass
-
-    thread = threading.Thread(target=busy)
-    thread.start()
-    try:
-        assert not measure.wait_until_quiet()
-    finally:
-        stop.set()
-        thread.join()
+@pytest.mark.parametrize(("share", "quiet"), [(0.0, True), (0.1, True), (0.5, False), (2.0, False)])
+def test_the_process_is_quiet_when_no_thread_computes(monkeypatch, share, quiet):
+    """On a clock that only sleeping moves, beside threads that compute for a share of it."""
+    slept = []
+    monkeypatch.setattr(measure.time, "sleep", slept.append)
+    monkeypatch.setattr(measure.time, "perf_counter", lambda: sum(slept))
+    monkeypatch.setattr(measure.time, "process_time", lambda: share * sum(slept))
+    assert measure.wait_until_quiet() is quiet
+    assert sum(slept) <= measure.LONGEST_WAIT + measure.QUIET_SECONDS

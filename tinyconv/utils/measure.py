@@ -134,8 +134,8 @@ def _calls_in_a_block(side: Callable[[], object]) -> int:
     side()
     wait_until_quiet()
     seconds = _seconds(side)
-    if seconds < BLOCK_SECONDS:
-        seconds = _seconds(side)
+    if seconds < 10 * BLOCK_SECONDS:  # one hiccup must not make a short call look long
+        seconds = min(seconds, _seconds(side), _seconds(side))
     return max(1, min(1000, round(BLOCK_SECONDS / max(seconds, 1e-9))))
 
 
