@@ -51,13 +51,13 @@ from tinyconv.core.arrays import FloatArray, Pair
 CONSTANT = SIZE + 1
 """The frequency (1, 1): its products reach every output with factor 1, so a bias is added there."""
 
-SCRATCH_BYTES = 1024 * 1024
+SCRATCH_BYTES = 1536 * 1024
 """V and the products of a batch of tiles: half of a second-level cache; the other half is for U."""
 
-BATCH = (24, 96)
+BATCH = (48, 192)
 """Least and most tiles of a batch: U is read once for each batch."""
 
-MOST_TILES_BY_PANELS, MUCH_WEIGHT = 128, 128 * 128
+MOST_TILES_BY_PANELS, MUCH_WEIGHT = 256, 128 * 128
 
 DEPTH = 64
 """Inputs for which U is made at a time, where it is made on the way."""

@@ -6,8 +6,13 @@ With V = Bᵀ d B of every tile of the input, as forward, and dM = A dY Aᵀ of 
     dU[k, c] = sum over t of dM[t, k] ⊙ V[t, c]         dW[k, c] = Gᵀ dU[k, c] G
 
 For each frequency the sum is a matrix product over tiles, on the register tile: outputs k are its rows, channels its
-columns. A job owns a block of (k, c) and adds tile after tile, so no two jobs share a sum, and the order of every sum
-is that of the tiles, for any number of threads. Tiles are taken in chunks, whose V and dM stay in the cache.
+columns. Tiles are taken in chunks. There are two orders of work, by what there is more of:
+
+- many channels: V and dM of a chunk are made first. A job then adds the chunk to one block of (k, c).
+- many tiles: they are dealt out to *partial sums*, as many as the shape says. A job makes V and dM of a small chunk in
+  its own cache and adds them to a partial dU, all of it. At the end the partial sums are added in order.
+
+Either way the order of every sum depends on the shape alone: the same bits for any number of threads.
 """
 
 from __future__ import annotations
@@ -20,24 +25,34 @@ from numba import prange
 from tinyconv.backends.cpu.compilation import helper, kernel
 from tinyconv.backends.cpu.host import Shape
 from tinyconv.backends.cpu.packing import Weight, aligned
-from tinyconv.backends.cpu.parallel import launch
+from tinyconv.backends.cpu.parallel import get_num_threads, launch
 from tinyconv.backends.cpu.register_tile import tile_load, tile_rank1, tile_repeat, tile_rows, tile_save
 from tinyconv.backends.cpu.simd import lanes_of
 from tinyconv.backends.cpu.winograd_matrices import SIZE, filter_matrix, make_product, powers, transposed
 from tinyconv.backends.cpu.winograd_transforms import (
     FREQUENCIES,
     LANES,
+    MOST_ROWS,
     NARROW,
     WIDE,
     WIDE_PANEL,
+    Tiling,
     panel_width,
     tiling,
     transform_input,
 )
 from tinyconv.core.arrays import FloatArray, Pair
 
-CHUNK_BYTES = 16 * 1024 * 1024
-"""V and dM of a chunk of tiles."""
+CHUNK_BYTES = 8 * 1024 * 1024
+"""V and dM of a chunk of tiles that all threads share."""
+
+OWN_BYTES = 768 * 1024
+"""V and dM of a chunk of tiles that one thread has for itself, beside a partial dU."""
+
+PARTIAL_BYTES = 3 * 1024 * 1024
+"""A partial dU, at most."""
+
+LEAST_CHUNK, TILES_OF_PARTIAL, MOST_PARTIALS = 24, 48, 16
 
 RUN = 128
 """Tiles that are added to a register tile between loading and saving it."""
@@ -62,6 +77,8 @@ class Work(NamedTuple):
     """outputs of a block"""
     blocks: int
     """blocks of outputs"""
+    partials: int
+    """partial sums, or 0 where jobs share V and dM"""
 
 
 def make_multiply(shape: Shape):
@@ -122,14 +139,18 @@ def make_kernels(side: int, taps: int):
                     target, i * SIZE * pitch + place + k // lanes * panel_pitch, pitch, SIZE, lanes, False,
                 )  # fmt: skip
 
+    @helper
+    def transform_tile(tile, t, x, dy, g, v, cotangents, w):
+        """V and dM of ``tile``, as number t of its chunk: flat (frequency, panel, tile, channels of the panel)."""
+        work = np.empty(FREQUENCIES * LANES, x.dtype)
+        transform_input(x, tile, g, v, t * w.width, w.v_pitch, w.width, w.chunk * w.width, work)
+        transform_cotangent(dy, tile, g, cotangents, t * LANES, w.cotangent_pitch, w.chunk * LANES, work)
+
     @kernel
     def transform_chunk(first, tiles, x, dy, g, v, cotangents, w):
-        """V and dM of a chunk of tiles, both flat (frequency, panel, tile, channels of the panel)."""
+        """V and dM of a chunk of tiles."""
         for index in prange(tiles):
-            t = np.int64(index)
-            work = np.empty(FREQUENCIES * LANES, x.dtype)
-            transform_input(x, first + t, g, v, t * w.width, w.v_pitch, w.width, w.chunk * w.width, work)
-            transform_cotangent(dy, first + t, g, cotangents, t * LANES, w.cotangent_pitch, w.chunk * LANES, work)
+            transform_tile(first + np.int64(index), np.int64(index), x, dy, g, v, cotangents, w)
 
     @helper
     def finish_block(sums, block, panel, gradient, strides, g, w):
@@ -153,8 +174,8 @@ def make_kernels(side: int, taps: int):
                     )  # fmt: skip
 
     @helper
-    def add_block(job, first, last, tiles, v, cotangents, sums, gradient, strides, g, w):
-        """The sums of one block over a chunk, and after the last its part of the gradient."""
+    def add_block(job, first, tiles, v, cotangents, sums, g, w):
+        """The sums of one block over a chunk."""
         panel, block = divmod(job, w.blocks)
         rows = min(w.block_rows, g.out_channels - block * w.block_rows)
         offsets = np.empty(w.block_rows, np.int64)
@@ -167,17 +188,47 @@ def make_kernels(side: int, taps: int):
             multiply_wide(first, panel_of_v, cotangents, offsets, rows, tiles, zeros, sums, w)
         else:
             multiply_narrow(first, panel_of_v, cotangents, offsets, rows, tiles, zeros, sums, w)
-        if last:
-            finish_block(sums, block, panel, gradient, strides, g, w)
 
     @kernel
     def add_chunk(jobs, first, last, tiles, v, cotangents, sums, gradient, strides, g, w):
         """Add a chunk to ``sums``, a row for each job; the ``last`` fills ``gradient``."""
         for index in prange(jobs):
             job = np.int64(index)
-            add_block(job, first, last, tiles, v, cotangents, sums[job], gradient, strides, g, w)
+            add_block(job, first, tiles, v, cotangents, sums[job], g, w)
+            if last:
+                finish_block(sums[job], job % w.blocks, job // w.blocks, gradient, strides, g, w)
 
-    return transform_chunk, add_chunk
+    @helper
+    def add_tiles(first, end, x, dy, v, cotangents, sums, g, w):
+        """One partial sum: the tiles [first, end), a chunk at a time."""
+        for chunk in range(first, end, w.chunk):
+            tiles = min(w.chunk, end - chunk)
+            for t in range(tiles):
+                transform_tile(chunk + t, t, x, dy, g, v, cotangents, w)
+            for block in range(w.panels * w.blocks):
+                add_block(block, chunk == first, tiles, v, cotangents, sums[block], g, w)
+
+    @kernel
+    def add_partials(jobs, x, dy, v, cotangents, sums, g, w):
+        """Fill ``sums`` (partial, block, ...); ``v`` and ``cotangents`` have a row for each job."""
+        for index in prange(jobs):
+            job = np.int64(index)
+            for partial in range(w.partials * job // jobs, w.partials * (job + 1) // jobs):
+                first, end = g.tiles * partial // w.partials, g.tiles * (partial + 1) // w.partials
+                add_tiles(first, end, x, dy, v[job], cotangents[job], sums[partial], g, w)
+
+    @kernel
+    def finish(sums, gradient, strides, g, w):
+        """The gradient, from the partial sums added in order."""
+        for index in prange(w.panels * w.blocks):
+            block = np.int64(index)
+            total = sums[0, block]
+            for partial in range(1, w.partials):
+                for place in range(total.size):
+                    total[place] += sums[partial, block, place]
+            finish_block(total, block % w.blocks, block // w.blocks, gradient, strides, g, w)
+
+    return transform_chunk, add_chunk, add_partials, finish
 
 
 KERNELS = {3: (4, *make_kernels(4, 3)), 5: (2, *make_kernels(2, 5))}
@@ -186,16 +237,43 @@ KERNELS = {3: (4, *make_kernels(4, 3)), 5: (2, *make_kernels(2, 5))}
 
 def run_weight_gradient(x: FloatArray, dy: FloatArray, out: Weight, taps: int, padding: Pair) -> None:
     """Fill ``out`` from x (N, H, W, C) and dy (N, OH, OW, K); channels must lie side by side in it."""
-    side, transform_chunk, add_chunk = KERNELS[taps]
+    side, transform_chunk, add_chunk, add_partials, finish = KERNELS[taps]
     g = tiling(x.shape, dy.shape, side, padding)
+    w = divide(g)
+    chunks = (max(1, min(get_num_threads(), w.partials)),)
+    v = aligned((*chunks, FREQUENCIES * w.v_pitch), x.dtype)
+    cotangents = aligned((*chunks, FREQUENCIES * w.cotangent_pitch), x.dtype)
+    blocks = w.panels * w.blocks
+    sums = aligned((max(1, w.partials), blocks, FREQUENCIES * w.block_rows * w.width), x.dtype)
+    flat_x, flat_dy = x.reshape(-1), dy.reshape(-1)
+    strides = out.strides[1], out.strides[3], out.strides[4]
+    if w.partials:
+        launch(add_partials, chunks[0], flat_x, flat_dy, v, cotangents, sums, g, w)
+        launch(finish, sums, out.numbers, strides, g, w)
+        return
+    for first in range(0, g.tiles, w.chunk):
+        tiles = min(w.chunk, g.tiles - first)
+        launch(transform_chunk, first, tiles, flat_x, flat_dy, g, v[0], cotangents[0], w)
+        last = first + tiles == g.tiles
+        launch(add_chunk, blocks, first == 0, last, tiles, v[0], cotangents[0], sums[0], out.numbers, strides, g, w)
+
+
+def divide(g: Tiling) -> Work:
+    """How a layer's work is divided."""
     width = panel_width(g.channels)
     panels = -(-g.channels // width)
     outputs = -(-g.out_channels // LANES) * LANES
-    chunk = max(RUN, CHUNK_BYTES // (4 * FREQUENCIES * (panels * width + outputs)) // RUN * RUN)
-    chunk = min(g.tiles, chunk)
-    block_rows = min(BLOCK_ROWS, -(-g.out_channels // 12) * 12)
+    tile_bytes = 4 * FREQUENCIES * (panels * width + outputs)
+    block_rows = min(BLOCK_ROWS, -(-g.out_channels // MOST_ROWS) * MOST_ROWS)
     blocks = -(-g.out_channels // block_rows)
-    w = Work(
+    partials = min(MOST_PARTIALS, g.tiles // TILES_OF_PARTIAL)
+    if partials > 1 and 4 * FREQUENCIES * panels * width * blocks * block_rows <= PARTIAL_BYTES:
+        chunk = max(LEAST_CHUNK, OWN_BYTES // tile_bytes)
+    else:
+        partials = 0
+        chunk = max(RUN, CHUNK_BYTES // tile_bytes // RUN * RUN)
+    chunk = min(g.tiles, chunk)
+    return Work(
         chunk=chunk,
         width=width,
         panels=panels,
@@ -203,15 +281,5 @@ def run_weight_gradient(x: FloatArray, dy: FloatArray, out: Weight, taps: int, p
         cotangent_pitch=chunk * outputs + LANES,
         block_rows=block_rows,
         blocks=blocks,
+        partials=partials,
     )
-    v = aligned((FREQUENCIES * w.v_pitch,), x.dtype)
-    cotangents = aligned((FREQUENCIES * w.cotangent_pitch,), x.dtype)
-    jobs = panels * blocks
-    sums = aligned((jobs, FREQUENCIES * block_rows * width), x.dtype)
-    flat_x, flat_dy = x.reshape(-1), dy.reshape(-1)
-    strides = out.strides[1], out.strides[3], out.strides[4]
-    for first in range(0, g.tiles, chunk):
-        tiles = min(chunk, g.tiles - first)
-        launch(transform_chunk, first, tiles, flat_x, flat_dy, g, v, cotangents, w)
-        last = first + tiles == g.tiles
-        launch(add_chunk, jobs, first == 0, last, tiles, v, cotangents, sums, out.numbers, strides, g, w)
