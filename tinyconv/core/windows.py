@@ -7,7 +7,7 @@ them would take longer than to pool.
 from __future__ import annotations
 
 import functools
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,7 +15,8 @@ from tinyconv.core.arrays import Array, Pair
 from tinyconv.core.geometry import adaptive_window, output_size, window_extent
 
 
-class Windows(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Windows:
     """The pixels that each window of a maximum looks at, one axis after the other. Not to be written into.
 
     A window that sees fewer pixels than others names its last one again, which changes no maximum.
@@ -38,6 +39,11 @@ class Windows(NamedTuple):
         """How many pixels a window names."""
         return self.down.shape[1] * self.across.shape[1]
 
+    @functools.cached_property
+    def overlap(self) -> bool:
+        """Whether any pixel is seen by two windows."""
+        return any(bool((axis[1:, 0] <= axis[:-1, -1]).any()) for axis in (self.down, self.across))
+
     def indices(self, switches: Array) -> Array:
         """The pixels, counted row by row, that ``switches`` name by their number r S + s in the window: int64."""
         rows, columns = np.divmod(switches.astype(np.int64), self.across.shape[1])
@@ -46,7 +52,8 @@ class Windows(NamedTuple):
         return found
 
 
-class Spans(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Spans:
     """The neighbouring pixels that each window of an average sums up. Not to be written into."""
 
     size: Pair

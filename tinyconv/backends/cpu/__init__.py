@@ -1,6 +1,9 @@
 """Convolution, pooling, normalisation and the matrix product on the processor, compiled by Numba."""
 
 from tinyconv.backends.cpu.activation import relu, relu_gradient
+from tinyconv.backends.cpu.batch_norm import batch_norm
+from tinyconv.backends.cpu.batch_norm_gradient import batch_norm_gradient
+from tinyconv.backends.cpu.batch_norm_pooling import batch_norm_max_pool2d, batch_norm_max_pool2d_gradient
 from tinyconv.backends.cpu.convolution import conv2d, conv2d_input_gradient, conv2d_weight_gradient
 from tinyconv.backends.cpu.elementwise import add, divide, multiply, subtract
 from tinyconv.backends.cpu.gelu import gelu, gelu_gradient
@@ -28,6 +31,10 @@ __all__ = [
     "add",
     "avg_pool2d",
     "avg_pool2d_gradient",
+    "batch_norm",
+    "batch_norm_gradient",
+    "batch_norm_max_pool2d",
+    "batch_norm_max_pool2d_gradient",
     "channel_affine",
     "channel_combination",
     "channel_moments",

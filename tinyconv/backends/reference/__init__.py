@@ -1,6 +1,12 @@
 """The definitions, in plain loops over logical NCHW indices: slow, obviously right, what the others are tested with."""
 
 from tinyconv.backends.reference.activation import relu, relu_gradient
+from tinyconv.backends.reference.batch_norm import (
+    batch_norm,
+    batch_norm_gradient,
+    batch_norm_max_pool2d,
+    batch_norm_max_pool2d_gradient,
+)
 from tinyconv.backends.reference.convolution import conv2d, conv2d_input_gradient, conv2d_weight_gradient
 from tinyconv.backends.reference.elementwise import add, divide, multiply, subtract
 from tinyconv.backends.reference.gelu import gelu, gelu_gradient
@@ -32,6 +38,10 @@ __all__ = [
     "add",
     "avg_pool2d",
     "avg_pool2d_gradient",
+    "batch_norm",
+    "batch_norm_gradient",
+    "batch_norm_max_pool2d",
+    "batch_norm_max_pool2d_gradient",
     "channel_affine",
     "channel_combination",
     "channel_moments",
