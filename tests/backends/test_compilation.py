@@ -1,5 +1,6 @@
 """The kernels' cache on disk: never stale, never in the way, and a notice before a compilation."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tinyconv.backends.cpu import compilation
+from tinyconv.backends.cpu import cache_key, compilation
 
 KERNELS = """
 import numpy as np
@@ -64,7 +65,9 @@ def package(tmp_path):
     folder = tmp_path / "package"
     folder.mkdir()
     (folder / "__init__.py").touch()
-    (folder / "compilation.py").write_bytes(Path(compilation.__file__).read_bytes())
+    for name in ("compilation.py", "cache_key.py", "libraries.py"):
+        source = Path(compilation.__file__).with_name(name).read_text()
+        (folder / name).write_text(source.replace("tinyconv.backends.cpu", "package"))
     (folder / "kernels.py").write_text(KERNELS)
     (folder / "helpers.py").write_text(HELPERS)
     return folder
@@ -108,13 +111,122 @@ def test_a_full_disk_is_a_warning_and_not_an_error(package, tmp_path):
     assert printed == "[1.0, 2.0, 3.0] ['fill']"
 
 
-def test_the_digest_sees_every_file_of_the_folder(tmp_path):
-    (tmp_path / "a.py").write_text("x = 1")
-    first = compilation.source_digest(tmp_path)
-    (tmp_path / "b.py").write_text("y = 1")
-    second = compilation.source_digest(tmp_path)
-    (tmp_path / "a.py").write_text("x = 2")
-    assert len({first, second, compilation.source_digest(tmp_path)}) == 3
+EDITS = [
+    ("unrelated.py", "x = 1", "x = 2", "[1.0, 2.0, 3.0] []", "[0.0, 5.0, 10.0] []"),
+    ("kernels.py", "summand(i)", "summand(i) + 1", "[2.0, 3.0, 4.0] ['fill']", "[0.0, 5.0, 10.0] []"),
+    ("helpers.py", "+ WIDTH", "+ WIDTH + 1", "[3.0, 4.0, 5.0] ['fill']", "[0.0, 5.0, 10.0] []"),
+    ("constants.py", "WIDTH = 1", "WIDTH = 2", "[4.0, 5.0, 6.0] ['fill']", "[0.0, 5.0, 10.0] []"),
+    ("made.py", "STEP = 5", "STEP = 6", "[4.0, 5.0, 6.0] []", "[0.0, 6.0, 12.0] ['stride']"),
+    ("compilation.py", '"nogil": True', '"nogil": False', "[4.0, 5.0, 6.0] ['fill']", "[0.0, 6.0, 12.0] ['stride']"),
+]
+"""File, text, its replacement; what the kernel and the made kernel give after it, and which of them is compiled."""
+
+
+@pytest.fixture
+def factories(package):
+    """Beside it a kernel that a factory makes around a helper, and a file that neither has to do with."""
+    (package / "constants.py").write_text("WIDTH = 1")
+    helpers = HELPERS.replace("i + 1", "i + WIDTH")
+    (package / "helpers.py").write_text("from package import (\n    constants,\n)\nWIDTH = constants.WIDTH\n" + helpers)
+    (package / "made.py").write_text(
+        """
+from numba import prange
+from package.compilation import helper, kernel
+
+STEP = 5
+
+
+@helper
+def step(i):
+    return STEP * i
+
+
+def make(step):
+    @kernel
+    def stride(out):
+        for i in prange(out.size):
+            out[i] = step(i)
+
+    return stride
+
+
+stride = make(step)
+"""
+    )
+    (package / "unrelated.py").write_text("x = 1")
+    return package
+
+
+USE_BOTH = (
+    USE
+    + """
+from package.made import stride
+compiled.clear()
+stride(out)
+print(out.tolist(), compiled)
+"""
+)
+
+
+def test_an_edit_compiles_anew_what_is_made_of_it_and_nothing_else(factories, tmp_path):
+    environment = {"PYTHONPATH": tmp_path, "NUMBA_CACHE_DIR": tmp_path / "cache"}
+    assert run_python(USE_BOTH, **environment) == "[1.0, 2.0, 3.0] ['fill']\n[0.0, 5.0, 10.0] ['stride']"
+    for file, before, after, *expected in EDITS:
+        text = (factories / file).read_text()
+        assert before in text
+        (factories / file).write_text(text.replace(before, after))
+        assert run_python(USE_BOTH, **environment).splitlines() == expected, file
+
+
+def test_the_imports_found_in_the_sources_of_the_kernels_are_those_that_python_would_do():
+    folder = Path(compilation.__file__).parent
+    package = compilation.__package__
+    for path in folder.glob("*.py"):
+        names = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module == package:
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(package + "."):
+                names.add(node.module.removeprefix(package + "."))
+        expected = {folder / f"{name}.py" for name in names if (folder / f"{name}.py").exists()}
+        assert cache_key.imported(path, package) == expected, path.name
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from package import a", "from package.a import x", "from . import a", "from .a import x", "import package.a",
+        "    from package.a import (\n    x,\n)", "from package import (\n    b,\n    a as c,\n)",
+        "import os, package.a as c",
+    ],
+)  # fmt: skip
+def test_every_form_of_import_is_found(tmp_path, line):
+    (tmp_path / "a.py").touch()
+    (tmp_path / "user.py").write_text(f"import numpy as np\n{line}\n")
+    cache_key.imported.cache_clear()
+    assert cache_key.imported(tmp_path / "user.py", "package") == {tmp_path / "a.py"}
+
+
+def test_inside_a_kernel_nothing_is_turned_into_machine_code_but_the_kernel(factories, tmp_path):
+    """A helper's symbol is in no module that the engine was given, but the kernel's."""
+    code = (
+        USE
+        + """
+    from numba.core import codegen
+    from package.libraries import InnerLibrary
+    made = []
+    usual = codegen.JITCPUCodegen._add_module
+    def add(self, module):
+        made.append(sum(not function.is_declaration for function in module.functions))
+        return usual(self, module)
+    codegen.JITCPUCodegen._add_module = add
+    from package.made import stride
+    stride(out)
+    print(sum(count > 0 for count in made))
+    """.replace("\n    ", "\n")
+    )
+    printed = run_python(code, PYTHONPATH=tmp_path, NUMBA_CACHE_DIR=tmp_path / "cache")
+    assert printed.splitlines()[-1] == "1"
 
 
 def test_nan_and_infinity_survive_the_compiler_flags():

@@ -1,22 +1,21 @@
 """How kernels are compiled, where their machine code is cached, and how a user hears of a compilation.
 
-Numba's cache key holds a kernel's signature, processor and bytecode. It does not see an edit of a jitted function that
-the kernel calls, of an intrinsic, of a module's constant, or of the compiler's flags: a stale binary would answer. The
-key here therefore also holds a digest of every source file of this folder.
+Machine code is kept on disk under a key that knows all that it was made of: ``cache_key.py``.
 """
 
 from __future__ import annotations
 
 import functools
-import hashlib
 import threading
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numba
 from numba.core.caching import FunctionCache
+
+from tinyconv.backends.cpu.cache_key import parts_of
+from tinyconv.backends.cpu.libraries import HelperCompiler, KernelCompiler
 
 jit: Any = numba.njit  # Numba's annotations leave out flags that it has: those against wrappers for Python and C
 
@@ -51,21 +50,6 @@ def on_preparation(callback: Callable[[str, bool], None]) -> Callable[[], None]:
     return functools.partial(_preparations.remove, callback)
 
 
-def source_digest(folder: Path) -> str:
-    """A digest of every Python file in ``folder``, and of the compiler's flags."""
-    digest = hashlib.sha256(repr(sorted((name, str(value)) for name, value in _stable_flags().items())).encode())
-    for path in sorted(folder.glob("*.py")):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
-
-
-def _stable_flags() -> dict[str, Any]:
-    return {**FLAGS, "fastmath": sorted(FLAGS["fastmath"])}
-
-
-SOURCE_DIGEST = source_digest(Path(__file__).parent)
-
-
 def _warn_uncached(reason: object) -> None:
     if _warned.is_set():
         return
@@ -79,10 +63,10 @@ def _warn_uncached(reason: object) -> None:
 
 
 class KernelCache(FunctionCache):
-    """Numba's cache on disk, with the source digest in its key and a notice before a compilation."""
+    """Numba's cache on disk, with a key of its own and a notice before a compilation."""
 
     def _index_key(self, sig, codegen):
-        return (*super()._index_key(sig, codegen), SOURCE_DIGEST)
+        return sig, codegen.magic_tuple(), parts_of(self._py_func)
 
     def load_overload(self, sig, target_context):
         _prepare(self._py_func.__name__, begins=True)
@@ -147,7 +131,7 @@ def _notify(kernel_name: str) -> None:
 
 def kernel(function: Callable[..., None]) -> Any:
     """Compile ``function``, which has a ``prange`` loop, on its first call; keep the machine code on disk if it can."""
-    dispatcher = jit(parallel=True, no_cfunc_wrapper=True, **FLAGS)(function)
+    dispatcher = jit(parallel=True, no_cfunc_wrapper=True, pipeline_class=KernelCompiler, **FLAGS)(function)
     try:
         dispatcher._cache = KernelCache(function)
     except RuntimeError as error:  # Numba found no folder that it may write to
@@ -158,7 +142,7 @@ def kernel(function: Callable[..., None]) -> Any:
 
 def helper(function: Callable[..., Any]) -> Any:
     """Compile ``function`` into the kernels that call it. It has no cache entry of its own: theirs holds its code."""
-    return jit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **FLAGS)(function)
+    return _inner(function)
 
 
 def exact_helper(function: Callable[..., Any]) -> Any:
@@ -175,5 +159,9 @@ def reciprocal_helper(function: Callable[..., Any]) -> Any:
 
 
 def _inlined(function: Callable[..., Any], *liberties: str) -> Any:
-    flags = {**FLAGS, "fastmath": set(liberties)}
-    return jit(no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True, **flags)(function)
+    return _inner(function, fastmath=set(liberties), forceinline=True)
+
+
+def _inner(function: Callable[..., Any], **changes: Any) -> Any:
+    flags = {**FLAGS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True, **changes}
+    return jit(pipeline_class=HelperCompiler, **flags)(function)
