@@ -97,3 +97,34 @@ def test_gelu_has_the_same_bits_for_any_number_of_threads(size, by_tanh, threads
         threads(count)
         results.append((cpu.gelu(x, by_tanh), cpu.gelu_gradient(x, x, by_tanh)))
     np.testing.assert_array_equal(*results)
+
+
+@settings(max_examples=60)
+@given(
+    place=st.tuples(st.integers(0, 2**63 - 1), st.integers(0, 2**32 - 1), *[st.integers(0, 2**64 - 1)] * 2),
+    p=st.floats(0, 1),
+    shape=st.lists(st.integers(0, 9), min_size=1, max_size=4),
+)
+def test_a_mask_is_the_one_that_numpy_draws(place, p, shape):
+    mask = cpu.draw_mask(*place, p, tuple(shape))
+    np.testing.assert_array_equal(mask, reference.draw_mask(*place, p, tuple(shape)))
+    assert layout.is_engine_order(mask)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_masks_and_products_with_them_do_not_depend_on_the_number_of_threads(size, dtype, threads):
+    x = drawn(size, dtype)
+    for count in (1, 2):
+        threads(count)
+        mask = cpu.draw_mask(5, 6, 7, 8, 0.3, (size,))
+        np.testing.assert_array_equal(mask, reference.draw_mask(5, 6, 7, 8, 0.3, (size,)))
+        with np.errstate(all="ignore"):
+            np.testing.assert_array_equal(cpu.masked(x, mask, 1 / 0.7), reference.masked(x, mask, 1 / 0.7))
+
+
+def test_a_mask_is_repeated_over_the_pixels_of_its_channel():
+    x = layout.copy(drawn((4, 64, 16, 16), np.float32))
+    mask = cpu.draw_mask(5, 6, 7, 8, 0.5, (4, 64, 1, 1))
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(cpu.masked(x, mask, 2.0), reference.masked(x, mask, 2.0))

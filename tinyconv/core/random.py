@@ -12,7 +12,7 @@ import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,10 +27,22 @@ def philox(seed: int, stream: str, *position: int) -> np.random.Generator:
 
     Positions differ in the upper words of Philox's 256-bit counter, so each has 2**128 draws of its own.
     """
-    low, high = (*position, 0, 0)[:2]
-    key = np.array([seed, zlib.crc32(stream.encode())], dtype=np.uint64)
-    counter = np.array([0, 0, low, high], dtype=np.uint64)
-    return np.random.Generator(np.random.Philox(key=key, counter=counter))
+    return Place(seed, zlib.crc32(stream.encode()), *position).generator()
+
+
+class Place(NamedTuple):
+    """Where Philox starts: the two words of its key, and the upper two of its counter."""
+
+    seed: int
+    stream: int
+    low: int = 0
+    high: int = 0
+
+    def generator(self) -> np.random.Generator:
+        """NumPy's numbers from here on."""
+        key = np.array([self.seed, self.stream], dtype=np.uint64)
+        counter = np.array([0, 0, self.low, self.high], dtype=np.uint64)
+        return np.random.Generator(np.random.Philox(key=key, counter=counter))
 
 
 class Generator:
@@ -53,7 +65,7 @@ class Generator:
         if isinstance(seed, str | Device):
             seed, device = 0, seed
         self.device = Device(device or "cpu")
-        self._stream = stream
+        self._stream_number = zlib.crc32(stream.encode())
         self._lock = threading.Lock()
         self._seed, self._draws = 0, 0
         self.manual_seed(seed)
@@ -89,10 +101,14 @@ class Generator:
 
     def draw(self) -> np.random.Generator:
         """A fresh NumPy generator for one operation; each call advances the state by one."""
+        return self.place().generator()
+
+    def place(self) -> Place:
+        """Where the numbers of one operation start, for a kernel that draws them itself; counts as a draw."""
         with self._lock:
             position = self._draws
             self._draws += 1
-        return philox(self._seed, self._stream, position)
+            return Place(self._seed, self._stream_number, position)
 
 
 class _Substitute(threading.local):
@@ -105,9 +121,9 @@ _substitute = _Substitute()
 class _DefaultGenerator(Generator):
     """The one that everything draws from unless it is told otherwise."""
 
-    def draw(self) -> np.random.Generator:
+    def place(self) -> Place:
         substitute = _substitute.generator
-        return super().draw() if substitute is None else substitute.draw()
+        return super().place() if substitute is None else substitute.place()
 
 
 default_generator: Generator = _DefaultGenerator(0)

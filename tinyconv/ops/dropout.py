@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinyconv.autograd.operation import Operation
-from tinyconv.core import layout, random
+from tinyconv.backends import backend
+from tinyconv.core import random
 from tinyconv.core.arrays import Array
 from tinyconv.core.errors import ArgumentError, ShapeError
 from tinyconv.ops.images import require_floating
@@ -33,11 +34,8 @@ class Masked(Operation):
         self.saved, self.scale = keep, scale
 
     def forward(self, x: Any) -> Any:
-        result = layout.empty(x.shape, x.dtype, self.xp)
         with np.errstate(all="ignore"):  # infinity times 0 is NaN
-            self.xp.multiply(x, self.saved, out=result)
-            result *= self.scale
-        return result
+            return backend(self.device).masked(x, self.saved, self.scale)
 
     def backward(self, dy: Tensor) -> Any:
         return Masked(self.saved, self.scale).apply(dy)
@@ -53,18 +51,10 @@ class Dropout(Operation):
         self.scale = 1 / (1 - p) if p < 1 else 0.0
 
     def forward(self, x: Any) -> Any:
-        self.saved = self.draw()
-        masked = Masked(self.saved, self.scale)
-        masked.xp = self.xp
-        return masked.forward(x)
-
-    def draw(self) -> Array:
-        """Which elements stay. Drawn in memory order into the layout of the input, so that multiplying is one pass."""
-        physical = layout.empty(self.mask_shape, bool, self.xp)
-        ordered = physical.transpose(0, 2, 3, 1) if len(self.mask_shape) == 4 else physical
-        numbers = random.default_generator.draw().random(ordered.shape, dtype="float32")
-        self.xp.greater_equal(numbers, self.p, out=ordered)
-        return physical
+        computes = backend(self.device)
+        self.saved = computes.draw_mask(*random.default_generator.place(), self.p, self.mask_shape)
+        with np.errstate(all="ignore"):  # infinity times 0 is NaN
+            return computes.masked(x, self.saved, self.scale)
 
     def backward(self, dy: Tensor) -> Any:
         return Masked(self.saved, self.scale).apply(dy)

@@ -5,6 +5,7 @@ from tinyconv.backends.cpu.batch_norm import batch_norm
 from tinyconv.backends.cpu.batch_norm_gradient import batch_norm_gradient
 from tinyconv.backends.cpu.batch_norm_pooling import batch_norm_max_pool2d, batch_norm_max_pool2d_gradient
 from tinyconv.backends.cpu.convolution import conv2d, conv2d_input_gradient, conv2d_weight_gradient
+from tinyconv.backends.cpu.dropout import draw_mask, masked
 from tinyconv.backends.cpu.elementwise import add, divide, multiply, subtract
 from tinyconv.backends.cpu.gelu import gelu, gelu_gradient
 from tinyconv.backends.cpu.matmul import matmul
@@ -44,12 +45,14 @@ __all__ = [
     "conv2d_input_gradient",
     "conv2d_weight_gradient",
     "divide",
+    "draw_mask",
     "erf",
     "erfc",
     "erfinv",
     "gather_plane",
     "gelu",
     "gelu_gradient",
+    "masked",
     "matmul",
     "max_pool2d",
     "max_pool2d_gradient",

@@ -14,9 +14,7 @@ from numba.extending import intrinsic
 from tinyconv.backends.cpu.host import host
 
 
-@intrinsic
-def use_widest_vectors(_: Any) -> Any:
-    """In a helper: its own loops take the processor's widest vectors. Its caller's loops are compiled by themselves."""
+def _type_and_code(_: Any) -> Any:
     return types.void(), _request
 
 
@@ -24,3 +22,7 @@ def _request(context: Any, builder: Any, _: Any, __: Any) -> Any:
     bits = 8 * host().vector_bytes
     set.add(builder.function.attributes, f'"prefer-vector-width"="{bits}"')  # llvmlite's own add knows fewer names
     return context.get_dummy_value()
+
+
+use_widest_vectors: Any = intrinsic(_type_and_code)
+"""Called in a helper, it gives the helper's own loops the processor's widest vectors; its caller's are not touched."""

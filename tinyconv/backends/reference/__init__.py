@@ -8,6 +8,7 @@ from tinyconv.backends.reference.batch_norm import (
     batch_norm_max_pool2d_gradient,
 )
 from tinyconv.backends.reference.convolution import conv2d, conv2d_input_gradient, conv2d_weight_gradient
+from tinyconv.backends.reference.dropout import draw_mask, masked
 from tinyconv.backends.reference.elementwise import add, divide, multiply, subtract
 from tinyconv.backends.reference.gelu import gelu, gelu_gradient
 from tinyconv.backends.reference.matmul import matmul
@@ -51,12 +52,14 @@ __all__ = [
     "conv2d_input_gradient",
     "conv2d_weight_gradient",
     "divide",
+    "draw_mask",
     "erf",
     "erfc",
     "erfinv",
     "gather_plane",
     "gelu",
     "gelu_gradient",
+    "masked",
     "matmul",
     "max_pool2d",
     "max_pool2d_gradient",
