@@ -6,10 +6,8 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
+from tinyconv.ops import updates
 from tinyconv.ops.tensor import Tensor
-from tinyconv.optim.blocks import blocks, descent
 from tinyconv.optim.optimizer import Optimizer
 
 
@@ -70,37 +68,33 @@ class Adam(Optimizer):
         self.check_betas(group)
 
     def update(self, parameter: Tensor, group: dict[str, Any]) -> None:
-        state = self.state[parameter]
-        if not state:
-            state.update(step=self.scalar(0), exp_avg=self.zeros_like(parameter), exp_avg_sq=self.zeros_like(parameter))
-        if group["amsgrad"] and "max_exp_avg_sq" not in state:
-            state["max_exp_avg_sq"] = self.zeros_like(parameter)
-        step = self.next_step(state)
+        Adam.update_all(self, [parameter], group)
+
+    def update_all(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
         beta1, beta2 = group["betas"]
-        rate = float(group["lr"])
-        step_size = rate / (1 - beta1**step)
-        root_correction2 = math.sqrt(1 - beta2**step)
-        decoupled = group["decoupled_weight_decay"]
-        moments = [state["exp_avg"], state["exp_avg_sq"]]
-        if group["amsgrad"]:
-            moments.append(state["max_exp_avg_sq"])
-        for p, gradient, mean, mean_square, *largest in blocks(parameter, parameter.grad, *moments):
-            own, work = self.scratch.like(parameter, p.size)
-            if decoupled and group["weight_decay"]:
-                p *= 1 - rate * group["weight_decay"]
-            gradient = descent(p, gradient, group, own, work, penalty=not decoupled)
-            np.subtract(gradient, mean, out=work)
-            mean += np.multiply(work, 1 - beta1, out=work)
-            mean_square *= beta2
-            np.multiply(gradient, gradient, out=work)
-            mean_square += np.multiply(work, 1 - beta2, out=work)
-            for maximum in largest:  # one, or none without amsgrad
-                mean_square = np.maximum(maximum, mean_square, out=maximum)
-            np.sqrt(mean_square, out=work)
-            work /= root_correction2
-            work += group["eps"]
-            np.divide(mean, work, out=work)
-            p -= np.multiply(work, step_size, out=work)
+        rate, decay, decoupled = float(group["lr"]), group["weight_decay"], group["decoupled_weight_decay"]
+        names = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 3 if group["amsgrad"] else 2]
+        moments, rates = [], []
+        for parameter in parameters:
+            state = self.state[parameter]
+            if not state:
+                state["step"] = self.scalar(0)
+            for name in names:
+                if name not in state:
+                    state[name] = self.zeros_like(parameter)
+            step = self.next_step(state)
+            moments.append(tuple(state[name] for name in names))
+            rates.append((rate / (1 - beta1**step), 1 / math.sqrt(1 - beta2**step)))
+        updates.adam_step(
+            parameters,
+            moments,
+            rates,
+            shrink=1 - rate * decay if decoupled else 1.0,
+            penalty=0.0 if decoupled else float(decay),
+            sign=-1.0 if group["maximize"] else 1.0,
+            betas=(beta1, beta2),
+            eps=float(group["eps"]),
+        )
 
 
 class AdamW(Adam):

@@ -81,6 +81,8 @@ class Optimizer:
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
+        if "update" in cls.__dict__ and "update_all" not in cls.__dict__:
+            cls.update_all = Optimizer.update_all  # type: ignore[method-assign]
         if "step" in cls.__dict__:
             cls.step = hooked(cls.__dict__["step"])  # type: ignore[method-assign]
 
@@ -167,16 +169,21 @@ class Optimizer:
                 loss = closure()
         with np.errstate(all="ignore"):
             for group in self.param_groups:
-                for parameter in group["params"]:
-                    if parameter.grad is None:
-                        continue
-                    if tuple(parameter.grad.shape) != tuple(parameter.shape):
+                parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
+                for parameter in parameters:
+                    if parameter.grad.shape != parameter.shape:
                         raise ShapeError(
                             f"{self._name}: a parameter of shape {tuple(parameter.shape)} has a gradient of shape "
                             f"{tuple(parameter.grad.shape)}; they must be equal"
                         )
-                    self.update(parameter, group)
+                if parameters:
+                    self.update_all(parameters, group)
         return loss
+
+    def update_all(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
+        """Change ``parameters`` of ``group``, which have gradients: one by one, unless a derived class knows better."""
+        for parameter in parameters:
+            self.update(parameter, group)
 
     def update(self, parameter: Tensor, group: dict[str, Any]) -> None:
         """Change ``parameter`` in place, by its gradient and the hyperparameters of its group."""

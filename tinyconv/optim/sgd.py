@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
 from tinyconv.core.errors import ArgumentError
+from tinyconv.ops import updates
 from tinyconv.ops.tensor import Tensor
-from tinyconv.optim.blocks import blocks, descent
 from tinyconv.optim.optimizer import Optimizer
 
 
@@ -72,28 +70,28 @@ class SGD(Optimizer):
             )
 
     def update(self, parameter: Tensor, group: dict[str, Any]) -> None:
-        momentum = group["momentum"]
-        rate = float(group["lr"])
-        operands = [parameter.grad]
-        first = False
-        if momentum:
-            state = self.state[parameter]
-            first = state.get("momentum_buffer") is None
-            if first:
-                state["momentum_buffer"] = self.zeros_like(parameter)
-            operands.append(state["momentum_buffer"])
-        for p, gradient, *velocities in blocks(parameter, *operands):
-            sum_, product = self.scratch.like(parameter, p.size)
-            direction = descent(p, gradient, group, sum_, product)
-            for velocity in velocities:  # one, or none without momentum
-                if first:
-                    velocity[:] = direction
-                else:
-                    velocity *= momentum
-                    velocity += np.multiply(direction, 1 - group["dampening"], out=product)
-                if group["nesterov"]:
-                    np.multiply(velocity, momentum, out=product)
-                    direction = np.add(direction, product, out=sum_)
-                else:
-                    direction = velocity
-            p -= np.multiply(direction, rate, out=product)
+        SGD.update_all(self, [parameter], group)
+
+    def update_all(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
+        velocities: list[tuple[Tensor, ...]] = []
+        new = []
+        for parameter in parameters:
+            share = 1 - group["dampening"]
+            if group["momentum"]:
+                state = self.state[parameter]
+                if state.get("momentum_buffer") is None:
+                    state["momentum_buffer"], share = self.zeros_like(parameter), 1
+                velocities.append((state["momentum_buffer"],))
+            else:
+                velocities.append(())
+            new.append(share)
+        updates.sgd_step(
+            parameters,
+            velocities,
+            new,
+            penalty=float(group["weight_decay"]),
+            sign=-1.0 if group["maximize"] else 1.0,
+            momentum=float(group["momentum"]),
+            nesterov=bool(group["nesterov"]),
+            rate=float(group["lr"]),
+        )

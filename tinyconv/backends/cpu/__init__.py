@@ -5,6 +5,7 @@ from tinyconv.backends.cpu.batch_norm import batch_norm
 from tinyconv.backends.cpu.batch_norm_gradient import batch_norm_gradient
 from tinyconv.backends.cpu.batch_norm_pooling import batch_norm_max_pool2d, batch_norm_max_pool2d_gradient
 from tinyconv.backends.cpu.convolution import conv2d, conv2d_input_gradient, conv2d_weight_gradient
+from tinyconv.backends.cpu.cross_entropy import cross_entropy, cross_entropy_gradient
 from tinyconv.backends.cpu.dropout import draw_mask, masked
 from tinyconv.backends.cpu.elementwise import add, divide, multiply, subtract
 from tinyconv.backends.cpu.gelu import gelu, gelu_gradient
@@ -17,6 +18,7 @@ from tinyconv.backends.cpu.normalization import (
     channel_products,
     channel_sum,
 )
+from tinyconv.backends.cpu.optimizer_step import adam_step, sgd_step
 from tinyconv.backends.cpu.pooling import (
     adaptive_avg_pool2d,
     adaptive_avg_pool2d_gradient,
@@ -27,6 +29,7 @@ from tinyconv.backends.cpu.rows import row_norm, row_norm_gradient
 from tinyconv.backends.cpu.special import erf, erfc, erfinv
 
 __all__ = [
+    "adam_step",
     "adaptive_avg_pool2d",
     "adaptive_avg_pool2d_gradient",
     "add",
@@ -44,6 +47,8 @@ __all__ = [
     "conv2d",
     "conv2d_input_gradient",
     "conv2d_weight_gradient",
+    "cross_entropy",
+    "cross_entropy_gradient",
     "divide",
     "draw_mask",
     "erf",
@@ -62,5 +67,6 @@ __all__ = [
     "row_norm",
     "row_norm_gradient",
     "scatter_plane",
+    "sgd_step",
     "subtract",
 ]

@@ -111,11 +111,10 @@ def mask(pieces, x, keep, scale, y):
 def masked(x: FloatArray, keep: Array, scale: float) -> FloatArray:
     """y = scale x keep, for a mask that is broadcast to x. Infinity times 0 is NaN."""
     y = layout.empty(x.shape, x.dtype)
-    operands = (flat(x), flat(keep), flat(y)) if x.shape == keep.shape and y.size >= FEW else (None,)
-    if any(operand is None for operand in operands):
+    first, second, result = flat(x), flat(keep), flat(y)
+    if y.size < FEW or x.shape != keep.shape or first is None or second is None:
         np.multiply(x, keep, out=y)
         y *= x.dtype.type(scale)
     else:
-        first, second, result = operands
         launch(mask, pieces_of(y.size), first, second, x.dtype.type(scale), result)
     return y

@@ -8,6 +8,7 @@ from tinyconv.backends.reference.batch_norm import (
     batch_norm_max_pool2d_gradient,
 )
 from tinyconv.backends.reference.convolution import conv2d, conv2d_input_gradient, conv2d_weight_gradient
+from tinyconv.backends.reference.cross_entropy import cross_entropy, cross_entropy_gradient
 from tinyconv.backends.reference.dropout import draw_mask, masked
 from tinyconv.backends.reference.elementwise import add, divide, multiply, subtract
 from tinyconv.backends.reference.gelu import gelu, gelu_gradient
@@ -21,6 +22,7 @@ from tinyconv.backends.reference.normalization import (
     row_norm,
     row_norm_gradient,
 )
+from tinyconv.backends.reference.optimizer_step import adam_step, sgd_step
 from tinyconv.backends.reference.pooling import (
     adaptive_avg_pool2d,
     adaptive_avg_pool2d_gradient,
@@ -34,6 +36,7 @@ from tinyconv.backends.reference.pooling import (
 from tinyconv.backends.reference.special import erf, erfc, erfinv
 
 __all__ = [
+    "adam_step",
     "adaptive_avg_pool2d",
     "adaptive_avg_pool2d_gradient",
     "add",
@@ -51,6 +54,8 @@ __all__ = [
     "conv2d",
     "conv2d_input_gradient",
     "conv2d_weight_gradient",
+    "cross_entropy",
+    "cross_entropy_gradient",
     "divide",
     "draw_mask",
     "erf",
@@ -69,5 +74,6 @@ __all__ = [
     "row_norm",
     "row_norm_gradient",
     "scatter_plane",
+    "sgd_step",
     "subtract",
 ]

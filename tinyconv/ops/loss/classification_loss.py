@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from tinyconv.core.devices import array_module
 from tinyconv.core.errors import ArgumentError, DimensionError, DTypeError, ShapeError
 from tinyconv.ops.activation.softmax import log_softmax
 from tinyconv.ops.images import require_floating
+from tinyconv.ops.loss.cross_entropy import CrossEntropy, Targets
 from tinyconv.ops.loss.loss import reduced, require_reduction
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ def nll_loss(
     """
     _check("nll_loss", input, target, weight, ignore_index, reduction)
     dim = _class_dim("nll_loss", input)
-    likelihood, counts = _one_hot("nll_loss", input, target, weight, ignore_index, 0.0, dim)
+    likelihood, counts = _one_hot("nll_loss", input, target, weight, ignore_index, dim)
     return reduced(-Expectation(dim).apply(input, likelihood), reduction, counts)
 
 
@@ -90,7 +92,7 @@ def cross_entropy(
     Source: label smoothing: Szegedy et al., "Rethinking the Inception architecture for computer vision", 2016.
 
     >>> F.cross_entropy(tc.tensor([[0.0, 0.0], [0.0, 1000.0]]), tc.tensor([0, 1]), reduction="none")
-    tensor([ 0.6931, -0.    ])
+    tensor([0.6931, 0.    ])
     """
     _check("cross_entropy", input, target, weight, ignore_index, reduction)
     if (
@@ -102,9 +104,11 @@ def cross_entropy(
     dim = _class_dim("cross_entropy", input)
     if target.dtype.is_floating_point:
         q, counts = _soft(input, target, weight, label_smoothing, dim)
-    else:
-        q, counts = _one_hot("cross_entropy", input, target, weight, ignore_index, label_smoothing, dim)
-    return reduced(-Expectation(dim).apply(log_softmax(input, dim), q), reduction, counts)
+        return reduced(-Expectation(dim).apply(log_softmax(input, dim), q), reduction, counts)
+    targets, counts = _targets("cross_entropy", input, target, weight, ignore_index, label_smoothing, dim)
+    scale = {"none": None, "sum": 1.0, "mean": 1 / counts if counts else math.nan}[reduction]
+    result: Tensor = CrossEntropy(targets, scale).apply(input)
+    return result
 
 
 def _check(name: str, input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str) -> None:
@@ -135,7 +139,7 @@ def _class_weights(name: str, input: Tensor, weight: Tensor | None, dim: int) ->
     return weight.array
 
 
-def _one_hot(
+def _targets(
     name: str,
     input: Tensor,
     target: Tensor,
@@ -143,8 +147,8 @@ def _one_hot(
     ignore_index: int,
     smoothing: float,
     dim: int,
-) -> tuple[Any, float]:
-    """weight_c q_c for class targets, shaped like ``input``, and the sum of the targets' weights."""
+) -> tuple[Targets, float]:
+    """Class targets and how much they count, and the sum of their classes' weights."""
     xp = array_module(input.device)
     expected = input.shape[:dim] + input.shape[dim + 1 :]
     if target.shape != expected:
@@ -154,7 +158,7 @@ def _one_hot(
         )
     if target.dtype.name not in ("int64", "uint8"):
         raise DTypeError(f"{name}: target holds classes and must be int64, got {target.dtype.name}; use .long()")
-    classes = input.shape[dim]
+    classes, dtype = input.shape[dim], input.array.dtype
     counted = target.array != ignore_index
     outside = counted & ((target.array < 0) | (target.array >= classes))
     if outside.any():
@@ -163,16 +167,22 @@ def _one_hot(
             f"{input.shape}; classes count from 0, and {ignore_index} (ignore_index) marks targets to leave out"
         )
     weights = _class_weights(name, input, weight, dim)
-    chosen = xp.expand_dims(xp.where(counted, target.array, 0), dim)
-    own = xp.where(xp.expand_dims(counted, dim), weights[chosen], 0).astype(input.array.dtype)
+    chosen = xp.where(counted, target.array, 0).astype(np.int64)
+    own = xp.where(counted, weights[chosen], 0).astype(dtype) if classes else xp.zeros(target.shape, dtype)
+    share = (counted * (smoothing / classes if classes else 0.0)).astype(dtype)
+    return Targets(dim, chosen, own * dtype.type(1 - smoothing), share, weights), float(own.sum())
+
+
+def _one_hot(
+    name: str, input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, dim: int
+) -> tuple[Any, float]:
+    """weight_c q_c for class targets, shaped like ``input``, and the sum of the targets' weights."""
+    xp = array_module(input.device)
+    targets, counts = _targets(name, input, target, weight, ignore_index, 0.0, dim)
     q = layout.zeros(input.shape, input.array.dtype, xp)
-    xp.put_along_axis(q, chosen, own, axis=dim)
-    if smoothing:
-        shape = (classes,) + (1,) * (len(input.shape) - dim - 1)
-        share = weights.reshape(shape) * (smoothing / classes) * xp.expand_dims(counted, dim)
-        q *= 1 - smoothing
-        q += share
-    return input.wrap(q, input.device), float(own.sum())
+    if q.size:
+        xp.put_along_axis(q, xp.expand_dims(targets.chosen, dim), xp.expand_dims(targets.own, dim), axis=dim)
+    return input.wrap(q, input.device), counts
 
 
 def _soft(input: Tensor, target: Tensor, weight: Tensor | None, smoothing: float, dim: int) -> tuple[Tensor, float]:
