@@ -11,10 +11,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tinyconv.autograd import observe
+from tinyconv.autograd.accumulate import accumulate
 from tinyconv.autograd.grad_mode import set_grad_enabled
 from tinyconv.autograd.operation import Edge, Operation
 from tinyconv.autograd.retained import freed
-from tinyconv.autograd.tensor_base import TensorBase, is_repeated
+from tinyconv.autograd.tensor_base import TensorBase
 from tinyconv.core import layout
 from tinyconv.core.devices import array_module
 from tinyconv.core.errors import ArgumentError, DTypeError, GraphError, ShapeError, UnsupportedError
@@ -53,7 +54,9 @@ def backward(
     wanted = None if wanted_tensors is None else [_target(tensor) for tensor in wanted_tensors]
     sweep = _Sweep(wanted, retain_graph, create_graph)
     sweep.run(tensors, None if grad_tensors is None else _listed(grad_tensors))
-    for leaf, gradient in sweep.leaves.values():
+    for key in list(sweep.leaves):
+        arrived = sweep.leaves.pop(key)
+        leaf = arrived[0]
         # A leaf may have been told since its use that it needs no gradient any more.
         if leaf.requires_grad and (wanted is None or id(leaf) in wanted):
             if leaf.has_node:
@@ -61,12 +64,12 @@ def backward(
                     f"backward: a tensor of shape {leaf.shape} was a leaf when it was used, and has since been made a "
                     "result by a write in place; use a tensor of its own for what is written"
                 )
-            _accumulate(leaf, gradient, create_graph)
+            accumulate(leaf, arrived, create_graph)
             if leaf.accumulated_hooks is not None:
                 leaf.accumulated_hooks.call(leaf)
     for tensor in wanted_tensors or ():
         if tensor.node is not None and (gradient := sweep.captured.get(_target(tensor))) is not None:
-            _accumulate(tensor, gradient, create_graph)
+            accumulate(tensor, [gradient], create_graph)
 
 
 def grad(
@@ -140,7 +143,8 @@ class _Sweep:
         self.targets = None if targets is None else set(targets)
         self.create_graph = create_graph
         self.retain_graph = create_graph if retain_graph is None else retain_graph
-        self.leaves: dict[int, tuple[TensorBase, Any]] = {}
+        self.leaves: dict[int, list[Any]] = {}
+        """The leaf and its gradient, by the leaf's ``id``."""
         self.captured: dict[Target, Any] = {}
         self._pending: dict[Operation, dict[int, Any]] = {}
         self._queue: list[tuple[int, Operation]] = []
@@ -165,11 +169,13 @@ class _Sweep:
                     observe.backward(operation, cotangents, self._visit)
                 else:
                     self._visit(operation, cotangents)
-            for key, (leaf, gradient) in self.leaves.items():
+            for key, arrived in self.leaves.items():
                 # As in PyTorch, the hooks of a root run even if its gradient was not asked for.
-                if self.targets is None or key in self.targets or any(leaf is root for root in roots):
-                    hooks = leaf.leaf_hooks
-                    self.leaves[key] = leaf, gradient if hooks is None else hooks.pass_through(gradient)
+                hooks = arrived[0].leaf_hooks
+                if hooks is not None and (
+                    self.targets is None or key in self.targets or any(arrived[0] is root for root in roots)
+                ):
+                    arrived[1] = hooks.pass_through(arrived[1])
         if self._cut_off and any(
             target not in self.captured and target not in self.leaves for target in self.targets or ()
         ):
@@ -178,7 +184,10 @@ class _Sweep:
     def _send(self, edge: Edge, gradient: Any) -> None:
         if isinstance(edge, TensorBase):
             known = self.leaves.get(id(edge))
-            self.leaves[id(edge)] = edge, gradient if known is None else known[1] + gradient
+            if known is None:
+                self.leaves[id(edge)] = [edge, gradient]
+            else:
+                known[1] = known[1] + gradient
         elif edge is not None:
             operation, index = edge
             waiting = self._pending.get(operation)
@@ -283,22 +292,3 @@ def _seed(root: TensorBase, gradient: TensorBase | None) -> TensorBase:
         )
     ones = layout.full(root.shape, 1, root.array.dtype, array_module(root.device))
     return TensorBase.wrap(ones, root.device)
-
-
-def _accumulate(leaf: TensorBase, gradient: Any, create_graph: bool) -> None:
-    if gradient.shape != leaf.shape:
-        raise GraphError(f"a gradient of shape {gradient.shape} arrived at a leaf of shape {leaf.shape}")
-    # A copy in either case: one cotangent may serve several leaves, and each owner may write into its own.
-    if create_graph:
-        leaf.grad = gradient.clone() if leaf.grad is None else leaf.grad + gradient
-    elif leaf.grad is None:
-        leaf.grad = TensorBase.wrap(layout.copy(gradient.array, array_module(leaf.device)), leaf.device)
-    elif not leaf.grad.array.flags.writeable or is_repeated(leaf.grad.array):
-        # A gradient that the user assigned, over memory that cannot be added to.
-        total = layout.empty(leaf.shape, leaf.array.dtype, array_module(leaf.device))
-        total[...] = leaf.grad.array
-        total += gradient.array
-        leaf.grad = TensorBase.wrap(total, leaf.device)
-    else:
-        leaf.grad.array += gradient.array
-        leaf.grad.bump_version()

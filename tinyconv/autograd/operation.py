@@ -174,31 +174,40 @@ class Operation:
     def _run(self, inputs: tuple[TensorBase | None, ...]) -> tuple[TensorBase, ...]:
         self._prepare(inputs)
         result = self.forward(*(None if tensor is None else tensor.array for tensor in inputs))
-        arrays: tuple[Array, ...] = result if isinstance(result, tuple) else (result,)
-        outputs = tuple(TensorBase.wrap(array, self.device) for array in arrays)
-        if self.makes_view and inputs[0] is not None and self.xp.may_share_memory(arrays[0], inputs[0].array):
+        if isinstance(result, tuple):
+            outputs = tuple([TensorBase.wrap(array, self.device) for array in result])
+        else:
+            outputs = (TensorBase.wrap(result, self.device),)
+        if self.makes_view and inputs[0] is not None and self.xp.may_share_memory(outputs[0].array, inputs[0].array):
             outputs[0].share_storage(inputs[0], self)
         return outputs
 
     def _prepare(self, inputs: tuple[TensorBase | None, ...]) -> None:
-        tensors = [tensor for tensor in inputs if tensor is not None]
-        self.device = tensors[0].device
-        self.xp = array_module(self.device)
-        for tensor in tensors:
-            if tensor.device != self.device:
+        device = None
+        needs = []
+        for tensor in inputs:
+            if tensor is None:
+                needs.append(False)
+                continue
+            needs.append(tensor.requires_grad)
+            if device is None:
+                device = tensor.device
+            elif tensor.device is not device and tensor.device != device:
                 raise DeviceError(
-                    f"{self.name}: its operands are on {self.device} and on {tensor.device}; move one with .to()"
+                    f"{self.name}: its operands are on {device} and on {tensor.device}; move one with .to()"
                 )
-        self.needs_input_gradient = tuple(tensor is not None and tensor.requires_grad for tensor in inputs)
-        self.recorded = is_grad_enabled() and any(self.needs_input_gradient)
+        self.device = device  # type: ignore[assignment]  # of the first operand; there always is one
+        self.xp = array_module(self.device)
+        self.needs_input_gradient = tuple(needs)
+        self.recorded = True in needs and is_grad_enabled()
         if self.memo_of is not None and not self.recorded:
             self.memo = inputs[self.memo_of].memo()  # type: ignore[union-attr]  # an input that is never left out
 
     def _record_inputs(self, inputs: tuple[TensorBase | None, ...]) -> None:
         # The number comes after the edges: to find them, the nodes of views may be made anew.
-        self.edges = tuple(_edge(tensor) for tensor in inputs)
+        self.edges = tuple([_edge(tensor) for tensor in inputs])
         self.sequence = next(_sequence)
-        kept = (None if index is None else inputs[index] for index in self._retained_inputs)
+        kept = [None if index is None else inputs[index] for index in self._retained_inputs]
         self._retained = [None if tensor is None else Retained(tensor) for tensor in kept]
 
     def _keep_what_is_overwritten(self, target: TensorBase) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 from typing import Any
 
@@ -13,4 +14,9 @@ from tinyconv.core.devices import Device
 
 def backend(device: Device) -> Any:
     """The module whose functions compute on ``device``. Imported on first use: its compiler takes a while to load."""
-    return importlib.import_module(f"tinyconv.backends.{device.type}")
+    return _loaded(device.type)
+
+
+@functools.cache
+def _loaded(kind: str) -> Any:
+    return importlib.import_module(f"tinyconv.backends.{kind}")

@@ -57,8 +57,9 @@ class Device:
 
 CPU = Device("cpu")
 
+_MODULES: dict[str, ModuleType] = {"cpu": np}
+
 
 def array_module(device: Device) -> Any:
     """The module (``xp``) with NumPy's interface whose arrays live on ``device``."""
-    modules: dict[str, ModuleType] = {"cpu": np}
-    return modules[device.type]
+    return _MODULES[device.type]

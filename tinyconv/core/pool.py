@@ -72,6 +72,11 @@ def _segment(size: int) -> memoryview:
     return memoryview(array).cast("B")
 
 
+def is_lent(base: object) -> bool:
+    """Whether ``base``, the ``base`` of an array, is memory of a pool, which is lent to that array alone."""
+    return isinstance(base, memoryview) and isinstance(base.obj, ctypes.Array)
+
+
 class _Loan(weakref.ref[Array]):
     """Tells of the death of the array that ``block`` was lent to, if it is alive then itself: the pool holds it."""
 

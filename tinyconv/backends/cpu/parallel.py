@@ -73,16 +73,34 @@ def _started_layer() -> str:
             os.environ.pop(SPIN_COUNT, None)
 
 
+class _Known(threading.local):
+    """What this Python thread knows: the number of threads it launched on last, which Numba keeps for each thread."""
+
+    threads = 0
+
+
+_known = _Known()
+
+
 def launch(kernel: Any, *arguments: Any) -> None:
     """Run ``kernel(*arguments)`` on the chosen number of threads, or in a thread that works alone on that one.
 
-    Numba's thread count belongs to the launching Python thread, so it is set at every launch. The ``workqueue`` layer
-    aborts the process when two Python threads launch at once; there they wait for each other.
+    Numba's thread count belongs to the launching Python thread, so it is set where that launches on another number. The
+    ``workqueue`` layer aborts the process when two Python threads launch at once; there they wait for each other.
     """
-    layer = threading_layer()
-    numba.set_num_threads(1 if works_alone() else _threads)
-    if layer == "workqueue":
+    count = 1 if works_alone() else _threads
+    if _known.threads != count:
+        threading_layer()
+        numba.set_num_threads(count)
+        _known.threads = count
+    if _layer_is_shared():
+        kernel(*arguments)
+    else:
         with _launching:
             kernel(*arguments)
-    else:
-        kernel(*arguments)
+
+
+@functools.cache
+def _layer_is_shared() -> bool:
+    """Whether several Python threads may launch at once."""
+    return threading_layer() != "workqueue"
