@@ -8,6 +8,7 @@ from __future__ import annotations
 from tinyconv import nn
 from tinyconv.core.arrays import Pair
 from tinyconv.core.errors import ArgumentError
+from tinyconv.nn.fused import in_row, in_row_with_shortcut
 from tinyconv.ops.tensor import Tensor
 
 
@@ -40,10 +41,9 @@ class BasicBlock(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.relu(self.bn1(self.conv1(x)))
-        y = self.bn2(self.conv2(y))
+        y = in_row((self.conv1, self.bn1, self.relu), x)
         shortcut = x if self.downsample is None else self.downsample(x)
-        result: Tensor = self.relu(y + shortcut)
+        result: Tensor = in_row_with_shortcut((self.conv2, self.bn2), y, shortcut, self.relu)
         return result
 
 
@@ -83,7 +83,7 @@ class ResNet18(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.relu(self.bn1(self.conv1(x)))
+        x = in_row((self.conv1, self.bn1, self.relu), x)
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         result: Tensor = self.fc(self.avgpool(x).flatten(1))
         return result

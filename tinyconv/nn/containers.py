@@ -9,6 +9,7 @@ from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, Va
 from typing import Any, Self, SupportsIndex, overload
 
 from tinyconv.core.errors import ArgumentError, DimensionError
+from tinyconv.nn.fused import in_row
 from tinyconv.nn.module import Module
 
 Entry = tuple[str, Module | None]
@@ -145,9 +146,7 @@ class Sequential(_Numbered):
         return self.extend(_repeated(self, times)[len(self) :])
 
     def forward(self, input: Any) -> Any:
-        for module in self:
-            input = module(input)
-        return input
+        return in_row(self, input)
 
 
 def _repeated(modules: Sequential, times: int) -> list[Module]:

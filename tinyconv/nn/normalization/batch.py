@@ -6,9 +6,10 @@ from typing import Any, ClassVar
 
 from tinyconv.core.dtypes import DType
 from tinyconv.core.errors import ShapeError
+from tinyconv.core.windows import Windows
 from tinyconv.nn.normalization.tracking import ChannelNorm
 from tinyconv.ops.images import require_floating
-from tinyconv.ops.normalization import batch_norm
+from tinyconv.ops.normalization.batch import normalized_batch
 from tinyconv.ops.tensor import Tensor
 
 
@@ -32,6 +33,12 @@ class _BatchNorm(ChannelNorm):
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
 
     def forward(self, input: Tensor) -> Tensor:
+        return self.normalized(input)
+
+    def normalized(
+        self, input: Tensor, residual: Tensor | None = None, relu: bool = False, pooled_by: Windows | None = None
+    ) -> Tensor:
+        """``forward``, and in the same passes over memory what follows it (see ``nn.fused``)."""
         # Before the batch is counted: one that is refused has not been seen.
         layer = type(self).__name__
         require_floating(layer, input=input)
@@ -48,7 +55,7 @@ class _BatchNorm(ChannelNorm):
             if self.momentum is None:
                 momentum = 1.0 / float(self.num_batches_tracked.item())
         use_running = not self.training or self.track_running_stats
-        return batch_norm(
+        return normalized_batch(
             input,
             self.running_mean if use_running else None,
             self.running_var if use_running else None,
@@ -57,6 +64,9 @@ class _BatchNorm(ChannelNorm):
             training=self.training or self.running_mean is None,
             momentum=momentum,
             eps=self.eps,
+            residual=residual,
+            relu=relu,
+            pooled_by=pooled_by,
         )
 
 

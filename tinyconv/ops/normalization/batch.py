@@ -165,10 +165,10 @@ def batch_norm(
     tensor([[-1.],
             [ 1.]])
     """
-    return normalised_batch(input, running_mean, running_var, weight, bias, training, momentum, eps)
+    return normalized_batch(input, running_mean, running_var, weight, bias, training, momentum, eps)
 
 
-def normalised_batch(
+def normalized_batch(
     input: Tensor,
     running_mean: Tensor | None,
     running_var: Tensor | None,

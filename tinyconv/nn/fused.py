@@ -1,0 +1,183 @@
+"""Modules applied in a row, neighbours together where that saves passes over memory.
+
+    BatchNorm2d, ReLU, MaxPool2d   one pass over the map finds statistics and winners; no normalised map is written
+    BatchNorm2d, ReLU              the rectifier costs no pass, and no map is kept for it
+    BatchNorm2d, + shortcut, ReLU  the end of a residual block, likewise
+    ReLU, MaxPool2d                pooled first, which is the same, and rectified in the smaller size
+    Conv2d, BatchNorm2d            in evaluation without gradients: one convolution with other weights
+
+Results are those of the modules one by one, but for the rounding of float32. Whatever could tell the difference gets
+the modules one by one: a hook on one of them, a class or an instance with a ``forward`` of its own, anyone who watches
+operations (capture, profiler, summary), and the precision "exact".
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from tinyconv.autograd.grad_mode import is_grad_enabled
+from tinyconv.autograd.observe import observed
+from tinyconv.core.errors import TinyconvError
+from tinyconv.core.precision import float32_precision
+from tinyconv.core.windows import Windows, sliding_windows
+from tinyconv.nn.activation import ReLU
+from tinyconv.nn.convolution import Conv2d
+from tinyconv.nn.fusion import fuse_conv_bn_weights
+from tinyconv.nn.location import locate
+from tinyconv.nn.module import Module
+from tinyconv.nn.normalization.batch import BatchNorm2d
+from tinyconv.nn.pooling.maximum import MaxPool2d
+from tinyconv.ops.activation.rectifier import relu
+from tinyconv.ops.convolution.convolution import conv2d
+from tinyconv.ops.pooling.windows import window
+from tinyconv.ops.tensor import Tensor
+
+MOST_TAPS = 255
+"""The pixels that the switch of a fused max pooling can tell apart."""
+
+
+def in_row(modules: Iterable[Module], x: Any) -> Any:
+    """``modules`` applied one after the other: the output of each is the input of the next."""
+    row = tuple(modules)
+    together = _allowed()
+    position = 0
+    while position < len(row):
+        taken = 1
+        if together:
+            taken, result = _together(row[position : position + 3], x)
+        if taken == 1:
+            result = row[position](x)
+        x = result
+        position += taken
+    return x
+
+
+def in_row_with_shortcut(modules: Sequence[Module], x: Any, shortcut: Any, activation: Module) -> Any:
+    """``activation(in_row(modules, x) + shortcut)``: the end of a residual block."""
+    last = modules[-1]
+    if _allowed() and _is_plain(last, BatchNorm2d) and _is_plain(activation, ReLU):
+        y = in_row(modules[:-1], x)
+        if _takes(last, y) and isinstance(shortcut, Tensor) and _are_alike(y, shortcut):
+            with _inside(last):
+                return last.normalized(y, residual=shortcut, relu=True)
+        return activation(last(y) + shortcut)
+    return activation(in_row(modules, x) + shortcut)
+
+
+def _allowed() -> bool:
+    return not observed() and float32_precision() != "exact"
+
+
+def _together(row: Sequence[Module], x: Any) -> tuple[int, Any]:
+    """How many of the first of ``row`` were applied to ``x`` together, and their result; 1 if none were."""
+    kinds = [
+        next((kind for kind in (Conv2d, BatchNorm2d, ReLU, MaxPool2d) if _is_plain(module, kind)), None)
+        for module in row
+    ]
+    if kinds[:2] == [BatchNorm2d, ReLU] and _takes(row[0], x):
+        windows = _windows(row[2], x) if kinds[2:] == [MaxPool2d] and row[0].training else None
+        with _inside(row[0]):
+            return 2 if windows is None else 3, row[0].normalized(x, relu=True, pooled_by=windows)
+    if kinds[:2] == [ReLU, MaxPool2d] and not row[0].inplace and not row[1].return_indices:
+        return 2, row[0](row[1](x))
+    if kinds[:2] == [Conv2d, BatchNorm2d] and not is_grad_enabled() and _folds(row[0], row[1], x):
+        y = _folded(row[0], row[1], x)
+        if kinds[2:] == [ReLU]:
+            return 3, relu(y, inplace=True)
+        return 2, y
+    return 1, None
+
+
+def _is_plain(module: Module, kind: type[Module]) -> bool:
+    """Whether ``module`` is of this very class and nobody could notice that its ``forward`` is not called."""
+    return (
+        type(module) is kind
+        and "forward" not in vars(module)
+        and not module._forward_hooks
+        and not module._forward_pre_hooks
+        and not module._backward_hooks
+        and not module._backward_pre_hooks
+    )
+
+
+@contextmanager
+def _inside(module: Module) -> Iterator[None]:
+    """An error in here is the module's, as in its call."""
+    try:
+        yield
+    except TinyconvError as error:
+        locate(error, module)
+        raise
+
+
+def _takes(norm: Any, x: Any) -> bool:
+    """Whether batch normalisation of ``x`` is of the kind that is fused. Others get their result, or error, unfused."""
+    if not (isinstance(x, Tensor) and x.ndim == 4 and x.dtype.is_floating_point and x.shape[1] == norm.num_features):
+        return False
+    return norm.momentum is not None or not norm.training
+
+
+def _are_alike(x: Tensor, y: Tensor) -> bool:
+    return x.shape == y.shape and x.dtype is y.dtype and x.device == y.device
+
+
+def _windows(pool: Any, x: Tensor) -> Windows | None:
+    """The windows of a max pooling that can follow batch normalisation in its passes, or None."""
+    if pool.return_indices or x.shape[2] * x.shape[3] == 0 or len(x) == 0:
+        return None
+    asked = window("MaxPool2d", 2, pool.kernel_size, pool.stride, pool.padding, pool.dilation, pool.ceil_mode)
+    size = (x.shape[2], x.shape[3])
+    fits = all(
+        length + 2 * margin >= kernel
+        for length, margin, kernel in zip(size, asked.padding, asked.kernel_size, strict=True)
+    )
+    if not fits or asked.dilation != (1, 1):
+        return None
+    windows = sliding_windows(size, asked.kernel_size, asked.stride, asked.padding, asked.dilation, asked.ceil_mode)
+    return None if windows.overlap or windows.taps > MOST_TAPS else windows
+
+
+# --- batch normalisation folded into the convolution before it --------------------------------------------------------
+
+_Sources = tuple[tuple[Tensor, Any, int] | None, ...]
+
+_folds_of: weakref.WeakKeyDictionary[Module, tuple[_Sources, float, Tensor, Tensor]] = weakref.WeakKeyDictionary()
+"""For a convolution: what its folded weight and bias were made of, and they."""
+
+
+def _folds(conv: Any, norm: Any, x: Any) -> bool:
+    return (
+        not norm.training
+        and norm.running_mean is not None
+        and conv.padding_mode == "zeros"
+        and conv.out_channels == norm.num_features
+        and isinstance(x, Tensor)
+        and conv.weight.dtype is norm.running_mean.dtype
+    )
+
+
+def _folded(conv: Any, norm: Any, x: Tensor) -> Tensor:
+    """norm(conv(x)) by one convolution."""
+    weight, bias = _folded_parameters(conv, norm)
+    with _inside(conv):
+        return conv2d(x, weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
+
+
+def _folded_parameters(conv: Any, norm: Any) -> tuple[Tensor, Tensor]:
+    """Made once, and again when anything they are made of is another tensor or has been written into."""
+    tensors = (conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.weight, norm.bias)
+    known = _folds_of.get(conv)
+    if known is None or known[1] != norm.eps or not all(map(_is_unchanged, known[0], tensors)):
+        sources = tuple(None if tensor is None else (tensor, tensor.array, tensor.version) for tensor in tensors)
+        weight, bias = fuse_conv_bn_weights(*tensors[:4], norm.eps, *tensors[4:])
+        known = _folds_of[conv] = sources, norm.eps, weight.detach(), bias.detach()
+    return known[2], known[3]
+
+
+def _is_unchanged(source: tuple[Tensor, Any, int] | None, tensor: Tensor | None) -> bool:
+    if source is None or tensor is None:
+        return source is None and tensor is None
+    return source[0] is tensor and source[1] is tensor.array and source[2] == tensor.version
