@@ -4,81 +4,54 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-PRODUCTS = ("forward", "input gradient", "weight gradient")
+from tinyconv.utils.speed.shapes import PRODUCTS as PRODUCTS
+from tinyconv.utils.speed.shapes import ConvolutionShape
 
 
 @dataclass(frozen=True)
 class Convolution:
-    """One layer: (N, C, H, W) -> K filters; kernel, stride and padding are the same in both directions."""
+    """One layer: whose it is, and its shape; kernel, stride, padding and dilation are the same in both directions."""
 
     network: str
-    images: int
-    channels: int
-    height: int
-    width: int
-    filters: int
-    kernel: int
-    stride: int = 1
-    padding: int = 0
-    dilation: int = 1
-    groups: int = 1
-
-    @property
-    def output(self) -> tuple[int, int]:
-        """Height and width of the result."""
-        reach = self.dilation * (self.kernel - 1) + 1
-        height, width = ((side + 2 * self.padding - reach) // self.stride + 1 for side in (self.height, self.width))
-        return height, width
-
-    @property
-    def x_shape(self) -> tuple[int, int, int, int]:
-        return self.images, self.channels, self.height, self.width
-
-    @property
-    def weight_shape(self) -> tuple[int, int, int, int]:
-        return self.filters, self.channels // self.groups, self.kernel, self.kernel
-
-    @property
-    def y_shape(self) -> tuple[int, int, int, int]:
-        return self.images, self.filters, *self.output
+    shape: ConvolutionShape
 
     @property
     def name(self) -> str:
         """For example ``face net 64x1x64x64 -> 32, 3x3 p1``."""
-        extras = {"s": self.stride, "p": self.padding, "d": self.dilation, "g": self.groups}
+        shape = self.shape
+        extras = {"s": shape.stride[0], "p": shape.padding[0], "d": shape.dilation[0], "g": shape.groups}
         usual = {"s": 1, "p": 0, "d": 1, "g": 1}
         said = "".join(f" {letter}{value}" for letter, value in extras.items() if value != usual[letter])
-        shape = "x".join(map(str, self.x_shape))
-        return f"{self.network} {shape} -> {self.filters}, {self.kernel}x{self.kernel}{said}"
-
-    @property
-    def flops(self) -> int:
-        """Of each of the three products, by its definition: two for every weight that an output pixel sees."""
-        return 2 * int(np.prod(self.y_shape)) * int(np.prod(self.weight_shape[1:]))
-
-    @property
-    def bytes(self) -> int:
-        """The least that any algorithm moves: each of the three arrays once."""
-        return 4 * sum(int(np.prod(shape)) for shape in (self.x_shape, self.weight_shape, self.y_shape))
+        kernel = "x".join(map(str, shape.kernel))
+        return f"{self.network} {'x'.join(map(str, shape.x))} -> {shape.filters}, {kernel}{said}"
 
     @property
     def tags(self) -> frozenset[str]:
         """What targets speak of: the 3x3 rows of stride 1 at batch 4 or more, and the dense ones among them."""
-        if (self.kernel, self.stride) != (3, 1) or self.images < 4:
+        shape = self.shape
+        if (shape.kernel, shape.stride) != ((3, 3), (1, 1)) or shape.x[0] < 4:
             return frozenset()
-        dense = {"dense 3x3"} if self.groups == self.dilation == 1 else set()
+        dense = {"dense 3x3"} if shape.groups == shape.dilation[0] == 1 else set()
         return frozenset({"3x3", *dense})
 
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Random ``x``, ``weight`` and ``dy``, the same in every run."""
-        draw = np.random.default_rng(0)
-        shapes = {"x": self.x_shape, "weight": self.weight_shape, "dy": self.y_shape}
-        return {name: draw.standard_normal(shape, np.float32) for name, shape in shapes.items()}
 
+def C(
+    network: str,
+    images: int,
+    channels: int,
+    height: int,
+    width: int,
+    filters: int,
+    kernel: int,
+    stride: int = 1,
+    padding: int = 0,
+    dilation: int = 1,
+    groups: int = 1,
+) -> Convolution:
+    """A case, written as the networks' tables are."""
+    pairs = ((size, size) for size in (kernel, stride, padding, dilation))
+    return Convolution(network, ConvolutionShape((images, channels, height, width), filters, *pairs, groups))
 
-C = Convolution
 
 CONVOLUTIONS = (
     C("face net", 64, 1, 64, 64, 32, 3, padding=1),

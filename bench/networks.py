@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from tinyconv.utils.speed import own, pytorch
+from tinyconv.utils.speed.own import Side
+
 CLASSES = 10
 
 
@@ -38,14 +41,15 @@ class Network:
 
     def twin(self, model: Any, layout: str) -> Any:
         """PyTorch's, with the weights of ``model``, in ``layout``."""
-        import torch
+        return pytorch.twin(self.model, model, self.channels, CLASSES, self.image_size, layout)
 
-        from bench.peers.pytorch import CHANNELS_LAST
-        from bench.peers.torch_networks import copy_weights, twin
+    def step(self, images: int) -> Side:
+        """tinyconv's training step."""
+        return own.training_step(self.build(), *self.batch(images))
 
-        network = twin(self.model, self.channels, CLASSES, self.image_size)
-        copy_weights(model, network)
-        return network.to(memory_format=torch.channels_last) if layout == CHANNELS_LAST else network
+    def torch_step(self, images: int, layout: str, compiled: bool = False) -> Side:
+        """PyTorch's."""
+        return pytorch.training_step(self.twin(self.build(), layout), *self.batch(images), layout, compiled)
 
     def batch(self, images: int) -> tuple[np.ndarray, np.ndarray]:
         """Random images and labels."""

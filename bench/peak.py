@@ -13,10 +13,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import training
 from bench.networks import NETWORKS, Network
-from bench.peers import own, pytorch
 from bench.suites.leak import peak, resident
+from tinyconv.utils.speed import own, pytorch
 
 IMAGES, STEPS = 64, 3
 SIDES = (own.FAST, *pytorch.LAYOUTS)
@@ -29,7 +28,7 @@ RESET_PEAK = "5"
 
 def step_of(side: str, network: Network, images: int) -> Callable[[], object]:
     """A training step."""
-    return training.own(network, images) if side == own.FAST else training.pytorch(network, images, side)
+    return network.step(images) if side == own.FAST else network.torch_step(images, side)
 
 
 def bytes_of_steps(side: str, network: Network) -> int:

@@ -5,23 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from bench.peers.own import EXACT, FAST
 from tinyconv.utils.measure import Ratio, Timings
-
-
-@dataclass(frozen=True)
-class Peaks:
-    """What the machine can do with the threads that were measured; operations and bytes per second."""
-
-    flops: float
-    bandwidth: float
-
-    @classmethod
-    def measured(cls) -> Peaks:
-        """Of this machine, now."""
-        from tinyconv.ops import machine
-
-        return cls(machine.peak_flops(), machine.peak_bandwidth())
+from tinyconv.utils.speed.own import EXACT, FAST
+from tinyconv.utils.speed.roofline import Peaks, Point
 
 
 @dataclass(frozen=True)
@@ -57,6 +43,11 @@ class Row:
     def flops_per_second(self, side: str = FAST) -> float:
         """Effective: the definition's operations in the time that ``side`` took."""
         return self.flops / self.timings.median(side)
+
+    def point(self) -> Point:
+        """On a roofline."""
+        rival = None if self.rival is None else self.flops_per_second(self.rival)
+        return Point(self.product, self.flops / self.bytes, self.flops_per_second(), rival)
 
     def to_dict(self, peaks: Peaks) -> dict[str, Any]:
         """For a JSON file; times in seconds."""

@@ -10,11 +10,13 @@ from typing import Any
 
 import click
 
-from bench import roofline, tables
+from bench import tables
 from bench.report import keep
-from bench.rows import Peaks, Row
+from bench.rows import Row
 from bench.targets import verdicts
 from tinyconv.utils.measure import Timings, take_turns
+from tinyconv.utils.speed import roofline
+from tinyconv.utils.speed.roofline import Peaks
 
 Sides = dict[str, Callable[[], object]]
 
@@ -58,8 +60,8 @@ def suite(
 
 def begin(threads: int | None) -> int:
     """Set every side's threads, PyTorch's first; gives their number."""
-    from bench.peers import pytorch
     from tinyconv.ops import machine
+    from tinyconv.utils.speed import pytorch
 
     count = threads or machine.get_num_threads()
     if pytorch.installed():
@@ -100,7 +102,7 @@ def run(
     judged = verdicts(name, rows)
     tables.show(tables.rows_table(f"{name}, {session.threads} threads", rows, peaks), tables.verdicts_table(judged))
     if plot is not None:
-        roofline.draw(plot, name, rows, peaks)
+        roofline.draw(plot, name, [row.point() for row in rows if row.flops and row.bytes], peaks)
         click.echo(plot)
     facts = {
         "threads": session.threads,

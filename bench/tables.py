@@ -7,9 +7,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench.peers.own import EXACT, FAST
-from bench.rows import Peaks, Row, worst_first
+from bench.rows import Row, worst_first
 from tinyconv.utils.measure import Ratio
+from tinyconv.utils.speed.own import EXACT, FAST
+from tinyconv.utils.speed.roofline import Peaks
 
 
 def seconds_text(seconds: float) -> str:

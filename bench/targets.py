@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from bench.peers.own import EXACT, FAST
 from bench.rows import Row
 from tinyconv.utils.measure import geometric_mean
+from tinyconv.utils.speed.own import EXACT, FAST
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ VERBS = {
     "predict": "Classify images with a trained run.",
     "summary": "Show a model's layers: shapes, parameters, cost, receptive fields.",
     "profile": "Show what a training step costs, layer by layer: time, memory, arithmetic.",
+    "bench": "Measure a convolution or a model on this machine, beside PyTorch.",
     "info": "Show versions, processor, threads and caches.",
 }
 DEBUG = "TINYCONV_DEBUG"

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ root = Path(__file__).resolve().parent.parent
 sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != root]
 # The same for the processes that tests start: Python would put the current folder first.
 os.environ["PYTHONSAFEPATH"] = "1"
+# What `tinyconv bench --tune` has learned of the machine is no part of what is tested.
+os.environ["TINYCONV_CACHE_DIR"] = tempfile.mkdtemp()
 
 # A first call compiles a kernel, which no deadline can allow for; the examples are the same on every machine.
 settings.register_profile("tinyconv", deadline=None, derandomize=True)

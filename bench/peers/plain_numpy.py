@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from bench.cases import Convolution
+from tinyconv.utils.speed.shapes import ConvolutionShape
 
 NAME = "NumPy im2col"
 LARGEST_PATCHES = 64 * 2**20
 """Of the matrix of patches, in bytes: beyond it only the computer's memory is measured."""
 
 
-def fits(case: Convolution) -> bool:
+def fits(shape: ConvolutionShape) -> bool:
     """Whether the patches are few enough."""
-    patches = case.images * case.output[0] * case.output[1] * case.channels * case.kernel**2
+    patches = prod(shape.y[2:]) * shape.x[0] * shape.x[1] * prod(shape.kernel)
     return 4 * patches <= LARGEST_PATCHES
 
 
@@ -28,12 +29,12 @@ def limit_threads(threads: int) -> Any:
     return threadpool_limits(threads, "blas")
 
 
-def convolution(case: Convolution, arrays: dict[str, np.ndarray]) -> Callable[[], np.ndarray]:
+def convolution(shape: ConvolutionShape, arrays: dict[str, np.ndarray]) -> Callable[[], np.ndarray]:
     """The forward."""
     x, weight = arrays["x"], arrays["weight"]
 
     def forward() -> np.ndarray:
-        return im2col(x, weight, case.stride, case.padding, case.dilation, case.groups)
+        return im2col(x, weight, *(pair[0] for pair in shape.geometry[:3]), shape.groups)
 
     return forward
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bench.cases import CONVOLUTIONS, PRODUCTS
-from bench.peers import own, plain_numpy, pytorch
+from bench.peers import plain_numpy
 from bench.rows import Row
 from bench.session import Session, Sides, suite
+from tinyconv.utils.speed import own, pytorch
 
 
 def rows(session: Session) -> Iterator[Row]:
@@ -17,22 +18,22 @@ def rows(session: Session) -> Iterator[Row]:
             wanted = [product for product in PRODUCTS if session.wants(case.name, product)]
             if not wanted:
                 continue
-            arrays = case.arrays()
-            products = {own.FAST: own.convolution(case, arrays)}
+            arrays = case.shape.arrays()
+            products = {own.FAST: own.convolution(case.shape, arrays)}
             if pytorch.installed():
-                products |= {name: pytorch.convolution(case, arrays, name) for name in pytorch.LAYOUTS}
+                products |= {name: pytorch.convolution(case.shape, arrays, name) for name in pytorch.LAYOUTS}
             for product in wanted:
                 sides: Sides = {name: made[product] for name, made in products.items()}
                 sides[own.EXACT] = own.exactly(sides[own.FAST])
-                if product == "forward" and plain_numpy.fits(case):
-                    sides[plain_numpy.NAME] = plain_numpy.convolution(case, arrays)
+                if product == "forward" and plain_numpy.fits(case.shape):
+                    sides[plain_numpy.NAME] = plain_numpy.convolution(case.shape, arrays)
                 yield Row(
                     case.name,
                     product,
                     session.time(sides),
                     tuple(name for name in pytorch.LAYOUTS if name in sides),
-                    case.flops,
-                    case.bytes,
+                    case.shape.flops,
+                    case.shape.bytes,
                     case.tags,
                 )
 

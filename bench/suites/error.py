@@ -12,32 +12,32 @@ from typing import Any
 import click
 import numpy as np
 
-from bench.cases import PRODUCTS, Convolution
-from bench.peers import own
 from bench.report import keep
+from tinyconv.utils.speed import own
+from tinyconv.utils.speed.shapes import PRODUCTS, ConvolutionShape
 
 SHARES = (50, 99, 99.99, 100)
 DECADES = range(-9, -3)
 
 
-def draw_case(draw: np.random.Generator) -> Convolution:
+def draw_shape(draw: np.random.Generator) -> ConvolutionShape:
     """A 3x3 convolution of stride 1, the shape that fast algorithms are for; sizes log-uniform."""
 
     def between(low: int, high: int) -> int:
         return round(float(np.exp(draw.uniform(np.log(low), np.log(high)))))
 
     side = between(4, 64)
-    return Convolution("", between(1, 16), between(8, 256), side, between(4, 64), between(8, 256), 3, padding=1)
+    images = between(1, 16), between(8, 256), side, between(4, 64)
+    return ConvolutionShape(images, between(8, 256), (3, 3), padding=(1, 1))
 
 
-def errors(case: Convolution, mode: str, draw: np.random.Generator) -> Iterator[tuple[str, np.ndarray]]:
+def errors(shape: ConvolutionShape, mode: str) -> Iterator[tuple[str, np.ndarray]]:
     """Of the three products, the relative errors of all elements."""
     import tinyconv as tc
 
-    shapes = {"x": case.x_shape, "weight": case.weight_shape, "dy": case.y_shape}
-    arrays = {name: draw.standard_normal(shape, np.float32) for name, shape in shapes.items()}
-    single = own.convolution(case, arrays)
-    double = own.convolution(case, {name: array.astype(np.float64) for name, array in arrays.items()})
+    arrays = shape.arrays()
+    single = own.convolution(shape, arrays)
+    double = own.convolution(shape, {name: array.astype(np.float64) for name, array in arrays.items()})
     for product in PRODUCTS:
         with tc.set_float32_precision(mode):
             found = np.asarray(single[product](), np.float64)
@@ -55,7 +55,7 @@ def command(shapes: int, out: Path | None) -> None:
         draw = np.random.default_rng(0)
         found: dict[str, list[np.ndarray]] = {product: [] for product in PRODUCTS}
         for _ in range(shapes):
-            for product, error in errors(draw_case(draw), mode, draw):
+            for product, error in errors(draw_shape(draw), mode):
                 found[product].append(error)
         rows += [distribution(mode, product, arrays) for product, arrays in found.items()]
     for row in rows:

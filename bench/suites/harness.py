@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bench.cases import CONVOLUTIONS
-from bench.peers import own, pytorch
 from bench.rows import Row
 from bench.session import Session, Sides, suite
 from tinyconv.utils.measure import Timings
+from tinyconv.utils.speed import own, pytorch
 
 AGAIN, TWICE = "tinyconv again", "PyTorch twice"
 
@@ -16,11 +16,11 @@ AGAIN, TWICE = "tinyconv again", "PyTorch twice"
 def rows(session: Session) -> Iterator[Row]:
     """tinyconv against itself with PyTorch between, and PyTorch against itself with tinyconv between."""
     for case in CONVOLUTIONS[1:6]:
-        arrays = case.arrays()
-        ours = own.convolution(case, arrays)["forward"]
+        arrays = case.shape.arrays()
+        ours = own.convolution(case.shape, arrays)["forward"]
         sides: Sides = {own.FAST: ours, AGAIN: ours}
         if pytorch.installed():
-            theirs = pytorch.convolution(case, arrays, pytorch.CHANNELS_LAST)["forward"]
+            theirs = pytorch.convolution(case.shape, arrays, pytorch.CHANNELS_LAST)["forward"]
             sides = {own.FAST: ours, pytorch.CHANNELS_LAST: theirs, AGAIN: ours, TWICE: theirs}
         if session.wants(case.name, "itself"):
             timings = session.time(sides)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 
 from bench.networks import NETWORKS
-from bench.peers import onnx_runtime, own, pytorch
+from bench.peers import onnx_runtime
 from bench.rows import Row
 from bench.session import Session, Sides, suite
+from tinyconv.utils.speed import own, pytorch
 
 BATCHES = (1, 32)
 TOLERANCE = 1e-3
@@ -25,7 +25,7 @@ def rows(session: Session) -> Iterator[Row]:
                 continue
             model = network.build().eval()
             x, _ = network.batch(images)
-            ours = inference(model, x)
+            ours = own.inference(model, x)
             sides: Sides = {own.FAST: ours, own.EXACT: own.exactly(ours)}
             rivals: Sides = {}
             if pytorch.installed():
@@ -40,19 +40,6 @@ def rows(session: Session) -> Iterator[Row]:
             timings = session.time(sides | rivals)
             flops = network.forward_flops(images)
             yield Row(name, f"inference, batch {images}", timings, tuple(rivals), flops)
-
-
-def inference(model: Any, x: np.ndarray) -> Callable[[], Any]:
-    """tinyconv's."""
-    import tinyconv as tc
-
-    images = tc.tensor(x)
-
-    def run() -> Any:
-        with tc.no_grad():
-            return model(images)
-
-    return run
 
 
 command = suite("inference", rows, seconds=0.6, quick=0.2, help=__doc__)

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from bench.peers import own, pytorch
 from bench.rows import Row
 from bench.session import Session, Sides, suite
+from tinyconv.utils.speed import own, pytorch
 
 SHAPES = ((64, 64, 32, 32), (64, 128, 8, 8))
 LINEAR_INPUT, LINEAR_OUTPUT, CLASSES = (64, 4096), 512, 1000

@@ -12,8 +12,8 @@ from typing import Any
 import click
 
 from bench.networks import NETWORKS, Network
-from bench.peers import own, pytorch
 from bench.report import keep
+from tinyconv.utils.speed import own, pytorch
 
 MIB = 2**20
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bench import training
 from bench.networks import NETWORKS
-from bench.peers import compiled, own, pytorch
+from bench.peers import compiled
 from bench.rows import Row
 from bench.session import Session, Sides, suite
+from tinyconv.utils.speed import own, pytorch
 
 IMAGES = 64
 
@@ -18,14 +18,14 @@ def rows(session: Session) -> Iterator[Row]:
     for network in NETWORKS:
         if not session.wants(network.title, "training step"):
             continue
-        sides: Sides = {own.FAST: training.own(network, IMAGES)}
+        sides: Sides = {own.FAST: network.step(IMAGES)}
         rivals: Sides = {}
         if pytorch.installed():
-            rivals = {layout: training.pytorch(network, IMAGES, layout) for layout in pytorch.LAYOUTS}
+            rivals = {layout: network.torch_step(IMAGES, layout) for layout in pytorch.LAYOUTS}
         if not session.quick:
             sides[own.EXACT] = own.exactly(sides[own.FAST])
             if rivals and compiled.possible():
-                side = training.pytorch(network, IMAGES, pytorch.CHANNELS_LAST, compiled=True)
+                side = network.torch_step(IMAGES, pytorch.CHANNELS_LAST, compiled=True)
                 if compiled.ready(side):
                     sides[compiled.NAME] = side
         name = f"{network.title} {'x'.join(map(str, network.shape(IMAGES)))}"

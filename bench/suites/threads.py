@@ -9,9 +9,9 @@ import click
 
 from bench import session as sessions
 from bench.cases import CONVOLUTIONS, PRODUCTS
-from bench.peers import own, pytorch
 from bench.rows import Row
 from bench.session import Session, Sides
+from tinyconv.utils.speed import own, pytorch
 
 LARGE = 2e9
 """Operations of a layer that is large: it has work enough for every thread."""
@@ -25,11 +25,11 @@ def rows(session: Session) -> Iterator[Row]:
         raise click.UsageError("one thread is compared with more: there is only one")
     for case in CONVOLUTIONS:
         wanted = [product for product in PRODUCTS if session.wants(case.name, product)]
-        if case.flops < LARGE or not wanted:
+        if case.shape.flops < LARGE or not wanted:
             continue
-        arrays = case.arrays()
-        ours = own.convolution(case, arrays)
-        theirs = pytorch.convolution(case, arrays, pytorch.CHANNELS_LAST) if pytorch.installed() else {}
+        arrays = case.shape.arrays()
+        ours = own.convolution(case.shape, arrays)
+        theirs = pytorch.convolution(case.shape, arrays, pytorch.CHANNELS_LAST) if pytorch.installed() else {}
         for product in wanted:
             sides: Sides = {own.FAST: own_threads(ours[product], session.threads)}
             sides |= {
@@ -39,7 +39,7 @@ def rows(session: Session) -> Iterator[Row]:
             if theirs:
                 for count in (1, session.threads):
                     sides[f"{pytorch.CHANNELS_LAST}, {count}"] = torch_threads(theirs[product], count)
-            yield Row(case.name, product, session.time(sides), (ALONE,), case.flops, case.bytes)
+            yield Row(case.name, product, session.time(sides), (ALONE,), case.shape.flops, case.shape.bytes)
 
 
 def own_threads(side: Callable[[], object], count: int) -> Callable[[], object]:

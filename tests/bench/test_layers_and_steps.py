@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import tinyconv as tc
-from bench import training
 from bench.networks import NETWORKS, Network
-from bench.peers import onnx_runtime, pytorch
-from bench.suites import inference, layers
+from bench.peers import onnx_runtime
+from bench.suites import layers
+from tinyconv.utils.speed import own, pytorch
 
 torch = pytest.importorskip("torch")
 
@@ -26,8 +26,8 @@ def test_a_layer_is_the_same_on_both_sides(layer, layout):
     np.testing.assert_allclose(ours["forward"]().numpy(), theirs["forward"]().numpy(), rtol=1e-4, atol=1e-5)
     both = ours["forward + backward"](), theirs["forward + backward"]()
     assert len(both[0]) == len(both[1])
-    for own, other in zip(*both, strict=True):
-        np.testing.assert_allclose(own.numpy(), other.numpy(), rtol=1e-3, atol=1e-3)
+    for mine, other in zip(*both, strict=True):
+        np.testing.assert_allclose(mine.numpy(), other.numpy(), rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("title", layers.OPTIMISERS)
@@ -39,7 +39,7 @@ def test_the_optimisers_step(title):
 
 @pytest.mark.parametrize("network", TINY, ids=lambda network: network.model)
 def test_both_sides_train(network):
-    ours, theirs = training.own(network, 4), training.pytorch(network, 4, pytorch.CHANNELS_LAST)
+    ours, theirs = network.step(4), network.torch_step(4, pytorch.CHANNELS_LAST)
     first = [float(side().item()) for side in (ours, theirs)]
     if network.model == "lenet":  # the face net's dropout draws differ
         assert first[0] == pytest.approx(first[1], rel=1e-4)
@@ -52,7 +52,7 @@ def test_the_exported_network_gives_the_same(network):
         pytest.skip("no ONNX Runtime")
     model = network.build().eval()
     x, _ = network.batch(3)
-    ours = inference.inference(model, x)().numpy()
+    ours = own.inference(model, x)().numpy()
     twin = network.twin(model, pytorch.CHANNELS_LAST)
     np.testing.assert_allclose(onnx_runtime.inference(twin, x, 1)(), ours, rtol=1e-3, atol=1e-3)
     theirs = pytorch.inference(twin, x, pytorch.CHANNELS_LAST)().numpy()

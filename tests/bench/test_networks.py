@@ -8,7 +8,7 @@ from tinyconv.models import registry
 from tinyconv.nn import functional as F
 
 torch = pytest.importorskip("torch")
-from bench.peers.torch_networks import copy_weights, twin  # noqa: E402  (needs PyTorch)
+from tinyconv.utils.speed.torch_networks import copy_weights, twin  # noqa: E402  (needs PyTorch)
 
 NETWORKS = [
     ("facenet", 1, (16, 16), {"widths": (3, 4, 5), "dropout": 0.0}),

@@ -6,8 +6,8 @@ from click.testing import CliRunner
 
 import tinyconv as tc
 from bench.__main__ import SUITES, bench
-from bench.cases import PRODUCTS, Convolution
 from bench.suites import error, memory, scaling, threads
+from tinyconv.utils.speed.shapes import PRODUCTS, ConvolutionShape
 
 
 @pytest.mark.parametrize("name", SUITES)
@@ -39,8 +39,8 @@ def test_a_side_runs_on_its_threads():
 
 
 def test_errors_are_relative_to_the_largest_result_and_small():
-    case = Convolution("", 2, 8, 6, 5, 4, 3, padding=1)
-    found = dict(error.errors(case, "exact", np.random.default_rng(0)))
+    shape = ConvolutionShape((2, 8, 6, 5), 4, (3, 3), padding=(1, 1))
+    found = dict(error.errors(shape, "exact"))
     assert tuple(found) == PRODUCTS
     assert [array.size for array in found.values()] == [2 * 4 * 30, 2 * 8 * 30, 4 * 8 * 9]
     assert all(0 < array.max() < 1e-6 for array in found.values())
@@ -57,9 +57,9 @@ def test_a_distribution_counts_every_element_once():
 
 def test_the_drawn_shapes_are_what_fast_algorithms_are_for():
     draw = np.random.default_rng(0)
-    for case in (error.draw_case(draw) for _ in range(20)):
-        assert case.tags or case.images < 4
-        assert case.output == (case.height, case.width)
+    for shape in (error.draw_shape(draw) for _ in range(20)):
+        assert (shape.kernel, shape.stride, shape.groups) == ((3, 3), (1, 1), 1)
+        assert shape.y[2:] == shape.x[2:]
 
 
 def test_the_sweeps_have_their_sizes():

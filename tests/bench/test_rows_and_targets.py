@@ -5,12 +5,13 @@ import json
 import pytest
 from rich.console import Console
 
-from bench.peers.own import EXACT, FAST
 from bench.report import keep
-from bench.rows import Peaks, Row, worst_first
+from bench.rows import Row, worst_first
 from bench.tables import ratio_text, rows_table, seconds_text, verdicts_table
 from bench.targets import TARGETS, Target, verdicts
 from tinyconv.utils.measure import Ratio, Timings
+from tinyconv.utils.speed.own import EXACT, FAST
+from tinyconv.utils.speed.roofline import Peaks
 
 PEAKS = Peaks(flops=500e9, bandwidth=50e9)
 

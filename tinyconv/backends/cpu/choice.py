@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinyconv.backends.cpu import tuning
 from tinyconv.core.algorithms import convolution_algorithm
 from tinyconv.core.arrays import Pair
 from tinyconv.core.precision import float32_precision
@@ -100,6 +101,9 @@ def _choose(problem: Problem, precision: str, forced: str) -> Algorithm:
     for algorithm in able:
         if algorithm.value == forced:
             return algorithm
+    for name in tuning.learned().get(tuning.key(problem), ()):
+        if name in (algorithm.value for algorithm in able):
+            return Algorithm(name)
     if Algorithm.DEPTHWISE in able and problem.groups > 1 and problem.outputs < 8:
         return Algorithm.DEPTHWISE
     if Algorithm.POINTWISE in able:
@@ -107,6 +111,11 @@ def _choose(problem: Problem, precision: str, forced: str) -> Algorithm:
     if Algorithm.WINOGRAD in able and _winograd_pays(problem):
         return Algorithm.WINOGRAD
     return Algorithm.DIRECT
+
+
+def forget() -> None:
+    """Choose anew from now on: what is known of the machine has changed."""
+    _choose.cache_clear()
 
 
 def _winograd_pays(problem: Problem) -> bool:

@@ -1,0 +1,77 @@
+"""The algorithms of a convolution, for the floors above: which can compute it, and which were measured fastest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tinyconv.core import layout
+from tinyconv.core.arrays import FloatArray, Pair
+
+Geometry = tuple[Pair, Pair, Pair, int]
+
+
+def products(
+    x: FloatArray, weight: FloatArray, dy: FloatArray, geometry: Geometry
+) -> dict[str, Callable[[], FloatArray]]:
+    """The three products as calls. They keep nothing: each packs the weight and allocates its result.
+
+    x (N, C, H, W), weight (K, C / groups, R, S), dy (N, K, H', W'); ``geometry``: stride, padding, dilation, groups.
+    """
+    from tinyconv.backends import cpu
+
+    x, weight, dy = (layout.ordered(array) for array in (x, weight, dy))
+    size, kernel = (x.shape[2], x.shape[3]), (weight.shape[2], weight.shape[3])
+    return {
+        "forward": lambda: cpu.conv2d(x, weight, None, *geometry),
+        "input gradient": lambda: cpu.conv2d_input_gradient(dy, weight, size, *geometry),
+        "weight gradient": lambda: cpu.conv2d_weight_gradient(x, dy, kernel, *geometry),
+    }
+
+
+def able(product: str, y: tuple[int, ...], weight: tuple[int, ...], geometry: Geometry) -> list[str]:
+    """The algorithms that can compute ``product`` in float32 at the present precision, the chosen one first."""
+    from tinyconv.backends.cpu import choice
+
+    problem = _problem(product, y, weight, geometry)
+    chosen = choice.choose(problem)
+    return [chosen.value, *(each.value for each in choice.algorithms_for(problem) if each is not chosen)]
+
+
+def remember(product: str, y: tuple[int, ...], weight: tuple[int, ...], geometry: Geometry, order: list[str]) -> None:
+    """Keep ``order``, the fastest algorithm first, for this machine: from now on the choice follows it.
+
+    Raises: ``RunError`` where the file cannot be written.
+    """
+    from tinyconv.backends.cpu import choice, tuning
+
+    tuning.save({tuning.key(_problem(product, y, weight, geometry)): order})
+    choice.forget()
+
+
+def tuning_file() -> str:
+    """Where the machine's measurements are kept."""
+    from tinyconv.backends.cpu import tuning
+
+    return str(tuning.path())
+
+
+def _problem(product: str, y: tuple[int, ...], weight: tuple[int, ...], geometry: Geometry) -> Any:
+    from tinyconv.backends.cpu import choice
+
+    stride, padding, dilation, groups = geometry
+    return choice.Problem(
+        choice.Product(product.replace(" ", "_")),
+        y[0],
+        groups,
+        weight[1],
+        weight[0] // groups,
+        (y[2], y[3]),
+        (weight[2], weight[3]),
+        stride,
+        padding,
+        dilation,
+        np.dtype(np.float32),
+    )
