@@ -20,7 +20,7 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
-from tinyconv.backends.cpu.compilation import SOURCE_DIGEST
+from tinyconv.backends.cpu.cache_key import source_digest
 from tinyconv.core.errors import RunError
 
 FORMAT = 1
@@ -29,7 +29,7 @@ FOLDER = "TINYCONV_CACHE_DIR"
 
 def path() -> Path:
     """The file of this processor and these kernels."""
-    name = hashlib.sha256(f"{_processor()} {SOURCE_DIGEST}".encode()).hexdigest()[:16]
+    name = hashlib.sha256(f"{_processor()} {_kernels()}".encode()).hexdigest()[:16]
     return _folder() / f"tuning-{name}.json"
 
 
@@ -43,6 +43,11 @@ def _folder() -> Path:
 def _processor() -> str:
     features = "".join(f"{name}{present:d}" for name, present in sorted(llvm.get_host_cpu_features().items()))
     return f"{llvm.get_host_cpu_name()} {hashlib.sha256(features.encode()).hexdigest()[:8]}"
+
+
+def _kernels() -> str:
+    """A digest of the convolutions as they are."""
+    return source_digest(Path(__file__).with_name("convolution.py"), __name__.rpartition(".")[0])
 
 
 def key(problem: Any) -> str:
@@ -65,7 +70,7 @@ def learned() -> dict[str, list[str]]:
     try:
         content = json.loads(text)
         found = content["fastest_first"]
-        own = (content["format"], content["processor"], content["kernels"]) == (FORMAT, _processor(), SOURCE_DIGEST)
+        own = (content["format"], content["processor"], content["kernels"]) == (FORMAT, _processor(), _kernels())
         names = [name for order in found.values() for name in order]
         sound = own and all(isinstance(name, str) for name in [*found, *names])
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -82,7 +87,7 @@ def save(orders: dict[str, list[str]]) -> None:
     Raises: ``RunError`` where it cannot be written.
     """
     file = path()
-    content = {"format": FORMAT, "processor": _processor(), "kernels": SOURCE_DIGEST}
+    content = {"format": FORMAT, "processor": _processor(), "kernels": _kernels()}
     temporary = file.with_name(f".{file.name}.{os.getpid()}.partial")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
