@@ -27,6 +27,7 @@ VERBS = {
     "summary": "Show a model's layers: shapes, parameters, cost, receptive fields.",
     "profile": "Show what a training step costs, layer by layer: time, memory, arithmetic.",
     "bench": "Measure a convolution or a model on this machine, beside PyTorch.",
+    "warmup": "Compile the kernels now, so that no training waits for them.",
     "info": "Show versions, processor, threads and caches.",
 }
 DEBUG = "TINYCONV_DEBUG"

@@ -1,6 +1,7 @@
 """The kernels' cache on disk: never stale, never in the way, and a notice before a compilation."""
 
 import ast
+import io
 import os
 import subprocess
 import sys
@@ -227,6 +228,32 @@ def test_inside_a_kernel_nothing_is_turned_into_machine_code_but_the_kernel(fact
     )
     printed = run_python(code, PYTHONPATH=tmp_path, NUMBA_CACHE_DIR=tmp_path / "cache")
     assert printed.splitlines()[-1] == "1"
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_somebody_before_a_terminal_is_told_once_unless_somebody_else_tells(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    compilation._announce.cache_clear()
+    stop = compilation.on_first_compile(lambda kernel: None)
+    compilation._notify("first")
+    assert sys.stderr.getvalue() == ""
+    stop()
+    compilation._notify("second")
+    compilation._notify("third")
+    assert sys.stderr.getvalue().count("\n") == 1
+    assert "`tinyconv warmup`" in sys.stderr.getvalue()
+
+
+@pytest.mark.parametrize("stream", [None, io.StringIO()])
+def test_files_notebooks_and_tests_are_told_nothing(monkeypatch, stream):
+    monkeypatch.setattr(sys, "stderr", stream)
+    compilation._announce.cache_clear()
+    compilation._notify("first")
+    assert stream is None or stream.getvalue() == ""
 
 
 def test_nan_and_infinity_survive_the_compiler_flags():

@@ -12,6 +12,7 @@ from tinyconv.train.recipes import Recipe, recipe_for
 from tinyconv.train.run_folder import RunFolder
 from tinyconv.train.run_writer import RunWriter
 from tinyconv.train.trainer import EpochRecord, Evaluation, Trainer
+from tinyconv.train.warmup import warm_up
 
 __all__ = [
     "Batches",
@@ -28,4 +29,5 @@ __all__ = [
     "confusion_matrix",
     "load_run",
     "recipe_for",
+    "warm_up",
 ]

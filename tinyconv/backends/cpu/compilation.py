@@ -5,7 +5,9 @@ Machine code is kept on disk under a key that knows all that it was made of: ``c
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import sys
 import threading
 import warnings
 from collections.abc import Callable
@@ -125,8 +127,19 @@ def _prepare(kernel_name: str, begins: bool) -> None:
 
 
 def _notify(kernel_name: str) -> None:
+    if not _callbacks:
+        _announce()
     for callback in tuple(_callbacks):
         callback(kernel_name)
+
+
+@functools.cache
+def _announce() -> None:
+    """One line, once, to somebody who waits before a terminal; nothing in files, notebooks and tests."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        text = "tinyconv: compiling kernels for this processor, once; `tinyconv warmup` does it beforehand\n"
+        with contextlib.suppress(OSError):
+            sys.stderr.write(text)
 
 
 def kernel(function: Callable[..., None]) -> Any:

@@ -1,0 +1,138 @@
+"""Compiling, before it is needed, what a training needs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from tinyconv import nn, optim
+from tinyconv.autograd import no_grad
+from tinyconv.core import random
+from tinyconv.core.algorithms import ALGORITHMS, set_convolution_algorithm
+from tinyconv.core.dtypes import DType, float32
+from tinyconv.models import registry
+from tinyconv.nn import functional as F
+from tinyconv.ops import machine
+from tinyconv.ops.creation.random import rand, randint
+
+CHANNELS, IMAGE_SIZE, CLASSES, BATCH, WIDTH = 3, (32, 32), 10, 2, 32
+
+CONVOLUTIONS: tuple[dict[str, Any], ...] = (
+    {"kernel_size": 1},
+    {"kernel_size": 3, "padding": 1},
+    {"kernel_size": 5, "padding": 2},
+    {"kernel_size": 3, "padding": 1, "stride": 2},
+    {"kernel_size": 3, "padding": 1, "groups": 4},
+    {"kernel_size": 3, "padding": 1, "groups": WIDTH},
+)
+ON_IMAGES: tuple[Callable[[], nn.Module], ...] = (
+    *(partial(nn.MaxPool2d, 2), partial(nn.MaxPool2d, 3, 2, 1), partial(nn.AvgPool2d, 2)),
+    *(partial(nn.AdaptiveAvgPool2d, 3), partial(nn.AdaptiveMaxPool2d, 3), partial(nn.BatchNorm2d, WIDTH)),
+    *(partial(nn.GroupNorm, 4, WIDTH), partial(nn.InstanceNorm2d, WIDTH)),
+    *(nn.Dropout, nn.ReLU, nn.GELU, nn.SiLU, nn.Tanh, nn.Sigmoid, nn.LeakyReLU),
+)
+ON_ROWS: tuple[Callable[[], nn.Module], ...] = (
+    *(partial(nn.LayerNorm, WIDTH), partial(nn.Linear, WIDTH, CLASSES), partial(nn.BatchNorm1d, WIDTH), nn.Dropout),
+)
+OPTIMIZERS: tuple[Callable[..., optim.Optimizer], ...] = (optim.SGD, optim.Adam, optim.AdamW)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A kernel: compiled, or read from the cache, in so many seconds."""
+
+    kernel: str
+    seconds: float
+    compiled: bool
+
+
+def warm_up(
+    models: Sequence[str] = (), dtype: DType = float32, callback: Callable[[str, Prepared | None], None] | None = None
+) -> list[Prepared]:
+    """Compile the kernels of common layers, losses and optimisers, and of the ``models``, so that no training waits.
+
+    Each runs once, forward and backward, on small images; what the cache has already is only read. ``models``:
+    names from ``models.registry``; none of them: all. ``callback``: called with a kernel's name and None before
+    it is compiled or read, and with what it took afterwards. Random numbers of the process go on where they were.
+
+    Raises: ``ArgumentError`` for a model that does not exist.
+
+    >>> from tinyconv.train import warm_up
+    >>> ready = warm_up(["lenet"])
+    >>> [kernel for kernel in warm_up(["lenet"]) if kernel.compiled]
+    []
+    """
+    for name in models:
+        registry.defaults(name)
+    begun: list[tuple[str, float]] = []
+    compiled: set[str] = set()
+    prepared: list[Prepared] = []
+
+    def notice(kernel: str, begins: bool) -> None:
+        if begins:
+            begun.append((kernel, time.perf_counter()))
+            if callback is not None:
+                callback(kernel, None)
+        else:
+            name, start = begun.pop()
+            prepared.append(Prepared(name, time.perf_counter() - start, name in compiled))
+            compiled.discard(name)
+            if callback is not None:
+                callback(name, prepared[-1])
+
+    state = random.default_generator.get_state()
+    stops = machine.on_preparation(notice), machine.on_first_compile(compiled.add)
+    try:
+        for work in _work(models or registry.names(), dtype):
+            work()
+    finally:
+        for stop in stops:
+            stop()
+        random.default_generator.set_state(state)
+    return prepared
+
+
+def _work(models: Sequence[str], dtype: DType) -> Iterator[Callable[[], None]]:
+    for name in models:
+        yield partial(_train, partial(registry.build, name, CHANNELS, CLASSES, IMAGE_SIZE), dtype)
+    for options in CONVOLUTIONS:
+        for algorithm in ALGORITHMS:
+            yield partial(_convolve, options, algorithm, dtype)
+    for layer in ON_IMAGES:
+        yield partial(_run, layer, dtype, (BATCH, WIDTH, 16, 16))
+    for layer in ON_ROWS:
+        yield partial(_run, layer, dtype, (2048, WIDTH))
+    for family in OPTIMIZERS:
+        yield partial(_train, _classifier, dtype, family)
+
+
+def _classifier() -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(CHANNELS * IMAGE_SIZE[0] * IMAGE_SIZE[1], CLASSES))
+
+
+def _run(layer: Callable[[], nn.Module], dtype: DType, shape: tuple[int, ...]) -> None:
+    """Forward and backward while training, then forward in evaluation."""
+    module, inputs = layer().to(dtype), rand(*shape, dtype=dtype, requires_grad=True)
+    result = module(inputs)
+    (result * result).sum().backward()
+    with no_grad():
+        module.eval()(inputs)
+
+
+def _convolve(options: dict[str, Any], algorithm: str, dtype: DType) -> None:
+    with set_convolution_algorithm(algorithm):
+        _run(partial(nn.Conv2d, WIDTH, WIDTH, **options), dtype, (BATCH, WIDTH, 16, 16))
+
+
+def _train(build: Callable[[], nn.Module], dtype: DType, family: Callable[..., optim.Optimizer] = optim.AdamW) -> None:
+    """A training step, and a forward in evaluation."""
+    model = build().to(dtype)
+    optimizer = family(model.parameters(), lr=1e-3)
+    images, labels = rand(BATCH, CHANNELS, *IMAGE_SIZE, dtype=dtype), randint(0, CLASSES, (BATCH,))
+    F.cross_entropy(model(images), labels).backward()
+    optimizer.step()
+    with no_grad():
+        model.eval()(images)
