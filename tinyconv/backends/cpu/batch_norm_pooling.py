@@ -17,7 +17,6 @@ from tinyconv.backends.cpu.batch_norm import (
     MOST_PIECES,
     PIECE_NUMBERS,
     affine_factors,
-    affine_piece,
     merge_moments,
     moments_of_piece,
     vectors,
@@ -45,10 +44,31 @@ def win(winner, switch, seen, sign, tap):
 
 
 @helper
+def win_of_four(winner, switch, above, below, j, sign):
+    """The commonest window, two pixels by two, in one go."""
+    first, second, third, fourth = above[j], above[j + 1], below[j], below[j + 1]
+    for c in range(winner.shape[0]):
+        factor = sign[c]
+        best, number = first[c], np.uint8(0)
+        value = second[c]
+        takes = (value * factor > best * factor) | (value != value)
+        best, number = value if takes else best, np.uint8(1) if takes else number
+        value = third[c]
+        takes = (value * factor > best * factor) | (value != value)
+        best, number = value if takes else best, np.uint8(2) if takes else number
+        value = fourth[c]
+        takes = (value * factor > best * factor) | (value != value)
+        winner[c], switch[c] = value if takes else best, np.uint8(3) if takes else number
+
+
+@helper
 def winners_of_row(x, sign, winners, switches, down, across):
     """One row of windows; x is its image, (H, W, C)."""
     for j in range(winners.shape[0]):
         winner, switch = winners[j], switches[j]
+        if across.shape[1] == 2 and down.shape[0] == 2 and across[j, 1] > across[j, 0]:
+            win_of_four(winner, switch, x[down[0]], x[down[1]], across[j, 0], sign)
+            continue
         seen = x[down[0], across[j, 0]]
         for c in range(winner.shape[0]):
             winner[c] = seen[c]
@@ -60,10 +80,17 @@ def winners_of_row(x, sign, winners, switches, down, across):
 
 
 @helper
-def close_switches(y, switches):
-    zero = y.dtype.type(0)
-    for place in range(y.shape[0]):
-        switches[place] = np.uint8(CLOSED) if y[place] <= zero else switches[place]
+def normalise_winners(winners, factors, switches, y):
+    """y = max((x - centre) scale + shift, 0) of the winners; where that is 0 the switch is closed. NaN passes."""
+    zero, width = factors.dtype.type(0), factors.shape[1]
+    for start in range(0, y.shape[0], width):
+        stop = min(start + width, y.shape[0])
+        source, switch, target = winners[start:stop], switches[start:stop], y[start:stop]
+        for c in range(target.shape[0]):
+            value = (source[c] - factors[0, c]) * factors[1, c] + factors[2, c]
+            closes = value <= zero
+            target[c] = zero if closes else value
+            switch[c] = np.uint8(CLOSED) if closes else switch[c]
 
 
 @kernel
@@ -89,8 +116,7 @@ def normalise_and_pool(
         piece = np.int64(index)
         first = rows * piece // pieces * (y.size // rows)
         end = rows * (piece + 1) // pieces * (y.size // rows)
-        affine_piece(flat_winners, flat_winners[:0], True, first, end, factors, flat_y)
-        close_switches(flat_y[first:end], flat_switches[first:end])
+        normalise_winners(flat_winners[first:end], factors, flat_switches[first:end], flat_y[first:end])
 
 
 @helper
