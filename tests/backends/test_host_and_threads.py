@@ -109,7 +109,9 @@ def test_python_threads_may_launch_kernels_at_once():
     assert right == [True] * 80
 
 
-def test_two_first_launches_start_the_threads_once_and_put_the_environment_back(monkeypatch):
+@pytest.mark.parametrize("wanted", [False, True])
+def test_two_first_launches_start_the_threads_once_and_put_the_environment_back(monkeypatch, wanted):
+    monkeypatch.setattr(parallel, "_are_processors_wanted", lambda: wanted)
     both, starts, layers = threading.Barrier(2), [], []
 
     def starting():
@@ -127,8 +129,20 @@ def test_two_first_launches_start_the_threads_once_and_put_the_environment_back(
         caller.start()
     for caller in callers:
         caller.join()
-    assert (starts, layers) == ([parallel.SHORT_SPIN], ["omp", "omp"])
+    assert (starts, layers) == ([parallel.SHORT_SPIN if wanted else parallel.LONG_SPIN], ["omp", "omp"])
     assert parallel.SPIN_COUNT not in os.environ
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"), [("0.1 0.2 0.3 1/99 7", False), ("0.1 0.2 0.3 900/999 7", True), ("", True), (None, True)]
+)
+def test_the_processors_are_wanted_where_others_run_on_all_of_them_or_nobody_can_tell(
+    tmp_path, monkeypatch, text, wanted
+):
+    monkeypatch.setattr(parallel, "RUNNING_NOW", tmp_path / "loadavg")
+    if text is not None:
+        parallel.RUNNING_NOW.write_text(text)
+    assert parallel._are_processors_wanted() is wanted
 
 
 def test_starting_the_threads_survives_that_someone_else_cleans_the_environment(monkeypatch):
