@@ -5,87 +5,271 @@ the input is repeated m times, and the input gradient summed over the m copies.
 
     out[n, origin + out_stride i, c]  =  bias[c] + sum over taps t of  in[n, i in_stride + offset(t), c] W[t, c]
     dW[t, c]  =  sum over images n, output pixels i of  x[n, i stride + offset(t), c] dy[n, i, c]
+
+Forward and for the input gradient, the rows of a register tile are neighbouring outputs, which share the weight of each
+tap. For the weight gradient they are taps, which share dy. Only where a window hangs over the edge is asked, for each
+row of the tile, whether it sees the image.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numba import prange
 
 from tinyconv.backends.cpu.compilation import helper, kernel
+from tinyconv.backends.cpu.host import host
 from tinyconv.backends.cpu.parallel import launch
-from tinyconv.backends.cpu.taps import COLUMNS, END_RUN, FIRST_RUN, FIRST_TAP, ORIGIN_X, ORIGIN_Y, ROWS, Taps
+from tinyconv.backends.cpu.register_tile import tile_load, tile_repeat, tile_rows, tile_save, tile_store
+from tinyconv.backends.cpu.simd import lanes_of
+from tinyconv.backends.cpu.taps import (
+    COLUMNS,
+    END_RUN,
+    FIRST_RUN,
+    FIRST_TAP,
+    LEFT,
+    ORIGIN_X,
+    ORIGIN_Y,
+    RIGHT,
+    ROWS,
+    Taps,
+)
+from tinyconv.backends.cpu.tile_products import tile_add_products, tile_add_products_where, tile_add_windows
+from tinyconv.core import pool
 from tinyconv.core.arrays import FloatArray
+
+OUTPUTS = 8
+"""Outputs of a tile: as many sums as the arithmetic units need to be kept busy."""
+
+TAPS = 9
+"""Taps of a tile: those of a 3 x 3 kernel."""
+
+WINDOW = 3
+"""Taps side by side for which outputs share what they see."""
 
 MOST_PARTIALS = 64
 
 
+class Maps(NamedTuple):
+    """The numbers that the kernels need beside their arrays."""
+
+    height: int
+    width: int
+    out_height: int
+    out_width: int
+    channels: int
+    pitch: int
+    """numbers from one tap's weights to the next"""
+    stride_y: int
+    stride_x: int
+    out_stride_y: int
+    out_stride_x: int
+    most_rows: int
+    """rows of outputs of the phase that has most"""
+
+
 @helper
-def correlate_channels_row(job, source, weight, bias, out, phases, runs, in_stride, out_stride, most_rows):
+def runs_are_windows(phase, runs):
+    """Whether every run of a phase is WINDOW taps long."""
+    others = 0
+    for run in range(phase[FIRST_RUN], phase[END_RUN]):
+        others += runs[run, 2] != WINDOW
+    return others == 0
+
+
+@helper
+def taps_of_row(row, phase, runs, indices, places, columns, g):
+    """The taps that see the image from a row of outputs: where they read, their weights, and their columns."""
+    tap, count = phase[FIRST_TAP], 0
+    for run in range(phase[FIRST_RUN], phase[END_RUN]):
+        y = row * g.stride_y + runs[run, 0]
+        if 0 <= y < g.height:
+            for step in range(runs[run, 2]):
+                columns[count] = runs[run, 1] + step
+                indices[count] = (y * g.width + runs[run, 1] + step) * g.channels
+                places[count] = (tap + step) * g.pitch
+                count += 1
+        tap += runs[run, 2]
+    return count
+
+
+@helper
+def correlate_inner(source, sources, indices, places, weight, bias, out, targets, g):
+    """A tile of outputs whose windows lie within the image's columns."""
+    lanes = lanes_of(source)
+    pixels = tile_rows(OUTPUTS, source, sources, 0)
+    for c in range(0, g.channels, lanes):
+        tile = tile_repeat(OUTPUTS, 1, bias, c)
+        for tap in range(indices.size):
+            tile = tile_add_products(tile, pixels, indices[tap] + c, weight, places[tap] + c, g.channels - c)
+        tile_store(tile, tile_rows(OUTPUTS, out[c:], targets, 0), g.channels - c)
+
+
+def make_correlate_windows(stride: int):
+    """``correlate_inner`` for kernels WINDOW taps wide, side by side: neighbouring outputs share what they see."""
+
+    @helper
+    def correlate_windows(source, first, indices, places, weight, bias, out, targets, g):
+        lanes = lanes_of(source)
+        for c in range(0, g.channels, lanes):
+            tile = tile_repeat(OUTPUTS, 1, bias, c)
+            for tap in range(0, indices.size, WINDOW):
+                index = first + indices[tap] + c
+                tile = tile_add_windows(
+                    WINDOW, stride, tile, source, index, g.channels, weight, places[tap] + c, g.pitch
+                )
+            tile_store(tile, tile_rows(OUTPUTS, out[c:], targets, 0), lanes)
+
+    return correlate_windows
+
+
+correlate_windows, correlate_strided_windows = make_correlate_windows(1), make_correlate_windows(2)
+
+
+@helper
+def correlate_edge(source, sources, indices, places, inside, everywhere, weight, bias, out, targets, g):
+    """The same where windows hang over the edge: ``inside`` (taps, OUTPUTS) says which outputs see the image through a
+    tap, ``everywhere`` whether all do.
+    """
+    lanes = lanes_of(source)
+    pixels = tile_rows(OUTPUTS, source, sources, 0)
+    for c in range(0, g.channels, lanes):
+        tile = tile_repeat(OUTPUTS, 1, bias, c)
+        for tap in range(indices.size):
+            if everywhere[tap]:
+                tile = tile_add_products(tile, pixels, indices[tap] + c, weight, places[tap] + c, g.channels - c)
+            else:
+                seen = inside[tap]
+                tile = tile_add_products_where(
+                    tile, seen, pixels, indices[tap] + c, weight, places[tap] + c, g.channels - c
+                )
+        tile_store(tile, tile_rows(OUTPUTS, out[c:], targets, 0), g.channels - c)
+
+
+@helper
+def correlate_channels_row(job, source, weight, bias, out, phases, runs, g):
     """One row of outputs of one phase."""
-    _, height, width, channels = source.shape
     rest, p = divmod(job, phases.shape[0])
-    image, row = divmod(rest, most_rows)
-    if row >= phases[p, ROWS]:
+    image, row = divmod(rest, g.most_rows)
+    phase = phases[p]
+    if row >= phase[ROWS]:
         return
-    y = phases[p, ORIGIN_Y] + row * out_stride[0]
-    for column in range(phases[p, COLUMNS]):
-        target = out[image, y, phases[p, ORIGIN_X] + column * out_stride[1]]
-        for c in range(channels):
-            target[c] = bias[c]
-        tap = phases[p, FIRST_TAP]
-        for run in range(phases[p, FIRST_RUN], phases[p, END_RUN]):
-            source_y = row * in_stride[0] + runs[run, 0]
-            for step in range(runs[run, 2]):
-                source_x = column * in_stride[1] + runs[run, 1] + step
-                if 0 <= source_y < height and 0 <= source_x < width:
-                    for c in range(channels):
-                        target[c] += source[image, source_y, source_x, c] * weight[tap, c]
-                tap += 1
+    most = weight.size // g.pitch
+    indices, places, offsets = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64)
+    taps = taps_of_row(row, phase, runs, indices, places, offsets, g)
+    indices, places, offsets = indices[:taps], places[:taps], offsets[:taps]
+    sources, targets = np.empty(OUTPUTS, np.int64), np.empty(OUTPUTS, np.int64)
+    inside, everywhere = np.empty((taps, OUTPUTS), np.int64), np.empty(taps, np.bool_)
+    # Whole vectors of channels, and windows of the width that has a code of its own.
+    phase_windows = g.channels == g.pitch and runs_are_windows(phase, runs)
+    first = image * g.height * g.width * g.channels
+    line = (image * g.out_height + phase[ORIGIN_Y] + row * g.out_stride_y) * g.out_width + phase[ORIGIN_X]
+    for column in range(0, phase[COLUMNS], OUTPUTS):
+        columns = min(OUTPUTS, phase[COLUMNS] - column)
+        for p in range(OUTPUTS):
+            output = column + min(p, columns - 1)
+            sources[p] = first + output * g.stride_x * g.channels
+            targets[p] = (line + output * g.out_stride_x) * g.channels
+        left = column * g.stride_x + phase[LEFT]
+        right = (column + columns - 1) * g.stride_x + phase[RIGHT]
+        if left >= 0 and right < g.width:
+            if columns < OUTPUTS or not phase_windows or g.stride_x > 2:
+                correlate_inner(source, sources, indices, places, weight, bias, out, targets, g)
+            elif g.stride_x == 1:
+                correlate_windows(source, sources[0], indices, places, weight, bias, out, targets, g)
+            else:
+                correlate_strided_windows(source, sources[0], indices, places, weight, bias, out, targets, g)
+        else:
+            for tap in range(taps):
+                everywhere[tap] = True
+                for p in range(OUTPUTS):
+                    seen = (column + min(p, columns - 1)) * g.stride_x + offsets[tap]
+                    inside[tap, p] = 0 <= seen < g.width
+                    everywhere[tap] = everywhere[tap] and 0 <= seen < g.width
+            correlate_edge(source, sources, indices, places, inside, everywhere, weight, bias, out, targets, g)
 
 
 @kernel
-def correlate_channels(source, weight, bias, out, phases, runs, in_stride, out_stride, most_rows):
-    """Fill ``out`` (N, height, width, C) from ``source`` (N, height, width, C). ``weight``: (taps, C)."""
-    for job in prange(source.shape[0] * most_rows * phases.shape[0]):
-        correlate_channels_row(np.int64(job), source, weight, bias, out, phases, runs, in_stride, out_stride, most_rows)
+def correlate_channels(jobs, source, weight, bias, out, phases, runs, g):
+    """Fill ``out`` (N, height, width, C) from ``source`` (N, height, width, C), both flat. ``weight``: (taps, C)."""
+    for job in prange(jobs):
+        correlate_channels_row(np.int64(job), source, weight, bias, out, phases, runs, g)
 
 
 @helper
-def correlate_channel_rows(partial, partial_sums, x, dy, sums, runs, stride):
-    """One partial sum: the rows of pixels of its share, in order."""
-    _, height, width, channels = x.shape
-    images, out_height, out_width, _ = dy.shape
-    for tap in range(sums.shape[0]):
-        for c in range(channels):
-            sums[tap, c] = 0
-    lines = images * out_height
+def add_row(tile, inside, offsets, x, dy, image, row, column_taps, row_taps, first, taps, c, phase, g):
+    """The tile of the taps ``first`` ... plus their products with one row of dy."""
+    count = g.channels - c
+    rows_inside = True
+    for t in range(TAPS):
+        y = row * g.stride_y + row_taps[min(first + t, taps - 1)]
+        rows_inside = rows_inside and 0 <= y < g.height
+    pixels = tile_rows(TAPS, x, offsets, 0)
+    start = (image * g.height + row * g.stride_y) * g.width * g.channels + c
+    target = (image * g.out_height + row) * g.out_width * g.channels + c
+    for column in range(g.out_width):
+        seen = column * g.stride_x
+        index, place = start + seen * g.channels, target + column * g.channels
+        if rows_inside and seen + phase[LEFT] >= 0 and seen + phase[RIGHT] < g.width:
+            tile = tile_add_products(tile, pixels, index, dy, place, count)
+        else:
+            for t in range(TAPS):
+                tap = min(first + t, taps - 1)
+                y, x_seen = row * g.stride_y + row_taps[tap], seen + column_taps[tap]
+                inside[t] = 0 <= y < g.height and 0 <= x_seen < g.width
+            tile = tile_add_products_where(tile, inside, pixels, index, dy, place, count)
+    return tile
+
+
+@helper
+def correlate_channel_rows(partial, partial_sums, lines, x, dy, sums, column_taps, row_taps, phase, g):
+    """One partial sum, flat (groups of taps, channels in vectors, TAPS, lanes): the rows of its share, in order."""
+    lanes = lanes_of(x)
+    taps = row_taps.size
+    offsets, inside = np.empty(TAPS, np.int64), np.empty(TAPS, np.int64)
+    sums[:] = 0
     for line in range(lines * partial // partial_sums, lines * (partial + 1) // partial_sums):
-        image, row = divmod(line, out_height)
-        tap = 0
-        for run in range(runs.shape[0]):
-            y = row * stride[0] + runs[run, 0]
-            for step in range(runs[run, 2]):
-                if 0 <= y < height:
-                    for column in range(out_width):
-                        source_x = column * stride[1] + runs[run, 1] + step
-                        if 0 <= source_x < width:
-                            for c in range(channels):
-                                sums[tap, c] += x[image, y, source_x, c] * dy[image, row, column, c]
-                tap += 1
+        image, row = divmod(line, g.out_height)
+        place = 0
+        for first in range(0, taps, TAPS):
+            for t in range(TAPS):
+                tap = min(first + t, taps - 1)
+                offsets[t] = (row_taps[tap] * g.width + column_taps[tap]) * g.channels
+            for c in range(0, g.channels, lanes):
+                tile = tile_load(TAPS, 1, sums, place)
+                tile = add_row(
+                    tile, inside, offsets, x, dy, image, row, column_taps, row_taps, first, taps, c, phase, g
+                )  # fmt: skip
+                tile_save(tile, sums, place)
+                place += TAPS * lanes
 
 
 @kernel
-def correlate_channel_pixels(x, dy, partials, runs, stride):
-    """Fill ``partials`` (partial sums, taps, C)."""
+def correlate_channel_pixels(lines, x, dy, partials, column_taps, row_taps, phases, g):
+    """Fill ``partials`` from the ``lines`` rows of dy of all images."""
     for index in prange(partials.shape[0]):
         partial = np.int64(index)
-        correlate_channel_rows(partial, partials.shape[0], x, dy, partials[partial], runs, stride)
+        correlate_channel_rows(
+            partial, partials.shape[0], lines, x, dy, partials[partial], column_taps, row_taps, phases[0], g
+        )  # fmt: skip
 
 
-def _tap_major(weight: FloatArray, taps: Taps) -> FloatArray:
-    """(K, 1, R, S) as (taps, K)."""
-    return np.ascontiguousarray(weight[:, 0, taps.kernel_rows, taps.kernel_columns].T)
+def _maps(source: FloatArray, out: FloatArray, taps: Taps) -> Maps:
+    lanes = host().lanes(source.dtype)
+    return Maps(
+        height=source.shape[1],
+        width=source.shape[2],
+        out_height=out.shape[1],
+        out_width=out.shape[2],
+        channels=source.shape[3],
+        pitch=-(-source.shape[3] // lanes) * lanes,
+        stride_y=taps.in_stride[0],
+        stride_x=taps.in_stride[1],
+        out_stride_y=taps.out_stride[0],
+        out_stride_x=taps.out_stride[1],
+        most_rows=int(taps.phases[:, ROWS].max()),
+    )
 
 
 def _repeated(images: FloatArray, multiplier: int) -> FloatArray:
@@ -96,19 +280,18 @@ def run_forward(source: FloatArray, weight: FloatArray, bias: FloatArray | None,
     """Fill ``out`` (N, OH, OW, K) from ``source`` (N, H, W, C) and the weight (K, 1, R, S)."""
     outputs = weight.shape[0]
     repeated = _repeated(source, outputs // source.shape[3])
-    start = np.zeros(outputs, source.dtype) if bias is None else np.array(bias, source.dtype)
+    g = _maps(repeated, out, taps)
+    # Whole vectors, so that the last one can be read like the others.
+    rows = np.zeros((taps.kernel_rows.size, g.pitch), source.dtype)
+    rows[:, :outputs] = weight[:, 0, taps.kernel_rows, taps.kernel_columns].T
+    start = np.zeros(g.pitch, source.dtype)
+    if bias is not None:
+        start[:outputs] = bias
+    jobs = source.shape[0] * g.most_rows * len(taps.phases)
+    flat_out = out.reshape(-1)
     launch(
-        correlate_channels,
-        repeated,
-        _tap_major(weight, taps),
-        start,
-        out,
-        taps.phases,
-        taps.runs,
-        taps.in_stride,
-        taps.out_stride,
-        int(taps.phases[:, ROWS].max()),
-    )
+        correlate_channels, jobs, repeated.reshape(-1), rows.reshape(-1), start, flat_out, taps.phases, taps.runs, g
+    )  # fmt: skip
 
 
 def run_input_gradient(
@@ -117,7 +300,7 @@ def run_input_gradient(
     """Fill ``out`` (N, H, W, C) from dy (N, OH, OW, K), the weight (K, 1, R, S) and a bias (C,)."""
     outputs, channels = weight.shape[0], out.shape[3]
     multiplier = outputs // channels
-    each = out if multiplier == 1 else np.empty((*out.shape[:3], outputs), out.dtype)
+    each = out if multiplier == 1 else pool.empty((*out.shape[:3], outputs), out.dtype)
     run_forward(dy, weight, bias if multiplier == 1 else None, each, taps)
     if multiplier > 1:
         each.reshape(*out.shape, multiplier).sum(axis=4, out=out)
@@ -129,6 +312,16 @@ def run_weight_gradient(x: FloatArray, dy: FloatArray, out: FloatArray, taps: Ta
     """Fill ``out``, a logical (K, 1, R, S), from x (N, H, W, C) and dy (N, OH, OW, K)."""
     outputs = dy.shape[3]
     repeated = _repeated(x, outputs // x.shape[3])
-    partials = np.empty((min(MOST_PARTIALS, dy.shape[0] * dy.shape[1]), taps.kernel_rows.size, outputs), x.dtype)
-    launch(correlate_channel_pixels, repeated, dy, partials, taps.runs, taps.in_stride)
-    out[:, 0] = partials.sum(axis=0).T.reshape(outputs, *out.shape[2:])
+    g = _maps(repeated, dy, taps)
+    count, lines = taps.kernel_rows.size, dy.shape[0] * dy.shape[1]
+    offsets = [(y, first + step) for y, first, length in taps.runs for step in range(length)]
+    row_taps, column_taps = (np.array(values, np.int64) for values in zip(*offsets, strict=True))
+    lanes = host().lanes(x.dtype)
+    groups, vectors = -(-count // TAPS), -(-outputs // lanes)
+    partials = np.empty((min(MOST_PARTIALS, lines), groups * vectors * TAPS * lanes), x.dtype)
+    launch(
+        correlate_channel_pixels, lines, repeated.reshape(-1), dy.reshape(-1), partials,
+        column_taps, row_taps, taps.phases, g,
+    )  # fmt: skip
+    sums = partials.sum(axis=0).reshape(groups, vectors, TAPS, lanes).transpose(0, 2, 1, 3)
+    out[:, 0] = sums.reshape(groups * TAPS, vectors * lanes)[:count, :outputs].T.reshape(outputs, *out.shape[2:])

@@ -76,7 +76,7 @@ def _vector_pointer(builder, tile, pointer, vector):
     return builder.bitcast(builder.gep(pointer, [INT64(vector * tile.lanes)]), tile.vector.as_pointer())
 
 
-def _load_vector(builder, tile, pointer, vector):
+def load_vector(builder, tile, pointer, vector=0):
     load = builder.load(_vector_pointer(builder, tile, pointer, vector))
     load.align = tile.element.bitwidth // 8
     return load
@@ -97,7 +97,7 @@ def _suffix(tile):
     return f"v{tile.lanes}f{tile.element.bitwidth}"
 
 
-def _multiply_add(builder, tile, x, y, z):
+def multiply_add(builder, tile, x, y, z):
     # `fmuladd` and not `fma`: fused where the processor can, and never a library call where it cannot.
     signature = ir.FunctionType(tile.vector, [tile.vector] * 3)
     return builder.call(
@@ -160,7 +160,7 @@ def tile_repeat(typingctx, rows, vectors, array, index):
 
     def codegen(context, builder, signature, args):
         pointer = address(context, builder, signature.args[2], args[2], args[3])
-        row = [_load_vector(builder, tile, pointer, v) for v in range(tile.vectors)]
+        row = [load_vector(builder, tile, pointer, v) for v in range(tile.vectors)]
         result = ir.Constant(tile.aggregate, ir.Undefined)
         for place, _, v in tile.positions():
             result = builder.insert_value(result, row[v], place)
@@ -178,7 +178,7 @@ def tile_load(typingctx, rows, vectors, array, index):
         pointer = address(context, builder, signature.args[2], args[2], args[3])
         result = ir.Constant(tile.aggregate, ir.Undefined)
         for place, _, _ in tile.positions():
-            result = builder.insert_value(result, _load_vector(builder, tile, pointer, place), place)
+            result = builder.insert_value(result, load_vector(builder, tile, pointer, place), place)
         return result
 
     return tile(rows, vectors, array, types.intp), codegen
@@ -210,13 +210,13 @@ def tile_rank1(typingctx, tile, rows, index, b, b_index):
     def codegen(context, builder, signature, args):
         sums, pointers, index_value, b_value, b_index_value = args
         b_pointer = address(context, builder, signature.args[3], b_value, b_index_value)
-        row_of_b = [_load_vector(builder, tile, b_pointer, v) for v in range(tile.vectors)]
+        row_of_b = [load_vector(builder, tile, b_pointer, v) for v in range(tile.vectors)]
         for m in range(tile.rows):
             scalar = builder.load(builder.gep(builder.extract_value(pointers, m), [index_value]))
             factor = _broadcast(builder, tile, scalar)
             for v in range(tile.vectors):
                 place = m * tile.vectors + v
-                update = _multiply_add(builder, tile, factor, row_of_b[v], builder.extract_value(sums, place))
+                update = multiply_add(builder, tile, factor, row_of_b[v], builder.extract_value(sums, place))
                 sums = builder.insert_value(sums, update, place)
         return sums
 
