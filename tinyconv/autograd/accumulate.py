@@ -60,7 +60,7 @@ def _own_array(arrived: list[Any]) -> Array:
     return copied
 
 
-def _is_unshared(held: list[Array]) -> bool:
+def _is_unshared(held: list[Any]) -> bool:
     """Whether the array in ``held``, its last element, and the memory under it, are held by nobody else."""
     if sys.getrefcount(held[-1]) > _HELD_ONCE:
         return False
