@@ -70,7 +70,7 @@ def draw(path: Path, title: str, points: Sequence[Point], peaks: Peaks) -> None:
     bottom = min([axes.get_ylim()[0], peaks.flops / 1e9 / 30])
     axes.set_ylim(bottom, max(axes.get_ylim()[1], peaks.flops / 1e9 * 4))
     roof = f"arithmetic: {peaks.flops / 1e9:.0f} GFLOP/s"
-    axes.annotate(roof, (span[-1], peaks.flops / 1e9), (-4, 6), textcoords="offset points", ha="right", weight="bold")
+    axes.annotate(roof, (ridge, peaks.flops / 1e9), (4, 7), textcoords="offset points", weight="bold")
     middle = (max(span[0], bottom * 1e9 / peaks.bandwidth) * ridge) ** 0.5
     axes.annotate(
         f"memory: {peaks.bandwidth / 1e9:.0f} GB/s",
