@@ -7,8 +7,8 @@ the input is repeated m times, and the input gradient summed over the m copies.
     dW[t, c]  =  sum over images n, output pixels i of  x[n, i stride + offset(t), c] dy[n, i, c]
 
 Forward and for the input gradient, the rows of a register tile are neighbouring outputs, which share the weight of each
-tap. For the weight gradient they are taps, which share dy. Only where a window hangs over the edge is asked, for each
-row of the tile, whether it sees the image.
+tap; the few whose window hangs over the edge are computed one by one. For the weight gradient they are taps, which
+share dy.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numba import prange
 
 from tinyconv.backends.cpu.compilation import helper, kernel
 from tinyconv.backends.cpu.host import host
-from tinyconv.backends.cpu.parallel import launch
+from tinyconv.backends.cpu.parallel import get_num_threads, launch
 from tinyconv.backends.cpu.register_tile import tile_load, tile_repeat, tile_rows, tile_save, tile_store
 from tinyconv.backends.cpu.simd import lanes_of
 from tinyconv.backends.cpu.taps import (
@@ -35,7 +35,12 @@ from tinyconv.backends.cpu.taps import (
     ROWS,
     Taps,
 )
-from tinyconv.backends.cpu.tile_products import tile_add_products, tile_add_products_where, tile_add_windows
+from tinyconv.backends.cpu.tile_products import (
+    tile_add_products,
+    tile_add_products_where,
+    tile_add_windows,
+    tile_scatter,
+)
 from tinyconv.core import pool
 from tinyconv.core.arrays import FloatArray
 
@@ -48,12 +53,16 @@ TAPS = 9
 WINDOW = 3
 """Taps side by side for which outputs share what they see."""
 
+JOBS = 4
+"""Jobs for each thread: rows differ in work."""
+
 MOST_PARTIALS = 64
 
 
 class Maps(NamedTuple):
     """The numbers that the kernels need beside their arrays."""
 
+    images: int
     height: int
     width: int
     out_height: int
@@ -95,31 +104,61 @@ def taps_of_row(row, phase, runs, indices, places, columns, g):
 
 
 @helper
-def correlate_inner(source, sources, indices, places, weight, bias, out, targets, g):
-    """A tile of outputs whose windows lie within the image's columns."""
+def correlate_one(
+    column, taps, source, first, indices, places, offsets, weight, bias, out, target, sources, targets, g
+):
+    """A single output, whose window may hang over the edge."""
     lanes = lanes_of(source)
-    pixels = tile_rows(OUTPUTS, source, sources, 0)
+    seen = column * g.stride_x
+    sources[0] = first + seen * g.channels
+    pixel = tile_rows(1, source, sources, 0)
     for c in range(0, g.channels, lanes):
-        tile = tile_repeat(OUTPUTS, 1, bias, c)
-        for tap in range(indices.size):
-            tile = tile_add_products(tile, pixels, indices[tap] + c, weight, places[tap] + c, g.channels - c)
-        tile_store(tile, tile_rows(OUTPUTS, out[c:], targets, 0), g.channels - c)
+        targets[0] = target + c
+        tile = tile_repeat(1, 1, bias, c)
+        for tap in range(taps):
+            if 0 <= seen + offsets[tap] < g.width:
+                tile = tile_add_products(tile, pixel, indices[tap] + c, weight, places[tap] + c, g.channels - c)
+        tile_store(tile, tile_rows(1, out, targets, 0), g.channels - c)
+
+
+@helper
+def correlate_inner(
+    begin, end, taps, source, first, indices, places, weight, bias, out, line, step, sources, targets, g
+):
+    """The outputs [begin, end) of a row, at least OUTPUTS, whose windows lie within the image's columns.
+
+    Outputs are ``step`` apart in ``out``. The last tile reaches back over outputs that are done.
+    """
+    lanes = lanes_of(source)
+    for block in range(begin, end, OUTPUTS):
+        column = min(block, end - OUTPUTS)
+        for p in range(OUTPUTS):
+            sources[p] = first + (column + p) * g.stride_x * g.channels
+        pixels = tile_rows(OUTPUTS, source, sources, 0)
+        for c in range(0, g.channels, lanes):
+            tile = tile_repeat(OUTPUTS, 1, bias, c)
+            for tap in range(taps):
+                tile = tile_add_products(tile, pixels, indices[tap] + c, weight, places[tap] + c, g.channels - c)
+            for p in range(OUTPUTS):
+                targets[p] = line + (column + p) * step + c
+            tile_store(tile, tile_rows(OUTPUTS, out, targets, 0), g.channels - c)
 
 
 def make_correlate_windows(stride: int):
     """``correlate_inner`` for kernels WINDOW taps wide, side by side: neighbouring outputs share what they see."""
 
     @helper
-    def correlate_windows(source, first, indices, places, weight, bias, out, targets, g):
+    def correlate_windows(begin, end, taps, source, first, indices, places, weight, bias, out, line, step, g):
         lanes = lanes_of(source)
-        for c in range(0, g.channels, lanes):
-            tile = tile_repeat(OUTPUTS, 1, bias, c)
-            for tap in range(0, indices.size, WINDOW):
-                index = first + indices[tap] + c
-                tile = tile_add_windows(
-                    WINDOW, stride, tile, source, index, g.channels, weight, places[tap] + c, g.pitch
-                )
-            tile_store(tile, tile_rows(OUTPUTS, out[c:], targets, 0), lanes)
+        for block in range(begin, end, OUTPUTS):
+            column = min(block, end - OUTPUTS)
+            pixel, target = first + column * stride * g.channels, line + column * step
+            for c in range(0, g.channels, lanes):
+                tile = tile_repeat(OUTPUTS, 1, bias, c)
+                for tap in range(0, taps, WINDOW):
+                    index, place = pixel + indices[tap] + c, places[tap] + c
+                    tile = tile_add_windows(WINDOW, stride, tile, source, index, g.channels, weight, place, g.pitch)
+                tile_scatter(tile, out, target + c, step)
 
     return correlate_windows
 
@@ -128,73 +167,63 @@ correlate_windows, correlate_strided_windows = make_correlate_windows(1), make_c
 
 
 @helper
-def correlate_edge(source, sources, indices, places, inside, everywhere, weight, bias, out, targets, g):
-    """The same where windows hang over the edge: ``inside`` (taps, OUTPUTS) says which outputs see the image through a
-    tap, ``everywhere`` whether all do.
-    """
-    lanes = lanes_of(source)
-    pixels = tile_rows(OUTPUTS, source, sources, 0)
-    for c in range(0, g.channels, lanes):
-        tile = tile_repeat(OUTPUTS, 1, bias, c)
-        for tap in range(indices.size):
-            if everywhere[tap]:
-                tile = tile_add_products(tile, pixels, indices[tap] + c, weight, places[tap] + c, g.channels - c)
-            else:
-                seen = inside[tap]
-                tile = tile_add_products_where(
-                    tile, seen, pixels, indices[tap] + c, weight, places[tap] + c, g.channels - c
-                )
-        tile_store(tile, tile_rows(OUTPUTS, out[c:], targets, 0), g.channels - c)
+def correlate_channels_row(
+    image, row, phase, source, weight, bias, out, runs, indices, places, offsets, sources, targets, g
+):
+    """One row of outputs of one phase. The arrays after ``runs`` are working memory: to make them takes longer."""
+    taps = taps_of_row(row, phase, runs, indices, places, offsets, g)
+    first = image * g.height * g.width * g.channels
+    line = (image * g.out_height + phase[ORIGIN_Y] + row * g.out_stride_y) * g.out_width + phase[ORIGIN_X]
+    line, step = line * g.channels, g.out_stride_x * g.channels
+    # The outputs whose windows lie within the image: from -left / stride, rounded up.
+    begin = max(0, -(phase[LEFT] // g.stride_x))
+    end = min(phase[COLUMNS], (g.width - 1 - phase[RIGHT]) // g.stride_x + 1)
+    if end - begin < OUTPUTS:
+        begin = end = phase[COLUMNS]
+    elif g.channels < g.pitch or g.stride_x > 2 or not runs_are_windows(phase, runs):
+        correlate_inner(
+            begin, end, taps, source, first, indices, places, weight, bias, out, line, step, sources, targets, g
+        )  # fmt: skip
+    elif g.stride_x == 1:
+        correlate_windows(begin, end, taps, source, first, indices, places, weight, bias, out, line, step, g)
+    else:
+        correlate_strided_windows(begin, end, taps, source, first, indices, places, weight, bias, out, line, step, g)
+    for column in range(begin):
+        target = line + column * step
+        correlate_one(
+            column, taps, source, first, indices, places, offsets, weight, bias, out, target, sources, targets, g
+        )  # fmt: skip
+    for column in range(end, phase[COLUMNS]):
+        target = line + column * step
+        correlate_one(
+            column, taps, source, first, indices, places, offsets, weight, bias, out, target, sources, targets, g
+        )  # fmt: skip
 
 
 @helper
-def correlate_channels_row(job, source, weight, bias, out, phases, runs, g):
-    """One row of outputs of one phase."""
-    rest, p = divmod(job, phases.shape[0])
-    image, row = divmod(rest, g.most_rows)
-    phase = phases[p]
-    if row >= phase[ROWS]:
-        return
+def correlate_channel_rows(first, end, source, weight, bias, out, phases, runs, g):
+    """A share of the rows of all images; the phase runs fastest, because phases differ in work."""
     most = weight.size // g.pitch
     indices, places, offsets = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64)
-    taps = taps_of_row(row, phase, runs, indices, places, offsets, g)
-    indices, places, offsets = indices[:taps], places[:taps], offsets[:taps]
     sources, targets = np.empty(OUTPUTS, np.int64), np.empty(OUTPUTS, np.int64)
-    inside, everywhere = np.empty((taps, OUTPUTS), np.int64), np.empty(taps, np.bool_)
-    # Whole vectors of channels, and windows of the width that has a code of its own.
-    phase_windows = g.channels == g.pitch and runs_are_windows(phase, runs)
-    first = image * g.height * g.width * g.channels
-    line = (image * g.out_height + phase[ORIGIN_Y] + row * g.out_stride_y) * g.out_width + phase[ORIGIN_X]
-    for column in range(0, phase[COLUMNS], OUTPUTS):
-        columns = min(OUTPUTS, phase[COLUMNS] - column)
-        for p in range(OUTPUTS):
-            output = column + min(p, columns - 1)
-            sources[p] = first + output * g.stride_x * g.channels
-            targets[p] = (line + output * g.out_stride_x) * g.channels
-        left = column * g.stride_x + phase[LEFT]
-        right = (column + columns - 1) * g.stride_x + phase[RIGHT]
-        if left >= 0 and right < g.width:
-            if columns < OUTPUTS or not phase_windows or g.stride_x > 2:
-                correlate_inner(source, sources, indices, places, weight, bias, out, targets, g)
-            elif g.stride_x == 1:
-                correlate_windows(source, sources[0], indices, places, weight, bias, out, targets, g)
-            else:
-                correlate_strided_windows(source, sources[0], indices, places, weight, bias, out, targets, g)
-        else:
-            for tap in range(taps):
-                everywhere[tap] = True
-                for p in range(OUTPUTS):
-                    seen = (column + min(p, columns - 1)) * g.stride_x + offsets[tap]
-                    inside[tap, p] = 0 <= seen < g.width
-                    everywhere[tap] = everywhere[tap] and 0 <= seen < g.width
-            correlate_edge(source, sources, indices, places, inside, everywhere, weight, bias, out, targets, g)
+    for number in range(first, end):
+        rest, p = divmod(number, phases.shape[0])
+        image, row = divmod(rest, g.most_rows)
+        if row < phases[p, ROWS]:
+            correlate_channels_row(
+                image, row, phases[p], source, weight, bias, out, runs, indices, places, offsets, sources, targets, g
+            )
 
 
 @kernel
 def correlate_channels(jobs, source, weight, bias, out, phases, runs, g):
     """Fill ``out`` (N, height, width, C) from ``source`` (N, height, width, C), both flat. ``weight``: (taps, C)."""
-    for job in prange(jobs):
-        correlate_channels_row(np.int64(job), source, weight, bias, out, phases, runs, g)
+    for index in prange(jobs):
+        job = np.int64(index)
+        total = g.images * g.most_rows * phases.shape[0]
+        correlate_channel_rows(
+            total * job // jobs, total * (job + 1) // jobs, source, weight, bias, out, phases, runs, g
+        )
 
 
 @helper
@@ -208,22 +237,28 @@ def add_row(tile, inside, offsets, x, dy, image, row, column_taps, row_taps, fir
     pixels = tile_rows(TAPS, x, offsets, 0)
     start = (image * g.height + row * g.stride_y) * g.width * g.channels + c
     target = (image * g.out_height + row) * g.out_width * g.channels + c
-    for column in range(g.out_width):
-        seen = column * g.stride_x
-        index, place = start + seen * g.channels, target + column * g.channels
-        if rows_inside and seen + phase[LEFT] >= 0 and seen + phase[RIGHT] < g.width:
-            tile = tile_add_products(tile, pixels, index, dy, place, count)
-        else:
-            for t in range(TAPS):
-                tap = min(first + t, taps - 1)
-                y, x_seen = row * g.stride_y + row_taps[tap], seen + column_taps[tap]
-                inside[t] = 0 <= y < g.height and 0 <= x_seen < g.width
-            tile = tile_add_products_where(tile, inside, pixels, index, dy, place, count)
+    begin = max(0, -(phase[LEFT] // g.stride_x))
+    end = min(g.out_width, (g.width - 1 - phase[RIGHT]) // g.stride_x + 1)
+    if not rows_inside or end < begin:
+        begin = end = g.out_width
+    index, place = start + begin * g.stride_x * g.channels, target + begin * g.channels
+    for _ in range(begin, end):
+        tile = tile_add_products(tile, pixels, index, dy, place, count)
+        index += g.stride_x * g.channels
+        place += g.channels
+    for number in range(g.out_width - (end - begin)):
+        column = number if number < begin else number + end - begin
+        for t in range(TAPS):
+            tap = min(first + t, taps - 1)
+            y, seen = row * g.stride_y + row_taps[tap], column * g.stride_x + column_taps[tap]
+            inside[t] = 0 <= y < g.height and 0 <= seen < g.width
+        index, place = start + column * g.stride_x * g.channels, target + column * g.channels
+        tile = tile_add_products_where(tile, inside, pixels, index, dy, place, count)
     return tile
 
 
 @helper
-def correlate_channel_rows(partial, partial_sums, lines, x, dy, sums, column_taps, row_taps, phase, g):
+def add_channel_rows(partial, partial_sums, lines, x, dy, sums, column_taps, row_taps, phase, g):
     """One partial sum, flat (groups of taps, channels in vectors, TAPS, lanes): the rows of its share, in order."""
     lanes = lanes_of(x)
     taps = row_taps.size
@@ -250,7 +285,7 @@ def correlate_channel_pixels(lines, x, dy, partials, column_taps, row_taps, phas
     """Fill ``partials`` from the ``lines`` rows of dy of all images."""
     for index in prange(partials.shape[0]):
         partial = np.int64(index)
-        correlate_channel_rows(
+        add_channel_rows(
             partial, partials.shape[0], lines, x, dy, partials[partial], column_taps, row_taps, phases[0], g
         )  # fmt: skip
 
@@ -258,6 +293,7 @@ def correlate_channel_pixels(lines, x, dy, partials, column_taps, row_taps, phas
 def _maps(source: FloatArray, out: FloatArray, taps: Taps) -> Maps:
     lanes = host().lanes(source.dtype)
     return Maps(
+        images=source.shape[0],
         height=source.shape[1],
         width=source.shape[2],
         out_height=out.shape[1],
@@ -287,7 +323,7 @@ def run_forward(source: FloatArray, weight: FloatArray, bias: FloatArray | None,
     start = np.zeros(g.pitch, source.dtype)
     if bias is not None:
         start[:outputs] = bias
-    jobs = source.shape[0] * g.most_rows * len(taps.phases)
+    jobs = min(JOBS * get_num_threads(), g.images * g.most_rows * len(taps.phases))
     flat_out = out.reshape(-1)
     launch(
         correlate_channels, jobs, repeated.reshape(-1), rows.reshape(-1), start, flat_out, taps.phases, taps.runs, g

@@ -82,7 +82,7 @@ def load_vector(builder, tile, pointer, vector=0):
     return load
 
 
-def _store_vector(builder, tile, value, pointer, vector):
+def store_vector(builder, tile, value, pointer, vector=0):
     store = builder.store(value, _vector_pointer(builder, tile, pointer, vector))
     store.align = tile.element.bitwidth // 8
 
@@ -191,7 +191,7 @@ def tile_save(typingctx, tile, array, index):
     def codegen(context, builder, signature, args):
         pointer = address(context, builder, signature.args[1], args[1], args[2])
         for place, _, _ in tile.positions():
-            _store_vector(builder, tile, builder.extract_value(args[0], place), pointer, place)
+            store_vector(builder, tile, builder.extract_value(args[0], place), pointer, place)
         return context.get_dummy_value()
 
     return types.void(tile, array, types.intp), codegen

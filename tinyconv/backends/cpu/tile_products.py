@@ -19,6 +19,7 @@ from tinyconv.backends.cpu.register_tile import (
     load_vector,
     masked_load,
     multiply_add,
+    store_vector,
 )
 
 
@@ -99,3 +100,18 @@ def tile_add_windows(typingctx, taps, stride, tile, source, index, pitch, weight
 
     number = types.intp
     return tile(taps, stride, tile, source, number, number, weight, number, number), codegen
+
+
+@intrinsic
+def tile_scatter(typingctx, tile, out, index, step):
+    """Write row i of a tile, one vector a row, to ``out[index + i step : ... + lanes]``."""
+
+    def codegen(context, builder, signature, args):
+        sums, out_, index_, step_ = args
+        for m in range(tile.rows):
+            place = builder.add(index_, builder.mul(step_, INT64(m)))
+            pointer = address(context, builder, signature.args[1], out_, place)
+            store_vector(builder, tile, builder.extract_value(sums, m), pointer)
+        return context.get_dummy_value()
+
+    return types.void(tile, out, types.intp, types.intp), codegen
