@@ -24,7 +24,7 @@ from tinyconv.backends import cpu, reference
 from tinyconv.backends.cpu.host import host
 
 random = np.random.default_rng(0)
-for channels, outputs in ((3, 5), (5, 21)):
+for channels, outputs in ((3, 5), (5, 21), (50, 40)):
     arrays = (random.standard_normal(shape).astype(np.float32) for shape in
               ((1, channels, 5, 6), (outputs, channels, 3, 2), (1, outputs, 3, 5)))
     x, weight, dy = arrays
@@ -67,15 +67,22 @@ def test_convolution_is_right_on_the_tile_of_another_processor(environment, expe
 def test_every_tile_fits_its_registers():
     """Sums, one row of weights and one broadcast number; at least 8 sums hide the latency of a multiply-add."""
     for processor in (Host(64, 32), Host(32, 16), Host(16, 32), Host(16, 16)):
-        for tile in (processor.wide, processor.narrow):
+        for tile in (processor.wide, processor.middle, processor.narrow):
             assert 8 <= tile.rows * tile.vectors <= processor.vector_registers - tile.vectors - 1
 
 
 def test_few_columns_take_the_narrow_tile():
     processor = Host(64, 32)
     assert processor.tile(16, np.dtype(np.float32)) == processor.narrow
-    assert processor.tile(17, np.dtype(np.float32)) == processor.wide
-    assert processor.tile(9, np.dtype(np.float64)) == processor.wide
+    assert processor.tile(17, np.dtype(np.float32)) == processor.middle
+    assert processor.tile(9, np.dtype(np.float64)) == processor.middle
+    assert processor.tile(64, np.dtype(np.float32)) == processor.wide
+
+
+def test_a_tile_is_chosen_that_rows_and_columns_fill():
+    processor = Host(64, 32)
+    assert processor.tile(96, np.dtype(np.float32)) == processor.middle
+    assert processor.tile(32, np.dtype(np.float32), rows=6) == processor.wide
     assert isinstance(processor.wide, Shape)
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import functools
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tinyconv.backends.cpu.compilation import helper
-from tinyconv.backends.cpu.host import host
+from tinyconv.backends.cpu.host import VECTOR_BYTES, host
 from tinyconv.backends.cpu.parallel import get_num_threads
+from tinyconv.backends.cpu.register_tile import small_code
 from tinyconv.backends.cpu.taps import COLUMNS, ROWS, Taps
 from tinyconv.core.arrays import Array, FloatArray, Pair
 
-MOST_TILE_ROWS = max(host().wide.rows, host().narrow.rows)
+TILES = (host().wide, host().middle, host().narrow)
+MOST_TILE_ROWS = max(tile.rows for tile in TILES)
+MOST_LANES = VECTOR_BYTES // 4
 
 
 class Geometry(NamedTuple):
@@ -46,31 +50,37 @@ class Geometry(NamedTuple):
     """register tiles beside each other that hold the outputs of one group"""
     panel_width: int
     tile_rows: int
-    is_wide: int
-    """1 if the tile is the host's wide one"""
+    tile: int
+    """which of TILES"""
 
 
-def geometry(source: Array, out: Array, groups: int, taps: Taps, pixels: tuple[int, int], cache_bytes: int) -> Geometry:
-    """The geometry for ``source`` (N, H, W, C) and ``out`` (N, H', W', K).
+Shape4 = tuple[int, int, int, int]
+
+
+@functools.lru_cache(maxsize=1024)
+def geometry(
+    source: Shape4, out: Shape4, dtype: Any, groups: int, taps: Taps, pixels: tuple[int, int], cache_bytes: int
+) -> Geometry:
+    """The geometry for a source of shape (N, H, W, C) and an output of shape (N, H', W', K).
 
     A block has about ``pixels`` outputs, (least, most); the input that it sees fits into about ``cache_bytes``. Where
     the map of one image has too few, a block takes several images.
     """
-    inputs, outputs = source.shape[3] // groups, out.shape[3] // groups
+    inputs, outputs = source[3] // groups, out[3] // groups
     down, across = int(taps.phases[:, ROWS].max()), int(taps.phases[:, COLUMNS].max())
-    pixel_bytes = taps.in_stride[0] * taps.in_stride[1] * inputs * source.dtype.itemsize
+    pixel_bytes = taps.in_stride[0] * taps.in_stride[1] * inputs * dtype.itemsize
     rows, columns = block_shape((down, across), pixels[1], pixel_bytes, cache_bytes)
-    images = min(source.shape[0], -(-pixels[0] // (rows * columns))) if (rows, columns) == (down, across) else 1
-    tile = host().tile(outputs, source.dtype)
-    width = tile.vectors * host().lanes(source.dtype)
+    images = min(source[0], -(-pixels[0] // (rows * columns))) if (rows, columns) == (down, across) else 1
+    tile = host().tile(outputs, dtype)
+    width = tile.vectors * host().lanes(dtype)
     return Geometry(
-        images=source.shape[0],
-        height=source.shape[1],
-        width=source.shape[2],
-        channels=source.shape[3],
-        out_height=out.shape[1],
-        out_width=out.shape[2],
-        out_channels=out.shape[3],
+        images=source[0],
+        height=source[1],
+        width=source[2],
+        channels=source[3],
+        out_height=out[1],
+        out_width=out[2],
+        out_channels=out[3],
         groups=groups,
         inputs=inputs,
         outputs=outputs,
@@ -81,13 +91,13 @@ def geometry(source: Array, out: Array, groups: int, taps: Taps, pixels: tuple[i
         block_images=images,
         block_rows=rows,
         block_columns=columns,
-        blocks_deep=-(-source.shape[0] // images),
+        blocks_deep=-(-source[0] // images),
         blocks_down=-(-down // rows),
         blocks_across=-(-across // columns),
         panels=-(-outputs // width),
         panel_width=width,
         tile_rows=tile.rows,
-        is_wide=int(tile == host().wide),
+        tile=TILES.index(tile),
     )
 
 
@@ -121,11 +131,11 @@ def flat(array: Array) -> FloatArray:
 def copy_block(source, size, image, row, column, channel, images, rows, columns, channels):
     """block[n, i, j, c] = source[image + n, row + i, column + j, channel + c], and 0 outside; both flat.
 
-    ``size``: (H, W, C) of ``source``. With more ``channels`` than a group has left, those of the next group, or zeros,
-    are copied along with them.
+    ``size``: (H, W, C) of ``source``. A vector may be read beyond the end of the block. With more ``channels`` than a
+    group has left, those of the next group, or zeros, are copied along with them.
     """
     height, width, all_channels = size
-    block = np.zeros(images * rows * columns * channels, source.dtype)
+    block = np.zeros(images * rows * columns * channels + MOST_LANES, source.dtype)
     copied = min(channels, all_channels - channel)
     left, right = max(0, -column), min(columns, width - column)
     for n in range(images):
@@ -145,22 +155,30 @@ def copy_block(source, size, image, row, column, channel, images, rows, columns,
 
 
 @helper
-def read_window(source, g, group, image, row, column, images, rows, columns):
-    """The window that a block of outputs sees: (flat array, index of its first number, (image pitch, row pitch)).
+def lies_inside(row, column, rows, columns, g):
+    """Whether a window touches nothing outside the image."""
+    return row >= 0 and column >= 0 and row + rows <= g.height and column + columns <= g.width
 
-    Read in place where it lies inside the image and there is one group, else copied with the zeros around the image.
+
+@helper
+def read_window(source, g, group, image, row, column, images, rows, columns):
+    """The window that a block of outputs sees.
+
+    (flat array, index of its first number, (image pitch, row pitch), pixel pitch). Read in place where it lies inside
+    the image and there is one group, else copied with the zeros around the image.
     """
-    if row >= 0 and column >= 0 and row + rows <= g.height and column + columns <= g.width and g.groups == 1:
+    if lies_inside(row, column, rows, columns, g) and g.groups == 1:
         pitches = (g.height * g.width * g.channels, g.width * g.channels)
-        return source, image * pitches[0] + row * pitches[1] + column * g.channels, pitches
+        return source, image * pitches[0] + row * pitches[1] + column * g.channels, pitches, g.channels
     size = (g.height, g.width, g.channels)
     window = copy_block(source, size, image, row, column, group * g.inputs, images, rows, columns, g.inputs)
-    return window, 0, (rows * columns * g.inputs, columns * g.inputs)
+    return window, 0, (rows * columns * g.inputs, columns * g.inputs), g.inputs
 
 
 @helper
 def pixel_offsets(images, rows, columns, origin, steps):
     """origin + n steps[0] + i steps[1] + j steps[2] for each pixel (n, i, j); the last is repeated to fill a tile."""
+    small_code()
     pixels = images * rows * columns
     offsets = np.empty(pixels + MOST_TILE_ROWS, np.int64)
     p = 0
@@ -172,3 +190,11 @@ def pixel_offsets(images, rows, columns, origin, steps):
     for extra in range(MOST_TILE_ROWS):
         offsets[pixels + extra] = offsets[pixels - 1]
     return offsets
+
+
+@helper
+def sight(offset, stride, size, count):
+    """The range of positions i below ``count`` that see the input: 0 <= i stride + offset < size."""
+    begin = max(0, -(offset // stride))
+    end = min(count, (size - 1 - offset) // stride + 1)
+    return begin, max(begin, end)

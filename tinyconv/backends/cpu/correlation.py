@@ -3,11 +3,14 @@
     out[n, origin + out_stride i, k]  =  bias[k] + sum over taps t, channels c of
                                          in[n, i in_stride + offset(t), c] W[t, c, k]          (in = 0 outside)
 
-(``taps.py`` says which taps.) A job computes one block of output pixels. It copies the part of the input
-that the block sees, with its zero padding, into a buffer of its own, unless that part lies inside the image and can be
-read in place. Then, for each *panel* of as many output channels as a register tile is wide, it runs over the pixels,
-a tile's rows at a time; each tile sums over all taps and channels before it is stored, once. Every sum has one order,
-whatever the number of threads.
+(``taps.py`` says which taps.) A job computes one block of output pixels, for a range of *panels*: as many output
+channels as a register tile is wide. Within a panel it runs over the pixels, a tile's rows at a time. Every sum has one
+order, tap by tap and channel by channel, whatever the number of threads; a block takes it in one of two ways.
+
+- *At once*, where the block sees nothing but the image: a tile sums over all taps before it is stored. With few
+  channels, at the edge of the image too; then what the block sees is first copied with its zero padding.
+- *Tap by tap*, at the edge of an image of many channels: each tap is added to the pixels for which it lies inside the
+  image. Nothing is copied, and nothing is multiplied by the zeros outside: on small maps they are a sixth of the work.
 """
 
 from __future__ import annotations
@@ -15,12 +18,30 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from tinyconv.backends.cpu.blocks import chunks_for, flat, geometry, pixel_offsets, read_window
+from tinyconv.backends.cpu.blocks import (
+    MOST_TILE_ROWS,
+    TILES,
+    chunks_for,
+    flat,
+    geometry,
+    lies_inside,
+    pixel_offsets,
+    read_window,
+    sight,
+)
 from tinyconv.backends.cpu.compilation import helper, kernel
-from tinyconv.backends.cpu.host import Shape, host
-from tinyconv.backends.cpu.packing import Weight, pack
+from tinyconv.backends.cpu.host import Shape
+from tinyconv.backends.cpu.packing import Weight, aligned_buffer, pack, pack_taps
 from tinyconv.backends.cpu.parallel import launch
-from tinyconv.backends.cpu.register_tile import tile_rank1, tile_repeat, tile_rows, tile_store, tile_width
+from tinyconv.backends.cpu.register_tile import (
+    small_code,
+    tile_rank1,
+    tile_repeat,
+    tile_rows,
+    tile_store,
+    tile_width,
+)
+from tinyconv.backends.cpu.simd import tile_fetch
 from tinyconv.backends.cpu.taps import (
     BOTTOM,
     COLUMNS,
@@ -42,44 +63,83 @@ BLOCK_BYTES = 256 * 1024
 
 BLOCK_PIXELS = (64, 1024)
 
+MANY_INPUTS = 48
+"""From so many channels on, a tile may be saved and read again for each tap."""
+
 
 def make_multiply_panel(shape: Shape):
     """The inner loops, for one shape of register tile: its numbers must be constants of the compiled function."""
     TILE_ROWS, TILE_VECTORS = shape
 
     @helper
-    def multiply_panel(values, sources, pixels, run_starts, run_lengths, weight, w, bias, b, out, targets, columns):
-        """out[targets[p] + k] = bias[b + k] + sum over the runs of values[sources[p] + ...] weight[w + ...]."""
+    def multiply_panel(values, sources, pixels, runs, weight, w, bias, b, begins, out, targets, columns):
+        """out[targets[p] + k] += sum over the runs of values[sources[p] + ...] weight[w + ...].
+
+        Where the sum ``begins``, bias[b + k] stands for what was in ``out``. ``runs``: (first, end) of each.
+        """
         for p in range(0, pixels, TILE_ROWS):
             inputs = tile_rows(TILE_ROWS, values, sources, p)
-            sums = tile_repeat(TILE_ROWS, TILE_VECTORS, bias, b)
+            outputs = tile_rows(TILE_ROWS, out, targets, p)
+            if begins:
+                sums = tile_repeat(TILE_ROWS, TILE_VECTORS, bias, b)
+            else:
+                sums = tile_fetch(TILE_VECTORS, outputs, 0, columns)
             place = w
-            for run in range(run_starts.size):
-                for index in range(run_starts[run], run_starts[run] + run_lengths[run]):
+            for run in range(runs.shape[0]):
+                for index in range(runs[run, 0], runs[run, 1]):
                     sums = tile_rank1(sums, inputs, index, weight, place)
                     place += tile_width(sums)
-            tile_store(sums, tile_rows(TILE_ROWS, out, targets, p), columns)
+            tile_store(sums, outputs, columns)
 
     return multiply_panel
 
 
-multiply_wide_panel = make_multiply_panel(host().wide)
-multiply_narrow_panel = make_multiply_panel(host().narrow)
+multiply_wide, multiply_middle, multiply_narrow = (make_multiply_panel(tile) for tile in TILES)
 
 
 @helper
-def correlate_job(job, source, weight, bias, out, phases, runs, chunks, g):
+def begin_with_bias(out, targets, pixels, columns, bias, b):
+    """out[targets[p] + k] = bias[b + k]"""
+    small_code()
+    for p in range(pixels):
+        for k in range(columns):
+            out[targets[p] + k] = bias[b + k]
+
+
+@helper
+def see_through_tap(y, x, block, targets, sources, seeing, g):
+    """List the pixels of a block that see the image through the tap at (y, x); returns their number."""
+    small_code()
+    group, image, images, rows, columns = block
+    top, bottom = sight(y, g.stride_y, g.height, rows)
+    left, right = sight(x, g.stride_x, g.width, columns)
+    pixels = 0
+    for n in range(images):
+        for i in range(top, bottom):
+            line = ((image + n) * g.height + y + i * g.stride_y) * g.width + x
+            for j in range(left, right):
+                sources[pixels] = (line + j * g.stride_x) * g.channels + group * g.inputs
+                seeing[pixels] = targets[(n * rows + i) * columns + j]
+                pixels += 1
+    if pixels > 0:
+        for extra in range(pixels, min(pixels + MOST_TILE_ROWS, sources.size)):
+            sources[extra], seeing[extra] = sources[pixels - 1], seeing[pixels - 1]
+    return pixels
+
+
+@helper
+def correlate_job(job, source, weight, strides, kernel_rows, kernel_columns, bias, out, phases, runs, chunks, packs, g):
     """One block of outputs of one phase and group, for one chunk of the panels.
 
     Jobs are numbered with the phase running fastest: phases differ in work, and every thread gets some of each.
     """
+    small_code()
     rest, p = divmod(job, phases.shape[0])
     rest, chunk = divmod(rest, chunks)
     rest, across = divmod(rest, g.blocks_across)
     rest, down = divmod(rest, g.blocks_down)
     deep, group = divmod(rest, g.groups)
-    first_run, end_run, first_tap = phases[p, FIRST_RUN], phases[p, END_RUN], phases[p, FIRST_TAP]
-    origin_y, origin_x = phases[p, ORIGIN_Y], phases[p, ORIGIN_X]
+    first_run, end_run, tap = phases[p, FIRST_RUN], phases[p, END_RUN], phases[p, FIRST_TAP]
     top, bottom, left, right = phases[p, TOP], phases[p, BOTTOM], phases[p, LEFT], phases[p, RIGHT]
     image, row, column = deep * g.block_images, down * g.block_rows, across * g.block_columns
     images = min(g.block_images, g.images - image)
@@ -87,49 +147,80 @@ def correlate_job(job, source, weight, bias, out, phases, runs, chunks, g):
     columns = min(g.block_columns, phases[p, COLUMNS] - column)
     if rows <= 0 or columns <= 0:
         return
+    first_panel, end_panel = g.panels * chunk // chunks, g.panels * (chunk + 1) // chunks
+
+    y, x = phases[p, ORIGIN_Y] + row * g.out_stride_y, phases[p, ORIGIN_X] + column * g.out_stride_x
+    target = ((image * g.out_height + y) * g.out_width + x) * g.out_channels
+    target += group * g.outputs + first_panel * g.panel_width
+    line = g.out_width * g.out_channels
+    steps = (g.out_height * line, g.out_stride_y * line, g.out_stride_x * g.out_channels)
+    targets = pixel_offsets(images, rows, columns, target, steps)
+    pixels = images * rows * columns
 
     y, x = row * g.stride_y + top, column * g.stride_x + left
     seen_rows = (rows - 1) * g.stride_y + bottom - top + 1
     seen_columns = (columns - 1) * g.stride_x + right - left + 1
-    values, start, pitches = read_window(source, g, group, image, y, x, images, seen_rows, seen_columns)
-    steps = (pitches[0], g.stride_y * pitches[1], g.stride_x * g.inputs)
-    sources = pixel_offsets(images, rows, columns, start, steps)
-
-    y, x = origin_y + row * g.out_stride_y, origin_x + column * g.out_stride_x
-    target = ((image * g.out_height + y) * g.out_width + x) * g.out_channels + group * g.outputs
-    line = g.out_width * g.out_channels
-    steps = (g.out_height * line, g.out_stride_y * line, g.out_stride_x * g.out_channels)
-    targets = pixel_offsets(images, rows, columns, target, steps)
-
-    run_starts = np.empty(end_run - first_run, np.int64)
-    run_lengths = np.empty(end_run - first_run, np.int64)
-    for run in range(end_run - first_run):
-        y, x = runs[first_run + run, 0] - top, runs[first_run + run, 1] - left
-        run_starts[run] = y * pitches[1] + x * g.inputs
-        run_lengths[run] = runs[first_run + run, 2] * g.inputs
-
-    pixels = images * rows * columns
-    panel_size = weight.size // (g.groups * g.panels)
-    for panel in range(g.panels * chunk // chunks, g.panels * (chunk + 1) // chunks):
-        w = (group * g.panels + panel) * panel_size + first_tap * g.inputs * g.panel_width
-        b = (group * g.panels + panel) * g.panel_width
-        outputs = out[panel * g.panel_width :]
-        filled = min(g.panel_width, g.outputs - panel * g.panel_width)
-        if g.is_wide:
-            multiply_wide_panel(
-                values, sources, pixels, run_starts, run_lengths, weight, w, bias, b, outputs, targets, filled
-            )
-        else:
-            multiply_narrow_panel(
-                values, sources, pixels, run_starts, run_lengths, weight, w, bias, b, outputs, targets, filled
-            )
+    tap_by_tap = g.inputs >= MANY_INPUTS and not lies_inside(y, x, seen_rows, seen_columns, g)
+    if tap_by_tap:
+        values, sources, seeing = source, np.empty(targets.size, np.int64), np.empty(targets.size, np.int64)
+        rounds, taps, numbers = end_run - first_run, 1, np.empty((1, 2), np.int64)
+        numbers[0, 0], numbers[0, 1] = 0, g.inputs
+        b = (group * g.panels + first_panel) * g.panel_width
+        most = min(end_panel * g.panel_width, g.outputs) - first_panel * g.panel_width
+        begin_with_bias(out, targets, pixels, most, bias, b)
+    else:
+        values, start, pitches, pixel = read_window(source, g, group, image, y, x, images, seen_rows, seen_columns)
+        sources = pixel_offsets(images, rows, columns, start, (pitches[0], g.stride_y * pitches[1], g.stride_x * pixel))
+        rounds, taps, numbers, seeing = 1, 0, np.empty((end_run - first_run, 2), np.int64), targets
+        for run in range(end_run - first_run):
+            first = (runs[first_run + run, 0] - top) * pitches[1] + (runs[first_run + run, 1] - left) * pixel
+            numbers[run, 0], numbers[run, 1] = first, first + runs[first_run + run, 2] * g.inputs
+            taps += runs[first_run + run, 2]
+    # The weights of a panel are packed now if they were not before.
+    buffer = aligned_buffer(packs * taps * g.inputs * g.panel_width, source)
+    for run in range(rounds):
+        for step in range(runs[first_run + run, 2] if tap_by_tap else 1):
+            if tap_by_tap:
+                tap_y, tap_x = y + runs[first_run + run, 0] - top, x + runs[first_run + run, 1] - left + step
+                pixels = see_through_tap(
+                    tap_y, tap_x, (group, image, images, rows, columns), targets, sources, seeing, g
+                )
+            for panel in range(first_panel, end_panel):
+                b = (group * g.panels + panel) * g.panel_width
+                w = (b * kernel_rows.size + tap * g.panel_width) * g.inputs
+                panel_weight = weight
+                if packs:
+                    order = (strides, g.outputs, kernel_rows, kernel_columns)
+                    pack_taps(
+                        weight, order, tap, tap + taps, 0, g.inputs, g.inputs, g.panel_width, group, panel, buffer, 0
+                    )
+                    panel_weight, w = buffer, 0
+                begins, filled = not tap_by_tap, min(g.panel_width, g.outputs - panel * g.panel_width)
+                if g.tile == 0:
+                    multiply_wide(
+                        values, sources, pixels, numbers, panel_weight, w, bias, b, begins, out, seeing, filled
+                    )
+                elif g.tile == 1:
+                    multiply_middle(
+                        values, sources, pixels, numbers, panel_weight, w, bias, b, begins, out, seeing, filled
+                    )
+                else:
+                    multiply_narrow(
+                        values, sources, pixels, numbers, panel_weight, w, bias, b, begins, out, seeing, filled
+                    )
+                for place in range(seeing.size):
+                    seeing[place] += g.panel_width
+            tap += 1
 
 
 @kernel
-def correlate(jobs, source, weight, bias, out, phases, runs, chunks, g):
+def correlate(jobs, source, weight, strides, kernel_rows, kernel_columns, bias, out, phases, runs, chunks, packs, g):
     """Fill ``out``; all arrays of numbers are flat."""
-    for job in prange(jobs):
-        correlate_job(np.int64(job), source, weight, bias, out, phases, runs, chunks, g)
+    for index in prange(jobs):
+        job = np.int64(index)
+        correlate_job(
+            job, source, weight, strides, kernel_rows, kernel_columns, bias, out, phases, runs, chunks, packs, g
+        )
 
 
 def run_correlation(source: FloatArray, weight: Weight, bias: FloatArray | None, out: FloatArray, taps: Taps) -> None:
@@ -138,22 +229,29 @@ def run_correlation(source: FloatArray, weight: Weight, bias: FloatArray | None,
     ``weight`` has the direction of this sum: for an input gradient it is the transposed one.
     """
     groups, outputs, _ = weight.shape
-    g = geometry(source, out, groups, taps, BLOCK_PIXELS, BLOCK_BYTES)
+    g = geometry(source.shape, out.shape, source.dtype, groups, taps, BLOCK_PIXELS, BLOCK_BYTES)
     packed_bias = np.zeros((groups, g.panels * g.panel_width), source.dtype)
     if bias is not None:
         packed_bias[:, :outputs] = bias.reshape(groups, outputs)
-    packed = pack(weight, taps, g.panel_width)
-    jobs = g.blocks_deep * groups * g.blocks_down * g.blocks_across * len(taps.phases)
+    blocks = g.blocks_deep * g.blocks_down * g.blocks_across
+    jobs = blocks * groups * len(taps.phases)
     chunks = chunks_for(jobs, g.panels)
+    # Where one block holds all pixels, a panel is read by one job alone, which packs it on the way.
+    packs = blocks == 1 and weight.strides[2] == 1
+    numbers = weight.numbers if packs else pack(weight, taps, g.panel_width)
     launch(
         correlate,
         jobs * chunks,
         flat(source),
-        flat(packed),
+        numbers,
+        weight.strides,
+        taps.kernel_rows,
+        taps.kernel_columns,
         flat(packed_bias),
         flat(out),
         taps.phases,
         taps.runs,
         chunks,
+        int(packs),
         g,
     )

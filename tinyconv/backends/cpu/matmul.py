@@ -40,6 +40,6 @@ def matmul(a: FloatArray, b: FloatArray) -> FloatArray:
         run_correlation(a[None, None], matrix_weight(b), None, c[None, None], taps)
     else:
         b = np.ascontiguousarray(b)
-        out = Weight(c.reshape(-1), (1, columns, rows), (0, 1, columns, 0, 0))
-        run_weight_gradient(a.T[None, None], b[None, None], out, taps)
+        out = Weight(c.reshape(-1), (1, rows, columns), (0, columns, 1, 0, 0))
+        run_weight_gradient(b[None, None], a.T[None, None], out, taps)
     return c

@@ -13,8 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import prange
 
-from tinyconv.backends.cpu.compilation import kernel
+from tinyconv.backends.cpu.compilation import helper, kernel
+from tinyconv.backends.cpu.host import VECTOR_BYTES
 from tinyconv.backends.cpu.parallel import launch
+from tinyconv.backends.cpu.register_tile import transpose_square
 from tinyconv.backends.cpu.taps import Taps
 from tinyconv.core import layout, pool
 from tinyconv.core.arrays import FloatArray
@@ -39,7 +41,7 @@ class Weight(NamedTuple):
 
 def convolution_weight(weight: FloatArray, groups: int) -> Weight:
     """The weight (K, C / groups, R, S) of a convolution."""
-    stored = layout.nhwc(weight)
+    stored = layout.nhwc(weight)  # writable: read-only arrays would compile every kernel again
     outputs, height, width, inputs = stored.shape
     strides = (outputs // groups * height * width * inputs, height * width * inputs, 1, width * inputs, inputs)
     return Weight(stored.reshape(-1), (groups, outputs // groups, inputs), strides)
@@ -53,22 +55,57 @@ def matrix_weight(matrix: FloatArray) -> Weight:
     return Weight(matrix.T.reshape(-1), (1, outputs, inputs), (0, inputs, 1, 0, 0))
 
 
-@kernel
-def pack_weight(numbers, strides, outputs, kernel_rows, kernel_columns, packed):
-    """Fill ``packed``, (groups, panels, taps, inputs, panel width)."""
-    groups, panels, taps, inputs, width = packed.shape
-    for index in prange(groups * panels * taps):
-        job = np.int64(index)
-        rest, t = divmod(job, taps)
-        g, panel = divmod(rest, panels)
-        filled = min(width, outputs - panel * width)
-        first = g * strides[0] + panel * width * strides[1]
-        first += kernel_rows[t] * strides[3] + kernel_columns[t] * strides[4]
-        for c in range(inputs):
-            for k in range(filled):
-                packed[g, panel, t, c, k] = numbers[first + c * strides[2] + k * strides[1]]
+@helper
+def pack_taps(numbers, order, first, end, first_input, end_input, inputs, width, g, panel, packed, place):
+    """Write the taps ``first`` ... ``end`` of one panel at ``packed[place]``, (taps, inputs, width)."""
+    strides, outputs, kernel_rows, kernel_columns = order
+    lanes = VECTOR_BYTES // packed.itemsize
+    filled = min(width, outputs - panel * width)
+    for t in range(first, end):
+        source = g * strides[0] + panel * width * strides[1]
+        source += kernel_rows[t] * strides[3] + kernel_columns[t] * strides[4]
+        end_of_squares, squares_across = first_input, 0
+        if strides[2] == 1:  # numbers that follow each other in memory lie a row apart when packed
+            end_of_squares += (end_input - first_input) // lanes * lanes
+            squares_across = filled // lanes * lanes
+        for k in range(0, squares_across, lanes):
+            for c in range(first_input, end_of_squares, lanes):
+                from_, to = source + k * strides[1] + c, place + c * width + k
+                transpose_square(numbers, from_, strides[1], packed, to, width)
+        for c in range(first_input, end_input):
+            row, index = place + c * width, source + c * strides[2]
+            if strides[1] == 1:
+                for k in range(filled):
+                    packed[row + k] = numbers[index + k]
+            else:
+                for k in range(squares_across if c < end_of_squares else 0, filled):
+                    packed[row + k] = numbers[index + k * strides[1]]
             for k in range(filled, width):
-                packed[g, panel, t, c, k] = 0
+                packed[row + k] = 0
+        place += inputs * width
+
+
+@kernel
+def pack_weight(numbers, strides, outputs, kernel_rows, kernel_columns, shape, parts, packed):
+    """Fill ``packed``, of ``shape`` (groups, panels, taps, inputs, panel width), flat.
+
+    A job takes one panel of one tap; or, in ``parts``, a few inputs of all of them.
+    """
+    groups, panels, taps, inputs, width = shape
+    jobs = groups * parts if parts > 1 else groups * panels * taps
+    for index in prange(jobs):
+        job = np.int64(index)
+        order = (strides, outputs, kernel_rows, kernel_columns)
+        if parts > 1:
+            g, part = divmod(job, parts)
+            first, end = inputs * part // parts, inputs * (part + 1) // parts
+            for panel in range(panels):
+                place = (g * panels + panel) * taps * inputs * width
+                pack_taps(numbers, order, 0, taps, first, end, inputs, width, g, panel, packed, place)
+        else:
+            rest, t = divmod(job, taps)
+            g, panel = divmod(rest, panels)
+            pack_taps(numbers, order, t, t + 1, 0, inputs, inputs, width, g, panel, packed, job * inputs * width)
 
 
 def aligned(shape: tuple[int, ...], dtype: Any) -> FloatArray:
@@ -82,10 +119,32 @@ def aligned(shape: tuple[int, ...], dtype: Any) -> FloatArray:
     return numbers
 
 
+@helper
+def aligned_buffer(size, like):
+    """An uninitialised array of ``size`` numbers of the type of ``like``, at the beginning of a cache line."""
+    line = 64 // like.itemsize
+    memory = np.empty(size + line, like.dtype)
+    start = -(memory.ctypes.data // like.itemsize) % line
+    return memory[start : start + size]
+
+
 def pack(weight: Weight, taps: Taps, width: int) -> FloatArray:
-    """``weight`` in panels of ``width`` outputs: (groups, panels, taps, inputs, width)."""
+    """``weight`` in panels of ``width`` outputs: (groups, panels, taps, inputs, width), flat."""
     groups, outputs, inputs = weight.shape
-    numbers = weight.numbers if weight.numbers.flags.writeable else weight.numbers.copy()
-    packed = aligned((groups, -(-outputs // width), taps.kernel_rows.size, inputs, width), numbers.dtype)
-    launch(pack_weight, numbers, weight.strides, outputs, taps.kernel_rows, taps.kernel_columns, packed)
+    shape = (groups, -(-outputs // width), taps.kernel_rows.size, inputs, width)
+    packed = aligned((math.prod(shape),), weight.numbers.dtype)
+    # Where outputs lie side by side, an input's row of memory holds all taps and panels: it is read in one go. Read a
+    # panel at a time, each input would lie in another page of memory.
+    parts = -(-inputs // 16) if weight.strides[1] == 1 else 1
+    launch(
+        pack_weight,
+        weight.numbers,
+        weight.strides,
+        outputs,
+        taps.kernel_rows,
+        taps.kernel_columns,
+        shape,
+        parts,
+        packed,
+    )
     return packed

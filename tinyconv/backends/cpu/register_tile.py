@@ -224,6 +224,26 @@ def tile_rank1(typingctx, tile, rows, index, b, b_index):
 
 
 @intrinsic
+def tile_outer(typingctx, tile, a, a_index, b, b_index):
+    """The tile plus the outer product of ``a[a_index : a_index + rows]`` and ``b[b_index : b_index + width]``."""
+
+    def codegen(context, builder, signature, args):
+        sums, a_value, a_index_value, b_value, b_index_value = args
+        a_pointer = address(context, builder, signature.args[1], a_value, a_index_value)
+        b_pointer = address(context, builder, signature.args[3], b_value, b_index_value)
+        row_of_b = [load_vector(builder, tile, b_pointer, v) for v in range(tile.vectors)]
+        for m in range(tile.rows):
+            factor = _broadcast(builder, tile, builder.load(builder.gep(a_pointer, [INT64(m)])))
+            for v in range(tile.vectors):
+                place = m * tile.vectors + v
+                update = multiply_add(builder, tile, factor, row_of_b[v], builder.extract_value(sums, place))
+                sums = builder.insert_value(sums, update, place)
+        return sums
+
+    return tile(tile, a, types.intp, b, types.intp), codegen
+
+
+@intrinsic
 def tile_store(typingctx, tile, rows, columns):
     """Write row i of a tile to ``rows[i][0 : columns]``: its first ``columns`` numbers, however few."""
 
@@ -237,3 +257,55 @@ def tile_store(typingctx, tile, rows, columns):
         return context.get_dummy_value()
 
     return types.void(tile, rows, types.intp), codegen
+
+
+@intrinsic
+def transpose_square(typingctx, source, index, step, target, place, pitch):
+    """target[place + j pitch + i] = source[index + i step + j] for i, j below the number of lanes of a vector.
+
+    Each of log2(lanes) rounds interleaves row i with row i + lanes / 2; together they turn the bits of the row number
+    into those of the lane number.
+    """
+    tile = Tile(host().vector_bytes // (source.dtype.bitwidth // 8), 1, source.dtype)
+
+    def codegen(context, builder, signature, args):
+        source_value, index_value, step_value, target_value, place_value, pitch_value = args
+        lanes = tile.lanes
+        first = address(context, builder, signature.args[0], source_value, index_value)
+        last = address(context, builder, signature.args[3], target_value, place_value)
+        square = [
+            load_vector(builder, tile, builder.gep(first, [builder.mul(step_value, INT64(i))]), 0) for i in range(lanes)
+        ]
+        halves = [
+            ir.Constant(
+                ir.VectorType(INT32, lanes),
+                [lane // 2 + lanes * (lane % 2) + half * lanes // 2 for lane in range(lanes)],
+            )
+            for half in range(2)
+        ]
+        for _ in range(lanes.bit_length() - 1):
+            square = [
+                builder.shuffle_vector(square[i], square[i + lanes // 2], half)
+                for i in range(lanes // 2)
+                for half in halves
+            ]
+        for j in range(lanes):
+            _store_vector(builder, tile, square[j], builder.gep(last, [builder.mul(pitch_value, INT64(j))]), 0)
+        return context.get_dummy_value()
+
+    return types.void(source, types.intp, types.intp, target, types.intp, types.intp), codegen
+
+
+@intrinsic
+def small_code(typingctx):
+    """Ask the compiler for short code of the function that says this, once, and not a copy in each caller.
+
+    For bookkeeping around the inner loops: vectorised and unrolled, it would take most of a kernel's compilation.
+    """
+
+    def codegen(context, builder, signature, args):
+        for attribute in ("optsize", "minsize", "noinline"):
+            builder.function.attributes.add(attribute)
+        return context.get_dummy_value()
+
+    return types.void(), codegen

@@ -30,7 +30,7 @@ class AxisPhase(NamedTuple):
     taps: tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Taps:
     """The tap list of a two-dimensional convolution, in the form of arrays that a kernel takes."""
 

@@ -1,33 +1,49 @@
-"""The weight gradient on the register tile: taps and input channels are the rows, pixels are what is summed over.
+"""The weight gradient on the register tile: output channels are the rows, and pixels are what is summed over.
 
-    dW[t, c, k]  =  sum over images n, output pixels i of  x[n, i stride + offset(t), c] dy[n, i, k]
+    dW[k, t, c]  =  sum over images n, output pixels i of  dy[n, i, k] x[n, i stride + offset(t), c]
+
+The columns of a tile are input channels, so a row of it lies in dW as it does in the tile. For each tap only those
+pixels are summed that see the image through it: no copy with padding, no product with the zeros outside. (Few channels
+would leave a tile almost empty: ``patch_gradient.py`` takes them.)
 
 The pixels are shared out over a number of *partial sums* that depends on the shape alone; each adds its blocks of
 pixels in order, and at the end the partial sums are added in order: the same bits for any number of threads. Within a
-block of pixels a tile is loaded, updated once per pixel, and saved, while the block stays in the core's own cache.
+block of pixels a tile is read, updated once per pixel, and stored, while the block stays in the core's own cache.
 """
 
 from __future__ import annotations
 
+import functools
+from typing import Any
+
 import numpy as np
 from numba import prange
 
-from tinyconv.backends.cpu.blocks import chunks_for, copy_block, flat, geometry, read_window
+from tinyconv.backends.cpu.blocks import MOST_LANES, TILES, Geometry, flat, geometry, pixel_offsets, sight
 from tinyconv.backends.cpu.compilation import helper, kernel
-from tinyconv.backends.cpu.host import Shape, host
-from tinyconv.backends.cpu.packing import Weight, aligned
-from tinyconv.backends.cpu.parallel import launch
-from tinyconv.backends.cpu.register_tile import tile_load, tile_rank1, tile_repeat, tile_rows, tile_save
+from tinyconv.backends.cpu.host import VECTOR_BYTES, Shape, host
+from tinyconv.backends.cpu.packing import Weight, aligned, aligned_buffer
+from tinyconv.backends.cpu.parallel import get_num_threads, launch
+from tinyconv.backends.cpu.patch_gradient import run_patch_gradient
+from tinyconv.backends.cpu.register_tile import (
+    small_code,
+    tile_outer,
+    tile_repeat,
+    tile_rows,
+    tile_save,
+    tile_store,
+)
+from tinyconv.backends.cpu.simd import tile_fetch
 from tinyconv.backends.cpu.taps import BOTTOM, LEFT, RIGHT, TOP, Taps
 from tinyconv.core.arrays import FloatArray
 
 BLOCK_BYTES = 128 * 1024
 """Input seen by one block of pixels: it is read again for every tile, so it should stay in the second-level cache."""
 
-BLOCK_PIXELS = (128, 128)
+BLOCK_PIXELS = (256, 256)
 
-FEW_TILES = 8
-"""With so few tiles, reading dy in place costs less than a copy that many tiles would share."""
+FEW_INPUTS = 24
+"""Fewer channels than this, seen through several taps, fill a tile better as its rows."""
 
 PARTIAL_BYTES = 2 * 1024 * 1024
 """All partial sums together: they are written and read once more than the gradient itself."""
@@ -35,170 +51,207 @@ PARTIAL_BYTES = 2 * 1024 * 1024
 MOST_PARTIALS = 64
 
 
-def make_add_outer_products(shape: Shape):
-    """The inner loops, for one shape of register tile."""
+def make_rows(shape: Shape):
+    """dy as the rows of tiles, and the inner loop, for one shape of register tile."""
     TILE_ROWS, TILE_VECTORS = shape
 
     @helper
-    def add_outer_products(values, offsets, tiles, pixels, x_steps, dy, dy_start, dy_steps, panel_width, sums, place):
-        """Add x dy^T over a block of ``pixels`` (images, rows, columns) to the tiles from ``sums[place]`` on.
+    def pack_rows(dy, pixel_starts, pixels, rows, packed, pitch):
+        """packed[tile pitch + p TILE_ROWS + m] = dy[pixel_starts[p] + tile TILE_ROWS + m]; the last row is repeated."""
+        lanes = VECTOR_BYTES // dy.itemsize
+        copied = -(-TILE_ROWS // lanes) * lanes
+        tiles = -(-rows // TILE_ROWS)
+        for p in range(pixels):
+            place, source = p * TILE_ROWS, pixel_starts[p]
+            if source + tiles * TILE_ROWS + copied <= dy.size:
+                # Whole vectors: what is copied beyond a tile's rows, the next pixel overwrites.
+                for _ in range(tiles):
+                    for index in range(0, copied, lanes):
+                        tile_save(tile_repeat(1, 1, dy, source + index), packed, place + index)
+                    place += pitch
+                    source += TILE_ROWS
+            else:
+                for row in range(rows):
+                    packed[p * TILE_ROWS + row // TILE_ROWS * pitch + row % TILE_ROWS] = dy[source + row]
+            for row in range(rows, tiles * TILE_ROWS):
+                repeated = dy[pixel_starts[p] + rows - 1]
+                packed[p * TILE_ROWS + (tiles - 1) * pitch + row % TILE_ROWS] = repeated
 
-        ``x_steps`` and ``dy_steps`` lead to the next image, row and column.
+    @helper
+    def add_outer_products(packed, pitch, x, steps, zeros, begins, sums, targets, columns):
+        """sums[targets[row] + c] += the products of dy and x over pixels, for c below ``columns``.
+
+        ``steps``: where each pixel lies in a tile of ``packed``, and in ``x``.
         """
-        images, rows, columns = pixels
-        if tiles > FEW_TILES:
-            # From a copy, a tile reads dy from end to end. In place its pixels lie many channels apart, often by a
-            # power of two, and would push each other out of the first-level cache.
-            packed = np.empty(images * rows * columns * panel_width, dy.dtype)
-            end = 0
-            for n in range(images):
-                for i in range(rows):
-                    for j in range(columns):
-                        index = dy_start + n * dy_steps[0] + i * dy_steps[1] + j * dy_steps[2]
-                        tile_save(tile_repeat(1, TILE_VECTORS, dy, index), packed, end)
-                        end += panel_width
-            dy, dy_start = packed, 0
-            dy_steps = (rows * columns * panel_width, columns * panel_width, panel_width)
-        for tile in range(tiles):
-            inputs = tile_rows(TILE_ROWS, values, offsets, tile * TILE_ROWS)
-            products = tile_load(TILE_ROWS, TILE_VECTORS, sums, place)
-            for n in range(images):
-                for i in range(rows):
-                    x_index = n * x_steps[0] + i * x_steps[1]
-                    dy_index = dy_start + n * dy_steps[0] + i * dy_steps[1]
-                    for _ in range(columns):
-                        products = tile_rank1(products, inputs, x_index, dy, dy_index)
-                        x_index += x_steps[2]
-                        dy_index += dy_steps[2]
-            tile_save(products, sums, place)
-            place += TILE_ROWS * panel_width
+        for row in range(0, targets.size, TILE_ROWS):
+            first = row // TILE_ROWS * pitch
+            outputs = tile_rows(TILE_ROWS, sums, targets, row)
+            if begins:
+                products = tile_repeat(TILE_ROWS, TILE_VECTORS, zeros, 0)
+            else:
+                products = tile_fetch(TILE_VECTORS, outputs, 0, columns)
+            for p in range(steps.shape[0]):
+                products = tile_outer(products, packed, first + steps[p, 0], x, steps[p, 1])
+            tile_store(products, outputs, columns)
 
-    return add_outer_products
+    return pack_rows, add_outer_products
 
 
-add_wide_outer_products = make_add_outer_products(host().wide)
-add_narrow_outer_products = make_add_outer_products(host().narrow)
+pack_wide, add_wide = make_rows(TILES[0])
+pack_middle, add_middle = make_rows(TILES[1])
+pack_narrow, add_narrow = make_rows(TILES[2])
 
 
 @helper
-def tap_offsets(runs, top, left, start, pitch, tiles, g):
-    """Where the input of each (tap, channel) lies, seen from a pixel; the last is repeated to fill a tile's rows."""
-    offsets = np.empty(tiles * g.tile_rows, np.int64)
+def copy_panel(x, channel, filled, image, images, first_row, end_row, first_column, end_column, values, g):
+    """values[pixel, c] = x[pixel, channel + c] for the pixels of a window, with zeros up to the width of a panel."""
     place = 0
-    for run in range(runs.shape[0]):
-        first = start + (runs[run, 0] - top) * pitch + (runs[run, 1] - left) * g.inputs
-        for index in range(runs[run, 2] * g.inputs):
-            offsets[place] = first + index
-            place += 1
-    for rest in range(place, offsets.size):
-        offsets[rest] = offsets[place - 1]
-    return offsets
+    for n in range(image, image + images):
+        for i in range(first_row, end_row):
+            source = ((n * g.height + i) * g.width + first_column) * g.channels + channel
+            for _ in range(first_column, end_column):
+                if filled == g.panel_width:
+                    for c in range(g.panel_width):
+                        values[place + c] = x[source + c]
+                else:
+                    for c in range(filled):
+                        values[place + c] = x[source + c]
+                    for c in range(filled, g.panel_width):
+                        values[place + c] = 0
+                source += g.channels
+                place += g.panel_width
 
 
 @helper
-def correlate_pixels_job(job, x, dy, partials, partial_sums, phases, runs, chunks, tiles, g):
-    """One partial sum of one group, for one chunk of the panels."""
+def correlate_pixels_job(job, x, dy, sums, partial_sums, phases, runs, chunks, g):
+    """One partial sum of one group, for one chunk of its output channels."""
+    small_code()
     rest, chunk = divmod(job, chunks)
     partial, group = divmod(rest, g.groups)
-    first_panel, end_panel = g.panels * chunk // chunks, g.panels * (chunk + 1) // chunks
-    panel_size = tiles * g.tile_rows * g.panel_width
-    first_sum = ((partial * g.groups + group) * g.panels + first_panel) * panel_size
-    for place in range(first_sum, first_sum + (end_panel - first_panel) * panel_size):
-        partials[place] = 0
+    tiles = -(-g.outputs // g.tile_rows)
+    first_row = tiles * chunk // chunks * g.tile_rows
+    end_row = min(g.outputs, tiles * (chunk + 1) // chunks * g.tile_rows)
+    tiles = -(-(end_row - first_row) // g.tile_rows)
+    taps = runs[:, 2].sum()
+    size_of_row = taps * g.inputs
+    targets = np.empty(tiles * g.tile_rows, np.int64)
+    for row in range(targets.size):
+        k = group * g.outputs + min(first_row + row, end_row - 1)
+        targets[row] = (partial * g.groups * g.outputs + k) * size_of_row
 
     top, bottom, left, right = phases[0, TOP], phases[0, BOTTOM], phases[0, LEFT], phases[0, RIGHT]
-    size = (g.out_height, g.out_width, g.out_channels)
+    most_pixels = g.block_images * g.block_rows * g.block_columns
+    packed_pitch = most_pixels * g.tile_rows + MOST_LANES
+    packed = aligned_buffer(tiles * packed_pitch, x)
+    zeros = np.zeros(g.panel_width, x.dtype)
+    steps = np.empty((taps, most_pixels, 2), np.int64)
+    counts = np.empty(taps, np.int64)
+    seen_rows = (g.block_rows - 1) * g.stride_y + bottom - top + 1
+    seen = g.block_images * seen_rows * ((g.block_columns - 1) * g.stride_x + right - left + 1)
+    values = aligned_buffer(seen * g.panel_width, x)
+
     blocks = g.blocks_deep * g.blocks_down * g.blocks_across
-    for block in range(blocks * partial // partial_sums, blocks * (partial + 1) // partial_sums):
-        rest, across = divmod(block, g.blocks_across)
+    first_block, end_block = blocks * partial // partial_sums, blocks * (partial + 1) // partial_sums
+    for index in range(first_block, end_block):
+        rest, across = divmod(index, g.blocks_across)
         deep, down = divmod(rest, g.blocks_down)
         image, row, column = deep * g.block_images, down * g.block_rows, across * g.block_columns
         images = min(g.block_images, g.images - image)
         rows, columns = min(g.block_rows, g.out_height - row), min(g.block_columns, g.out_width - column)
-
-        seen_y, seen_x = row * g.stride_y + top, column * g.stride_x + left
+        pixels = images * rows * columns
+        line = g.out_width * g.out_channels
+        start = (image * g.out_height + row) * line + column * g.out_channels + group * g.outputs + first_row
+        pixel_starts = pixel_offsets(images, rows, columns, start, (g.out_height * line, line, g.out_channels))
+        if g.tile == 0:
+            pack_wide(dy, pixel_starts, pixels, end_row - first_row, packed, packed_pitch)
+        elif g.tile == 1:
+            pack_middle(dy, pixel_starts, pixels, end_row - first_row, packed, packed_pitch)
+        else:
+            pack_narrow(dy, pixel_starts, pixels, end_row - first_row, packed, packed_pitch)
+        y, x_ = row * g.stride_y + top, column * g.stride_x + left
         seen_rows = (rows - 1) * g.stride_y + bottom - top + 1
         seen_columns = (columns - 1) * g.stride_x + right - left + 1
-        values, first, pitches = read_window(x, g, group, image, seen_y, seen_x, images, seen_rows, seen_columns)
-        offsets = tap_offsets(runs, top, left, first, pitches[1], tiles, g)
-        x_steps = (pitches[0], g.stride_y * pitches[1], g.stride_x * g.inputs)
+        first_y, end_y = max(0, y), max(0, min(g.height, y + seen_rows))
+        first_x, end_x = max(0, x_), max(0, min(g.width, x_ + seen_columns))
+        tap = 0
+        for run in range(runs.shape[0]):
+            tap_y = y + runs[run, 0] - top
+            top_row, end_of_rows = sight(tap_y, g.stride_y, g.height, rows)
+            for step in range(runs[run, 2]):
+                tap_x = x_ + runs[run, 1] - left + step
+                left_column, end_column = sight(tap_x, g.stride_x, g.width, columns)
+                p = 0
+                for n in range(images):
+                    for i in range(top_row, end_of_rows):
+                        source = (n * (end_y - first_y) + tap_y + i * g.stride_y - first_y) * (end_x - first_x)
+                        source += tap_x - first_x
+                        for j in range(left_column, end_column):
+                            steps[tap, p, 0] = ((n * rows + i) * columns + j) * g.tile_rows
+                            steps[tap, p, 1] = (source + j * g.stride_x) * g.panel_width
+                            p += 1
+                counts[tap] = p
+                tap += 1
 
-        pixels = (images, rows, columns)
-        for panel in range(first_panel, end_panel):
-            channel = group * g.outputs + panel * g.panel_width
-            line = g.out_width * g.out_channels
-            if channel + g.panel_width <= g.out_channels:
-                cotangent = dy
-                start = (image * g.out_height + row) * line + column * g.out_channels + channel
-                steps = (g.out_height * line, line, g.out_channels)
-            else:  # a tile must not read past the last channel of the last pixel: zeros stand in for what is missing
-                cotangent = copy_block(dy, size, image, row, column, channel, images, rows, columns, g.panel_width)
-                start = 0
-                steps = (rows * columns * g.panel_width, columns * g.panel_width, g.panel_width)
-            sums = first_sum + (panel - first_panel) * panel_size
-            if g.is_wide:
-                add_wide_outer_products(
-                    values, offsets, tiles, pixels, x_steps, cotangent, start, steps, g.panel_width, partials, sums
-                )
-            else:
-                add_narrow_outer_products(
-                    values, offsets, tiles, pixels, x_steps, cotangent, start, steps, g.panel_width, partials, sums
-                )
-
-
-@kernel
-def correlate_pixels(jobs, x, dy, partials, partial_sums, phases, runs, chunks, tiles, g):
-    """Fill ``partials``, flat (partial sums, groups, panels, tiles, rows of a tile, panel width)."""
-    for job in prange(jobs):
-        correlate_pixels_job(np.int64(job), x, dy, partials, partial_sums, phases, runs, chunks, tiles, g)
-
-
-@helper
-def add_partials_of_row(job, partials, rows, gradient, strides, g):
-    group, row = divmod(job, rows)
-    for panel in range(partials.shape[2]):
-        for k in range(min(g.panel_width, g.outputs - panel * g.panel_width)):
-            total = partials[0, group, panel, row, k]
-            for partial in range(1, partials.shape[0]):
-                total += partials[partial, group, panel, row, k]
-            place = group * strides[0] + (panel * g.panel_width + k) * strides[1] + row * strides[2]
-            gradient[place] = total
+        for panel in range(g.panels):
+            filled = min(g.panel_width, g.inputs - panel * g.panel_width)
+            channel = group * g.inputs + panel * g.panel_width
+            copy_panel(x, channel, filled, image, images, first_y, end_y, first_x, end_x, values, g)
+            for tap in range(taps):
+                out = sums[tap * g.inputs + panel * g.panel_width :]
+                begins, seen_by = index == first_block, steps[tap, : counts[tap]]
+                if g.tile == 0:
+                    add_wide(packed, packed_pitch, values, seen_by, zeros, begins, out, targets, filled)
+                elif g.tile == 1:
+                    add_middle(packed, packed_pitch, values, seen_by, zeros, begins, out, targets, filled)
+                else:
+                    add_narrow(packed, packed_pitch, values, seen_by, zeros, begins, out, targets, filled)
 
 
 @kernel
-def add_partials(jobs, partials, rows, gradient, strides, g):
-    """The gradient, from partial sums (partial sums, groups, panels, rows, panel width) added in order."""
+def correlate_pixels(jobs, x, dy, sums, partial_sums, phases, runs, chunks, g):
+    """Fill ``sums``, flat (partial sums, output channels, taps, channels of a group)."""
     for job in prange(jobs):
-        add_partials_of_row(np.int64(job), partials, rows, gradient, strides, g)
+        correlate_pixels_job(np.int64(job), x, dy, sums, partial_sums, phases, runs, chunks, g)
+
+
+@kernel
+def add_partials(jobs, partials, gradient):
+    """The gradient, flat, from partial sums (partial sums, numbers) added in order."""
+    for job in prange(jobs):
+        first, end = gradient.size * job // jobs, gradient.size * (job + 1) // jobs
+        for index in range(first, end):
+            gradient[index] = partials[0, index]
+        for partial in range(1, partials.shape[0]):
+            for index in range(first, end):
+                gradient[index] += partials[partial, index]
+
+
+@functools.lru_cache(maxsize=1024)
+def weight_geometry(x: Any, dy: Any, dtype: Any, groups: int, taps: Taps) -> Geometry:
+    """The blocks of pixels, with the tile for (output channels, input channels)."""
+    g = geometry(x, dy, dtype, groups, taps, BLOCK_PIXELS, BLOCK_BYTES)
+    tile = host().tile(g.inputs, dtype, g.outputs)
+    width = tile.vectors * host().lanes(dtype)
+    panels = -(-g.inputs // width)
+    return g._replace(tile=TILES.index(tile), tile_rows=tile.rows, panel_width=width, panels=panels)
 
 
 def run_weight_gradient(x: FloatArray, dy: FloatArray, out: Weight, taps: Taps) -> None:
     """Fill ``out`` from x (N, H, W, C) and dy (N, OH, OW, K), both C-contiguous.
 
-    Its numbers for one output must lie ``out.strides[2]`` apart, tap after tap and within a tap channel after channel.
+    Its numbers must lie as those of an array (output channels, taps, input channels of a group).
     """
-    groups, _, inputs = out.shape
-    g = geometry(x, dy, groups, taps, BLOCK_PIXELS, BLOCK_BYTES)
-    rows = taps.kernel_rows.size * inputs
-    tiles = -(-rows // g.tile_rows)
+    if out.shape[2] < FEW_INPUTS and taps.kernel_rows.size > 1:
+        run_patch_gradient(x, dy, out, taps)
+        return
+    g = weight_geometry(x.shape, dy.shape, x.dtype, out.shape[0], taps)
     blocks = g.blocks_deep * g.blocks_down * g.blocks_across
-    shape = (groups, g.panels, tiles * g.tile_rows, g.panel_width)
-    bytes_of_one = int(np.prod(shape)) * x.dtype.itemsize
-    partial_sums = max(1, min(blocks, MOST_PARTIALS, PARTIAL_BYTES // bytes_of_one))
-    partials = aligned((partial_sums, *shape), x.dtype)
-    jobs = partial_sums * groups
-    chunks = chunks_for(jobs, g.panels)
-    launch(
-        correlate_pixels,
-        jobs * chunks,
-        flat(x),
-        flat(dy),
-        flat(partials),
-        partial_sums,
-        taps.phases,
-        taps.runs,
-        chunks,
-        tiles,
-        g,
-    )
-    launch(add_partials, groups * rows, partials, rows, out.numbers, out.strides, g)
+    size = out.numbers.size
+    partial_sums = max(1, min(blocks, MOST_PARTIALS, PARTIAL_BYTES // (size * x.dtype.itemsize)))
+    sums = aligned((partial_sums * size,), x.dtype) if partial_sums > 1 else out.numbers
+    # The number of chunks may depend on that of threads: a row of a tile belongs to one chunk alone.
+    chunks = min(-(-g.outputs // g.tile_rows), max(1, -(-4 * get_num_threads() // (partial_sums * g.groups))))
+    jobs = partial_sums * g.groups * chunks
+    launch(correlate_pixels, jobs, flat(x), flat(dy), sums, partial_sums, taps.phases, taps.runs, chunks, g)
+    if partial_sums > 1:
+        launch(add_partials, 1 + size // 16384, sums.reshape(partial_sums, size), out.numbers)
