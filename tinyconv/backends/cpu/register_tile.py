@@ -290,7 +290,7 @@ def transpose_square(typingctx, source, index, step, target, place, pitch):
                 for half in halves
             ]
         for j in range(lanes):
-            _store_vector(builder, tile, square[j], builder.gep(last, [builder.mul(pitch_value, INT64(j))]), 0)
+            store_vector(builder, tile, square[j], builder.gep(last, [builder.mul(pitch_value, INT64(j))]), 0)
         return context.get_dummy_value()
 
     return types.void(source, types.intp, types.intp, target, types.intp, types.intp), codegen
