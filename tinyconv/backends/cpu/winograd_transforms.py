@@ -79,7 +79,8 @@ transform_columns = make_product(input_matrix())
 def transform_input(x, tile, g, v, place, pitch, width, panel_pitch, work):
     """v[f pitch + place + c] = (Bᵀ d B)[f] for the SIZE x SIZE inputs of ``tile``; zeros outside the image.
 
-    Channels are stored in panels of ``width``, ``panel_pitch`` apart.
+    Channels are stored in panels of ``width``, ``panel_pitch`` apart. The last panel is filled up with zeros: what
+    memory happens to hold may be numbers with which arithmetic is slow.
     """
     lanes = lanes_of(x)
     rest, across = divmod(tile, g.tiles_across)
@@ -89,7 +90,7 @@ def transform_input(x, tile, g, v, place, pitch, width, panel_pitch, work):
     start = ((image * g.height + y) * g.width + left) * g.channels
     line = g.width * g.channels
     inner = first == 0 and end == SIZE and left >= 0 and left + SIZE <= g.width
-    for c in range(0, g.channels, lanes):
+    for c in range(0, -(-g.channels // width) * width, lanes):
         for j in range(SIZE):
             index = start + j * g.channels + c
             if inner and c + lanes <= g.channels:  # the usual case: nothing to check

@@ -52,6 +52,8 @@ OWN_BYTES = 768 * 1024
 PARTIAL_BYTES = 3 * 1024 * 1024
 """A partial dU, at most."""
 
+ALL_PARTIAL_BYTES = 12 * 1024 * 1024
+
 LEAST_CHUNK, TILES_OF_PARTIAL, MOST_PARTIALS = 24, 48, 16
 
 RUN = 128
@@ -189,14 +191,24 @@ def make_kernels(side: int, taps: int):
         else:
             multiply_narrow(first, panel_of_v, cotangents, offsets, rows, tiles, zeros, sums, w)
 
+    @helper
+    def add_blocks(job, jobs, first, last, tiles, v, cotangents, sums, gradient, strides, g, w):
+        """A share of the blocks."""
+        blocks = w.panels * w.blocks
+        for block in range(blocks * job // jobs, blocks * (job + 1) // jobs):
+            # A block that is begun and finished at once needs its sums no longer than that: they stay in the cache.
+            own = sums[job if first and last else block]
+            add_block(block, first, tiles, v, cotangents, own, g, w)
+            if last:
+                finish_block(own, block % w.blocks, block // w.blocks, gradient, strides, g, w)
+
     @kernel
     def add_chunk(jobs, first, last, tiles, v, cotangents, sums, gradient, strides, g, w):
-        """Add a chunk to ``sums``, a row for each job; the ``last`` fills ``gradient``."""
-        for index in prange(jobs):
-            job = np.int64(index)
-            add_block(job, first, tiles, v, cotangents, sums[job], g, w)
-            if last:
-                finish_block(sums[job], job % w.blocks, job // w.blocks, gradient, strides, g, w)
+        """Add a chunk to ``sums``, a row for each block, or for each job if it is the only chunk; the ``last`` fills
+        ``gradient``.
+        """
+        for job in prange(jobs):
+            add_blocks(np.int64(job), jobs, first, last, tiles, v, cotangents, sums, gradient, strides, g, w)
 
     @helper
     def add_tiles(first, end, x, dy, v, cotangents, sums, g, w):
@@ -244,7 +256,9 @@ def run_weight_gradient(x: FloatArray, dy: FloatArray, out: Weight, taps: int, p
     v = aligned((*chunks, FREQUENCIES * w.v_pitch), x.dtype)
     cotangents = aligned((*chunks, FREQUENCIES * w.cotangent_pitch), x.dtype)
     blocks = w.panels * w.blocks
-    sums = aligned((max(1, w.partials), blocks, FREQUENCIES * w.block_rows * w.width), x.dtype)
+    jobs = min(get_num_threads(), blocks)
+    rows = jobs if w.chunk >= g.tiles and not w.partials else blocks
+    sums = aligned((max(1, w.partials), rows, FREQUENCIES * w.block_rows * w.width), x.dtype)
     flat_x, flat_dy = x.reshape(-1), dy.reshape(-1)
     strides = out.strides[1], out.strides[3], out.strides[4]
     if w.partials:
@@ -255,7 +269,7 @@ def run_weight_gradient(x: FloatArray, dy: FloatArray, out: Weight, taps: int, p
         tiles = min(w.chunk, g.tiles - first)
         launch(transform_chunk, first, tiles, flat_x, flat_dy, g, v[0], cotangents[0], w)
         last = first + tiles == g.tiles
-        launch(add_chunk, blocks, first == 0, last, tiles, v[0], cotangents[0], sums[0], out.numbers, strides, g, w)
+        launch(add_chunk, jobs, first == 0, last, tiles, v[0], cotangents[0], sums[0], out.numbers, strides, g, w)
 
 
 def divide(g: Tiling) -> Work:
@@ -266,8 +280,9 @@ def divide(g: Tiling) -> Work:
     tile_bytes = 4 * FREQUENCIES * (panels * width + outputs)
     block_rows = min(BLOCK_ROWS, -(-g.out_channels // MOST_ROWS) * MOST_ROWS)
     blocks = -(-g.out_channels // block_rows)
-    partials = min(MOST_PARTIALS, g.tiles // TILES_OF_PARTIAL)
-    if partials > 1 and 4 * FREQUENCIES * panels * width * blocks * block_rows <= PARTIAL_BYTES:
+    partial_bytes = 4 * FREQUENCIES * panels * width * blocks * block_rows
+    partials = min(MOST_PARTIALS, g.tiles // TILES_OF_PARTIAL, max(2, ALL_PARTIAL_BYTES // partial_bytes))
+    if partials > 1 and partial_bytes <= PARTIAL_BYTES:
         chunk = max(LEAST_CHUNK, OWN_BYTES // tile_bytes)
     else:
         partials = 0
