@@ -219,6 +219,8 @@ def test_the_choice_names_the_special_shapes():
     assert choose(problem(4, 8, kernel_size=(1, 1), padding=(0, 0), stride=(2, 2))) is Algorithm.DIRECT
     assert choose(problem(64, 64)) is Algorithm.WINOGRAD
     assert choose(problem(64, 64, stride=(2, 2))) is Algorithm.DIRECT
+    assert choose(problem(64, 64, images=64, output_size=(2, 2))) is Algorithm.DIRECT
+    assert choose(problem(64, 64, images=64, output_size=(7, 7))) is Algorithm.WINOGRAD
     assert choose(problem(64, 64, dtype=np.dtype(np.float64))) is Algorithm.DIRECT
 
 

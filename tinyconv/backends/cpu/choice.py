@@ -119,9 +119,24 @@ def forget() -> None:
 
 
 def _winograd_pays(problem: Problem) -> bool:
-    """Transforming weights costs as much as a few dozen pixels' products, transforming pixels as a few channels'."""
-    return min(problem.channels, problem.outputs) >= LEAST_CHANNELS and problem.pixels >= LEAST_PIXELS
+    """Transforming weights costs as much as a few dozen pixels' products, transforming pixels as a few channels'.
 
+    Where most of a tile hangs over the edge of a small map, its products are no fewer than the sum's own.
+    """
+    taps = problem.kernel_size[0]
+    side = TILE_SIZE - taps + 1
+    height, width = problem.output_size
+    tiles = problem.images * -(-height // side) * -(-width // side)
+    saving = problem.pixels * taps**2 / (tiles * TILE_SIZE**2)
+    channels = min(problem.channels, problem.outputs)
+    return channels >= LEAST_CHANNELS and problem.pixels >= LEAST_PIXELS and saving >= LEAST_SAVING
+
+
+TILE_SIZE = 6
+"""Inputs of Winograd's tiles along one axis."""
+
+LEAST_SAVING = 1.5
+"""How many times fewer products Winograd must need."""
 
 LEAST_PIXELS = 128
 """Fewer pixels, as those of one small image, do not repay the transformation of many weights."""
