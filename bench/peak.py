@@ -15,12 +15,13 @@ from pathlib import Path
 
 from bench.networks import NETWORKS, Network
 from bench.suites.leak import peak, resident
+from tinyconv.core.pool import empty_cache
 from tinyconv.utils.speed import own, pytorch
 
 IMAGES, STEPS = 64, 3
 SIDES = (own.FAST, *pytorch.LAYOUTS)
 WARM_UP = (Network("", "lenet", 1, 12, ""), Network("", "facenet", 1, 8, ""))
-"""Small networks that load the libraries' code."""
+"""Small networks that load the libraries' code, as does the network itself on two images."""
 
 RESET_PEAK = "5"
 """What Linux takes as the order to forget a process's peak."""
@@ -33,10 +34,12 @@ def step_of(side: str, network: Network, images: int) -> Callable[[], object]:
 
 def bytes_of_steps(side: str, network: Network) -> int:
     """The most memory that ``STEPS`` steps have beyond what there was before."""
-    for small in WARM_UP:
+    for small in (*WARM_UP, network):
         step_of(side, small, 2)()
-    step = step_of(side, network, IMAGES)
     gc.collect()
+    if side == own.FAST:
+        empty_cache()
+    step = step_of(side, network, IMAGES)
     before = resident()
     reset = Path("/proc/self/clear_refs")
     if reset.exists():
