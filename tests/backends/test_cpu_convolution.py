@@ -221,6 +221,8 @@ def test_the_choice_names_the_special_shapes():
     assert choose(problem(64, 64, stride=(2, 2))) is Algorithm.DIRECT
     assert choose(problem(64, 64, images=64, output_size=(2, 2))) is Algorithm.DIRECT
     assert choose(problem(64, 64, images=64, output_size=(7, 7))) is Algorithm.WINOGRAD
+    assert choose(problem(64, 64, dilation=(2, 2), padding=(2, 2))) is Algorithm.WINOGRAD
+    assert choose(problem(64, 64, padding=(3, 3))) is Algorithm.DIRECT
     assert choose(problem(64, 64, dtype=np.dtype(np.float64))) is Algorithm.DIRECT
 
 

@@ -22,6 +22,7 @@ CONVOLVE = """
 import numpy as np
 from tinyconv.backends import cpu, reference
 from tinyconv.backends.cpu.host import host
+from tinyconv.core.algorithms import set_convolution_algorithm
 
 random = np.random.default_rng(0)
 for channels, outputs in ((3, 5), (5, 21), (50, 40)):
@@ -39,6 +40,23 @@ for channels, outputs in ((3, 5), (5, 21), (50, 40)):
             ours = results
     for one, other in zip(ours, results):
         np.testing.assert_allclose(one, other, atol=1e-4)
+
+with set_convolution_algorithm("winograd"):  # (groups, channels, outputs): winograd where it can, else depthwise
+    for groups, channels, outputs in ((1, 20, 70), (1, 70, 20), (21, 1, 1)):
+        arrays = (random.standard_normal(shape).astype(np.float32) for shape in
+                  ((1, groups * channels, 5, 11), (groups * outputs, channels, 3, 3), (1, groups * outputs, 5, 11)))
+        x, weight, dy = arrays
+        parameters = ((1, 1), (1, 1), (1, 1), groups)
+        np.testing.assert_allclose(
+            cpu.conv2d(x, weight, None, *parameters), reference.conv2d(x, weight, None, *parameters), atol=1e-3
+        )
+        dx, dweight = (cpu.conv2d_input_gradient(dy, weight, (5, 11), *parameters),
+                       cpu.conv2d_weight_gradient(x, dy, (3, 3), *parameters))
+        doubles = x.astype(np.float64), weight.astype(np.float64), dy.astype(np.float64)
+        y = cpu.conv2d(doubles[0], doubles[1], None, *parameters)  # adjoint to both gradients
+        size = np.linalg.norm(y) * np.linalg.norm(dy)
+        assert abs(np.vdot(y, doubles[2]) - np.vdot(doubles[0], dx)) <= 1e-5 * size
+        assert abs(np.vdot(y, doubles[2]) - np.vdot(doubles[1], dweight)) <= 1e-5 * size
 print(host().vector_bytes, *host().wide)
 """
 

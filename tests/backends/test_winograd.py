@@ -13,6 +13,7 @@ from tinyconv.backends.cpu import winograd
 from tinyconv.backends.cpu.winograd_matrices import filter_matrix, input_matrix, powers, transposed
 from tinyconv.core import layout
 from tinyconv.core.algorithms import set_convolution_algorithm
+from tinyconv.core.geometry import window_extent
 
 TOLERANCE = 2e-5
 """Of the norm of the terms: Winograd's rounding errors are those of its intermediate values, larger than the sums'."""
@@ -27,8 +28,10 @@ def forced():
 @st.composite
 def winograd_cases(draw):
     kernel = draw(st.sampled_from([(3, 3), (3, 3), (5, 5)]))
-    padding = draw(st.tuples(*[st.integers(0, kernel[0] - 1)] * 2))
-    least = [max(1, k - 2 * p) for k, p in zip(kernel, padding, strict=True)]
+    dilation = draw(st.sampled_from([(1, 1), (1, 1), (2, 2), (1, 3), (2, 1)]))
+    extents = [window_extent(k, d) for k, d in zip(kernel, dilation, strict=True)]
+    padding = tuple(draw(st.integers(0, extent - 1)) for extent in extents)
+    least = [max(1, extent - 2 * p) for extent, p in zip(extents, padding, strict=True)]
     extra = draw(st.tuples(*[st.integers(0, 11)] * 2))
     return Convolution(
         images=draw(st.integers(1, 3)),
@@ -39,7 +42,7 @@ def winograd_cases(draw):
         kernel_size=kernel,
         stride=(1, 1),
         padding=padding,
-        dilation=(1, 1),
+        dilation=dilation,
         seed=draw(st.integers(0, 2**32 - 1)),
     )
 
@@ -47,12 +50,13 @@ def winograd_cases(draw):
 def by_definition(case, x, weight, dy):
     """Forward and both gradients in float64, by NumPy alone."""
     x, weight, dy = (array.astype(np.float64) for array in (x, weight, dy))
-    ones = (1, 1)
-    y = np.einsum("ncijrs,kcrs->nkij", windows(x, case.kernel_size, ones, case.padding, ones), weight, optimize=True)
-    around = tuple(k - 1 - p for k, p in zip(case.kernel_size, case.padding, strict=True))
+    ones, step = (1, 1), case.dilation
+    seen = windows(x, case.kernel_size, ones, case.padding, step)
+    y = np.einsum("ncijrs,kcrs->nkij", seen, weight, optimize=True)
+    around = tuple((k - 1) * d - p for k, p, d in zip(case.kernel_size, case.padding, step, strict=True))
     turned = weight[:, :, ::-1, ::-1]
-    dx = np.einsum("nkijrs,kcrs->ncij", windows(dy, case.kernel_size, ones, around, ones), turned, optimize=True)
-    dweight = np.einsum("ncijrs,nkij->kcrs", windows(x, case.kernel_size, ones, case.padding, ones), dy, optimize=True)
+    dx = np.einsum("nkijrs,kcrs->ncij", windows(dy, case.kernel_size, ones, around, step), turned, optimize=True)
+    dweight = np.einsum("ncijrs,nkij->kcrs", seen, dy, optimize=True)
     return y, dx, dweight
 
 
@@ -73,6 +77,7 @@ def assert_close(result, expected):
 ONE_TILE = Convolution(1, 1, 16, 16, (4, 4), (3, 3), (1, 1), (1, 1), (1, 1))
 MUCH_WEIGHT = Convolution(1, 1, 130, 140, (7, 7), (3, 3), (1, 1), (1, 1), (1, 1))
 MANY_TILES = Convolution(3, 1, 20, 40, (57, 61), (3, 3), (1, 1), (1, 1), (1, 1))
+DILATED = Convolution(2, 1, 40, 70, (15, 14), (3, 3), (1, 1), (2, 2), (2, 2))
 FIVE = Convolution(2, 1, 70, 33, (27, 27), (5, 5), (1, 1), (2, 2), (1, 1))
 
 
@@ -82,6 +87,7 @@ FIVE = Convolution(2, 1, 70, 33, (27, 27), (5, 5), (1, 1), (2, 2), (1, 1))
 @example(MUCH_WEIGHT)
 @example(MANY_TILES)
 @example(FIVE)
+@example(DILATED)
 def test_forward_and_gradients_agree_with_the_definition(case):
     x, weight, _, dy = case.arrays(np.float32)
     results, expected = computed(case, x, weight, dy), by_definition(case, x, weight, dy)
@@ -102,7 +108,7 @@ def test_bias_and_rectifier_are_added_on_the_way_out(case):
     assert_close(np.where(far, y, 0), np.where(far, expected, 0))
 
 
-@pytest.mark.parametrize("case", [MUCH_WEIGHT, MANY_TILES, FIVE], ids=str)
+@pytest.mark.parametrize("case", [MUCH_WEIGHT, MANY_TILES, FIVE, DILATED], ids=str)
 def test_the_number_of_threads_does_not_change_a_bit(case, threads):
     x, weight, _, dy = case.arrays(np.float32)
     threads(1)

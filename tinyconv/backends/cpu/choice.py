@@ -29,7 +29,7 @@ class Algorithm(Enum):
 
     WINOGRAD = "winograd"
     """F(4x4, 3x3) and F(2x2, 5x5): 4 and 2.8 times fewer multiplications, for one more rounding on the way in and out.
-    Takes 3 x 3 and 5 x 5 kernels at stride 1, in float32 unless it must be exact."""
+    Takes 3 x 3 and 5 x 5 kernels at stride 1 and any dilation, in float32 unless it must be exact."""
 
 
 class Product(Enum):
@@ -77,8 +77,8 @@ def can_compute(algorithm: Algorithm, problem: Problem, precision: str) -> bool:
     if algorithm is Algorithm.WINOGRAD:
         return (
             p.kernel_size in ((3, 3), (5, 5))
-            and (p.stride, p.dilation, p.groups) == ((1, 1), (1, 1), 1)
-            and max(p.padding) < p.kernel_size[0]
+            and (p.stride, p.groups) == ((1, 1), 1)
+            and all(padded <= (p.kernel_size[0] - 1) * step for padded, step in zip(p.padding, p.dilation, strict=True))
             and p.dtype == np.float32
             and precision != "exact"
         )
@@ -125,8 +125,9 @@ def _winograd_pays(problem: Problem) -> bool:
     """
     taps = problem.kernel_size[0]
     side = TILE_SIZE - taps + 1
-    height, width = problem.output_size
-    tiles = problem.images * -(-height // side) * -(-width // side)
+    tiles = problem.images
+    for size, step in zip(problem.output_size, problem.dilation, strict=True):
+        tiles *= step * -(-size // (side * step))
     saving = problem.pixels * taps**2 / (tiles * TILE_SIZE**2)
     channels = min(problem.channels, problem.outputs)
     return channels >= LEAST_CHANNELS and problem.pixels >= LEAST_PIXELS and saving >= LEAST_SAVING

@@ -67,7 +67,7 @@ def conv2d(
     algorithm = choose(_problem(Product.FORWARD, y.shape, weight.shape, parameters, x.dtype))
     if algorithm is Algorithm.WINOGRAD:
         kernel = convolution_weight(weight, groups)
-        winograd.run_winograd(source, kernel, bias, out, kernel_size[0], padding, relu=relu, memo=memo)
+        winograd.run_winograd(source, kernel, bias, out, kernel_size[0], padding, dilation, relu=relu, memo=memo)
         return y
     if algorithm is Algorithm.POINTWISE:
         taps = forward_taps((1, 1), (1, 1), (0, 0), (1, 1), (1, source.size // source.shape[3]))
@@ -109,8 +109,9 @@ def conv2d_input_gradient(
     algorithm = choose(_problem(Product.INPUT_GRADIENT, dy.shape, weight.shape, parameters, dy.dtype))
     if algorithm is Algorithm.WINOGRAD:
         # With stride 1, dx is the convolution of dy with the weight turned by 180 degrees.
-        around = (kernel_size[0] - 1 - padding[0], kernel_size[1] - 1 - padding[1])
-        winograd.run_winograd(source, transposed, bias, out, kernel_size[0], around, turned=True)
+        extents = zip(kernel_size, padding, dilation, strict=True)
+        down, across = ((taps - 1) * step - padded for taps, padded, step in extents)
+        winograd.run_winograd(source, transposed, bias, out, kernel_size[0], (down, across), dilation, turned=True)
         return dx
     if algorithm is Algorithm.POINTWISE:
         taps = gradient_taps((1, 1), (1, 1), (0, 0), (1, 1), (1, source.size // source.shape[3]))
@@ -146,7 +147,7 @@ def conv2d_weight_gradient(
     parameters = stride, padding, dilation, groups
     algorithm = choose(_problem(Product.WEIGHT_GRADIENT, dy.shape, dweight.shape, parameters, x.dtype))
     if algorithm is Algorithm.WINOGRAD:
-        winograd_weight_gradient.run_weight_gradient(source, cotangent, out, kernel_size[0], padding)
+        winograd_weight_gradient.run_weight_gradient(source, cotangent, out, kernel_size[0], padding, dilation)
         return dweight
     if algorithm is Algorithm.POINTWISE:
         taps = forward_taps((1, 1), (1, 1), (0, 0), (1, 1), (1, source.size // source.shape[3]))

@@ -42,6 +42,8 @@ from tinyconv.backends.cpu.winograd_transforms import (
     filters_to_frequencies,
     make_filter_helper,
     panel_width,
+    place_of_tile,
+    seen_from,
     tiling,
     transform_input,
     transform_inputs,
@@ -121,12 +123,12 @@ def make_kernel(side: int, taps: int):
     def transform_output(products, place, tile, panel, g, w, out, work):
         """Aᵀ products A for one tile and one panel, written to the pixels of ``out``."""
         lanes = lanes_of(out)
-        rest, across = divmod(tile, g.tiles_across)
-        image, down = divmod(rest, g.tiles_down)
-        y, x = down * side, across * side
-        rows, columns = min(side, g.out_height - y), min(side, g.out_width - x)
-        pitch, line, rectify = w.products_pitch, g.out_width * g.out_channels, w.rectify != 0
-        start = (image * g.out_height + y) * line + x * g.out_channels + panel * w.width
+        image, y, x = place_of_tile(tile, g)
+        _, rows = seen_from(y, g.out_height, g.dilation_y, side)
+        _, columns = seen_from(x, g.out_width, g.dilation_x, side)
+        pitch, rectify = w.products_pitch, w.rectify != 0
+        start = ((image * g.out_height + y) * g.out_width + x) * g.out_channels + panel * w.width
+        line, step = g.dilation_y * g.out_width * g.out_channels, g.dilation_x * g.out_channels
         filled = min(w.width, g.out_channels - panel * w.width)
         for k in range(0, filled, lanes):
             for j in range(SIZE):
@@ -138,12 +140,12 @@ def make_kernel(side: int, taps: int):
                 target = start + i * line + k
                 if columns == side and k + lanes <= filled:  # the usual case: nothing to check
                     transform_products(
-                        work, i * SIZE * lanes, lanes, 0, SIZE, lanes, out, target, g.out_channels, side, lanes, rectify
+                        work, i * SIZE * lanes, lanes, 0, SIZE, lanes, out, target, step, side, lanes, rectify
                     )
                 else:
                     transform_products(
                         work, i * SIZE * lanes, lanes, 0, SIZE, lanes,
-                        out, target, g.out_channels, columns, filled - k, rectify,
+                        out, target, step, columns, filled - k, rectify,
                     )  # fmt: skip
 
     @helper
@@ -211,6 +213,7 @@ def run_winograd(
     out: FloatArray,
     taps: int,
     padding: Pair,
+    dilation: Pair = (1, 1),
     turned: bool = False,
     relu: bool = False,
     memo: dict[Any, Any] | None = None,
@@ -220,7 +223,7 @@ def run_winograd(
     ``turned``: the weights are turned by 180 degrees, as the input gradient has it. ``memo``: where U is kept.
     """
     side, convolve = KERNELS[taps]
-    g = tiling(source.shape, out.shape, side, padding)
+    g = tiling(source.shape, out.shape, side, padding, dilation)
     numbers = weight.numbers if weight.numbers.flags.writeable else weight.numbers.copy()
     w = divide(g, relu)
     jobs = min(get_num_threads(), w.panels if w.by_panels else g.tiles)

@@ -8,7 +8,7 @@ import numpy as np
 from numba import prange
 
 from tinyconv.backends.cpu.compilation import helper, kernel
-from tinyconv.backends.cpu.host import Shape, host
+from tinyconv.backends.cpu.host import host
 from tinyconv.backends.cpu.packing import Weight, aligned
 from tinyconv.backends.cpu.parallel import launch
 from tinyconv.backends.cpu.register_tile import tile_rows, tile_save
@@ -20,9 +20,9 @@ FREQUENCIES = SIZE * SIZE
 
 LANES = host().vector_bytes // 4
 
-WIDE = Shape(6, 4) if host().vector_bytes == 64 else host().wide
-NARROW = Shape(12, 2) if host().vector_bytes == 64 else host().narrow
-"""Register tiles. With 512-bit vectors, 24 sums keep the arithmetic busier than the 16 of the direct kernels."""
+WIDE = host().wide
+NARROW = host().middle if host().middle != WIDE else host().narrow
+"""Register tiles: the second for layers whose outputs would leave much of the first one empty."""
 
 WIDE_PANEL = WIDE.vectors * LANES
 MOST_ROWS = max(WIDE.rows, NARROW.rows)
@@ -47,15 +47,21 @@ class Tiling(NamedTuple):
     padding_x: int
     side: int
     """outputs of a tile along one axis"""
+    dilation_y: int
+    dilation_x: int
     tiles_down: int
     tiles_across: int
     tiles: int
     """of all images together"""
 
 
-def tiling(source: tuple[int, ...], out: tuple[int, ...], side: int, padding: Pair) -> Tiling:
-    """The tiles of ``out`` (N, OH, OW, K), computed from ``source`` (N, H, W, C)."""
-    down, across = -(-out[1] // side), -(-out[2] // side)
+def tiling(source: tuple[int, ...], out: tuple[int, ...], side: int, padding: Pair, dilation: Pair) -> Tiling:
+    """The tiles of ``out`` (N, OH, OW, K), computed from ``source`` (N, H, W, C).
+
+    With a dilation d, every d-th pixel of the output sees only every d-th of the input: along each axis d images lie
+    interleaved, to which the convolution has no dilation. Each is cut into tiles of its own.
+    """
+    down, across = (-(-out[axis + 1] // (side * dilation[axis])) for axis in (0, 1))
     return Tiling(
         height=source[1],
         width=source[2],
@@ -66,13 +72,31 @@ def tiling(source: tuple[int, ...], out: tuple[int, ...], side: int, padding: Pa
         padding_y=padding[0],
         padding_x=padding[1],
         side=side,
+        dilation_y=dilation[0],
+        dilation_x=dilation[1],
         tiles_down=down,
         tiles_across=across,
-        tiles=source[0] * down * across,
+        tiles=source[0] * dilation[0] * dilation[1] * down * across,
     )
 
 
 transform_columns = make_product(input_matrix())
+
+
+@helper
+def place_of_tile(tile, g):
+    """The image of a tile, and the row and column of its first output."""
+    rest, across = divmod(tile, g.tiles_across)
+    rest, down = divmod(rest, g.tiles_down)
+    rest, column = divmod(rest, g.dilation_x)
+    image, row = divmod(rest, g.dilation_y)
+    return image, row + down * g.side * g.dilation_y, column + across * g.side * g.dilation_x
+
+
+@helper
+def seen_from(start, size, step, count):
+    """Of the ``count`` pixels start, start + step, ..., those inside an image of ``size``: the first, and the end."""
+    return max(0, -(start // step)), max(0, min(count, -((start - size) // step)))
 
 
 @helper
@@ -83,20 +107,20 @@ def transform_input(x, tile, g, v, place, pitch, width, panel_pitch, work):
     memory happens to hold may be numbers with which arithmetic is slow.
     """
     lanes = lanes_of(x)
-    rest, across = divmod(tile, g.tiles_across)
-    image, down = divmod(rest, g.tiles_down)
-    y, left = down * g.side - g.padding_y, across * g.side - g.padding_x
-    first, end = max(0, -y), min(SIZE, g.height - y)
+    image, row, column = place_of_tile(tile, g)
+    y, left = row - g.padding_y, column - g.padding_x
+    first, end = seen_from(y, g.height, g.dilation_y, SIZE)
+    first_column, end_column = seen_from(left, g.width, g.dilation_x, SIZE)
     start = ((image * g.height + y) * g.width + left) * g.channels
-    line = g.width * g.channels
-    inner = first == 0 and end == SIZE and left >= 0 and left + SIZE <= g.width
+    line, step = g.dilation_y * g.width * g.channels, g.dilation_x * g.channels
+    inner = first == 0 and end == SIZE and first_column == 0 and end_column == SIZE
     for c in range(0, -(-g.channels // width) * width, lanes):
         for j in range(SIZE):
-            index = start + j * g.channels + c
+            index = start + j * step + c
             if inner and c + lanes <= g.channels:  # the usual case: nothing to check
                 transform_columns(x, index, line, 0, SIZE, lanes, work, j * lanes, SIZE * lanes, SIZE, lanes, False)
             else:
-                last = end if 0 <= left + j < g.width else 0
+                last = end if first_column <= j < end_column else 0
                 count = g.channels - c
                 transform_columns(x, index, line, first, last, count, work, j * lanes, SIZE * lanes, SIZE, lanes, False)
         for i in range(SIZE):

@@ -38,6 +38,8 @@ from tinyconv.backends.cpu.winograd_transforms import (
     WIDE_PANEL,
     Tiling,
     panel_width,
+    place_of_tile,
+    seen_from,
     tiling,
     transform_input,
 )
@@ -122,17 +124,16 @@ def make_kernels(side: int, taps: int):
     def transform_cotangent(dy, tile, g, target, place, pitch, panel_pitch, work):
         """target[f pitch + place + ...] = (A dY Aᵀ)[f] of one tile, in panels of one vector of outputs."""
         lanes = lanes_of(dy)
-        rest, across = divmod(tile, g.tiles_across)
-        image, down = divmod(rest, g.tiles_down)
-        y, x = down * side, across * side
-        rows, columns = min(side, g.out_height - y), min(side, g.out_width - x)
-        line = g.out_width * g.out_channels
-        start = (image * g.out_height + y) * line + x * g.out_channels
+        image, y, x = place_of_tile(tile, g)
+        _, rows = seen_from(y, g.out_height, g.dilation_y, side)
+        _, columns = seen_from(x, g.out_width, g.dilation_x, side)
+        start = ((image * g.out_height + y) * g.out_width + x) * g.out_channels
+        line, step = g.dilation_y * g.out_width * g.out_channels, g.dilation_x * g.out_channels
         for k in range(0, g.out_channels, lanes):
             for j in range(side):
                 seen = rows if j < columns else 0
                 transform_pixels(
-                    dy, start + j * g.out_channels + k, line, 0, seen, g.out_channels - k,
+                    dy, start + j * step + k, line, 0, seen, g.out_channels - k,
                     work, j * lanes, side * lanes, SIZE, lanes, False,
                 )  # fmt: skip
             for i in range(SIZE):
@@ -247,10 +248,10 @@ KERNELS = {3: (4, *make_kernels(4, 3)), 5: (2, *make_kernels(2, 5))}
 """For weights of 3 x 3 and 5 x 5: the side of a tile, and the kernels."""
 
 
-def run_weight_gradient(x: FloatArray, dy: FloatArray, out: Weight, taps: int, padding: Pair) -> None:
+def run_weight_gradient(x: FloatArray, dy: FloatArray, out: Weight, taps: int, padding: Pair, dilation: Pair) -> None:
     """Fill ``out`` from x (N, H, W, C) and dy (N, OH, OW, K); channels must lie side by side in it."""
     side, transform_chunk, add_chunk, add_partials, finish = KERNELS[taps]
-    g = tiling(x.shape, dy.shape, side, padding)
+    g = tiling(x.shape, dy.shape, side, padding, dilation)
     w = divide(g)
     chunks = (max(1, min(get_num_threads(), w.partials)),)
     v = aligned((*chunks, FREQUENCIES * w.v_pitch), x.dtype)
