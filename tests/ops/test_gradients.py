@@ -4,7 +4,7 @@ import inspect
 
 import numpy as np
 import pytest
-from operation_cases import CASES, FAMILIES, IN_PLACE, WITHOUT_GRADIENT, Case
+from operation_cases import CASES, FAMILIES, IN_PLACE, SHARED, WITHOUT_GRADIENT, Case
 
 import tinyconv as tc
 from tinyconv.autograd import gradcheck, gradgradcheck
@@ -26,7 +26,7 @@ def public_functions() -> set[str]:
 
 
 def test_every_public_function_has_a_case():
-    covered = {case.name for case in CASES} | WITHOUT_GRADIENT | IN_PLACE
+    covered = {case.name for case in CASES} | WITHOUT_GRADIENT | IN_PLACE | SHARED
     assert public_functions() - covered == set()
 
 

@@ -23,7 +23,7 @@ from operation_cases import (
 )
 from operation_cases.case import Case
 
-__all__ = ["CASES", "FAMILIES", "IN_PLACE", "WITHOUT_GRADIENT", "Case"]
+__all__ = ["CASES", "FAMILIES", "IN_PLACE", "SHARED", "WITHOUT_GRADIENT", "Case"]
 
 CASES: list[Case] = [
     *elementwise.CASES,
@@ -38,7 +38,7 @@ CASES: list[Case] = [
 ]
 
 NO_FAMILY = {
-    "binary", "bitwise", "channels", "comparison", "counting", "creation", "dispatch", "found", "images", "in_place",
+    "algorithms", "binary", "bitwise", "channels", "comparison", "counting", "creation", "dispatch", "found", "images", "in_place",
     "in_place_forms", "index_tensors", "logical", "loss", "machine", "new_arrays", "placement", "pointwise",
     "positions", "random", "random_fill", "sequences", "summation", "type_queries", "updates", "windows", "work",
 }  # fmt: skip
@@ -59,3 +59,6 @@ IN_PLACE = {
     "broadcast_shapes",  # of shapes, not of tensors
 }
 """Covered by tests/autograd/test_in_place.py, and beside PyTorch by tests/parity."""
+
+SHARED = {"normalized_batch", "pooled"}
+"""What layers that are fused, or several poolings, have in common: covered by tests/nn/test_fused.py and by theirs."""

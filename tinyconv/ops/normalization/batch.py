@@ -45,7 +45,7 @@ class BatchNorm(ChannelNorm):
         if residual is not None:
             self.retain_output()
         y, self.mean, self.variance = backend(self.device).batch_norm(
-            as_images(x), weight, bias, self.eps, self.statistics, *images_or_none(residual), self.relu
+            as_images(x), weight, bias, self.eps, self.statistics, *_images_or_none(residual), self.relu
         )
         self.saved = self.mean, self.variance
         return y.reshape(x.shape)
@@ -55,10 +55,10 @@ class BatchNorm(ChannelNorm):
         result = results[0] if results else None
         if is_grad_enabled():
             return self.recorded_backward(dy, x, weight, bias, result)
-        fixed, parameters = self.statistics is not None, (array_or_none(weight), array_or_none(bias))
+        fixed, parameters = self.statistics is not None, (_array_or_none(weight), _array_or_none(bias))
         arrays = backend(self.device).batch_norm_gradient(
             as_images(dy.array), as_images(x.array), *parameters, self.eps, self.saved, fixed,
-            *images_or_none(array_or_none(result)), self.relu,
+            *_images_or_none(_array_or_none(result)), self.relu,
         )  # fmt: skip
         dx, dweight, dbias, dresidual = arrays
         found = (dx.reshape(x.shape), dweight, dbias, dresidual.reshape(x.shape))
@@ -74,7 +74,7 @@ class BatchNorm(ChannelNorm):
 
     def result_again(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         """The result, with no place on the tape; for the unfused steps of a gradient of gradients."""
-        parameters = (array_or_none(weight), array_or_none(bias), self.eps, self.saved, None, self.relu)
+        parameters = (_array_or_none(weight), _array_or_none(bias), self.eps, self.saved, None, self.relu)
         y, _, _ = backend(self.device).batch_norm(as_images(x.array), *parameters)
         return wrap(y.reshape(x.shape), self.device)
 
@@ -112,7 +112,7 @@ class BatchNormMaxPool(BatchNorm):
             return self.recorded_backward(dy, x, weight, bias, None)
         switches, winners, *statistics = self.saved
         arrays = backend(self.device).batch_norm_max_pool2d_gradient(
-            dy.array, x.array, switches, winners, array_or_none(weight), array_or_none(bias), self.eps,
+            dy.array, x.array, switches, winners, _array_or_none(weight), _array_or_none(bias), self.eps,
             tuple(statistics), self.windows,
         )  # fmt: skip
         wanted = zip(arrays, self.needs_input_gradient, strict=True)
@@ -125,15 +125,15 @@ class BatchNormMaxPool(BatchNorm):
         return self.differentiable_backward(dy, x, weight)
 
     def result_again(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        parameters = (array_or_none(weight), array_or_none(bias), self.eps, (self.mean, self.variance), None, True)
+        parameters = (_array_or_none(weight), _array_or_none(bias), self.eps, (self.mean, self.variance), None, True)
         return wrap(backend(self.device).batch_norm(x.array, *parameters)[0], self.device)
 
 
-def array_or_none(tensor: Tensor | None) -> Array | None:
+def _array_or_none(tensor: Tensor | None) -> Array | None:
     return None if tensor is None else tensor.array
 
 
-def images_or_none(array: Array | None) -> tuple[Array | None]:
+def _images_or_none(array: Array | None) -> tuple[Array | None]:
     return (None if array is None else as_images(array),)
 
 
