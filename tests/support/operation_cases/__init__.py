@@ -38,8 +38,8 @@ CASES: list[Case] = [
 ]
 
 NO_FAMILY = {
-    "algorithms", "binary", "bitwise", "channels", "comparison", "counting", "creation", "dispatch", "found", "images", "in_place",
-    "in_place_forms", "index_tensors", "logical", "loss", "machine", "new_arrays", "placement", "pointwise",
+    "algorithms", "binary", "bitwise", "channels", "comparison", "counting", "creation", "dispatch", "found", "images",
+    "in_place", "in_place_forms", "index_tensors", "logical", "loss", "machine", "new_arrays", "placement", "pointwise",
     "positions", "random", "random_fill", "sequences", "summation", "type_queries", "updates", "windows", "work",
 }  # fmt: skip
 """What has no gradient, or is no operation. Any other file of ``tinyconv.ops`` is a family."""
