@@ -1,45 +1,179 @@
-"""The matrix product, on the register-tile kernels of the convolution.
+"""The matrix product on the register tile.
 
     c[i, j] = sum over k of a[i, k] b[k, j]
 
-Rows of ``a`` are pixels, ``b`` is a 1 x 1 kernel: a product is a pointwise convolution. A transposed ``a`` would be
-read across its memory; then k is the pixel instead, and the product is the weight gradient of that convolution. BLAS is
-not used: its sums change order with the number of threads.
+A job computes a block of rows of one panel of columns, as many as a register tile is wide. It takes k in slabs: the
+slab's part of ``b``, whichever way it is stored, is copied beside each other into the core's first cache, all tiles of
+the block add their products with it, and the next slab follows. BLAS is not used: its sums change order with the number
+of threads; here the order of every sum is that of k.
 """
 
 from __future__ import annotations
 
-import numpy as np
+from typing import NamedTuple
 
-from tinyconv.backends.cpu.correlation import run_correlation
-from tinyconv.backends.cpu.packing import Weight, matrix_weight
+import numpy as np
+from numba import prange
+
+from tinyconv.backends.cpu.compilation import helper, kernel
+from tinyconv.backends.cpu.host import Shape, host
+from tinyconv.backends.cpu.packing import Weight
+from tinyconv.backends.cpu.parallel import launch
+from tinyconv.backends.cpu.register_tile import (
+    tile_load,
+    tile_rank1,
+    tile_repeat,
+    tile_rows,
+    tile_save,
+    tile_store,
+    tile_width,
+)
+from tinyconv.backends.cpu.simd import tile_fetch, tile_transpose
 from tinyconv.backends.cpu.taps import forward_taps
+from tinyconv.backends.cpu.tile_products import tile_scatter
 from tinyconv.backends.cpu.weight_gradient import run_weight_gradient
+from tinyconv.core import pool
 from tinyconv.core.arrays import FloatArray
 
+SLAB = 128
+"""Terms of the sums between loading and saving a tile: a slab of a panel takes 32 KB with 512-bit vectors."""
 
-def _stored(matrix: FloatArray) -> FloatArray:
-    """``matrix``, contiguous by rows or by columns, and writable (see ``core.layout.nhwc``)."""
-    if matrix.flags.writeable and (matrix.flags.c_contiguous or matrix.flags.f_contiguous):
-        return matrix
-    return matrix.copy()
+BLOCK_ROWS = 192
+"""Rows of a block: what a slab is copied for. A multiple of every tile's rows."""
+
+MUCH_TO_TRANSPOSE = 128 * 1024
+"""Numbers of a matrix stored by columns that are too many to be copied by rows first."""
+
+WIDE = host().wide
+NARROW = host().middle if host().middle != WIDE else host().narrow
+MOST_ROWS = max(WIDE.rows, NARROW.rows)
+
+
+class Product(NamedTuple):
+    """The numbers that the kernel needs beside its arrays."""
+
+    rows: int
+    inner: int
+    columns: int
+    width: int
+    """columns of a panel"""
+    blocks: int
+    """blocks of rows"""
+    is_wide: int
+    by_rows: int
+    """1 if b is stored by rows, 0 if by columns"""
+
+
+def make_multiply(shape: Shape):
+    """The products of one block with one slab, for one shape of register tile."""
+    TILE_ROWS, TILE_VECTORS = shape
+
+    @helper
+    def multiply(a, offsets, first, depth, rows, slab, zeros, sums, c, targets, filled, g):
+        """sums[i, j] += sum over k in [first, first + depth) of a[i, k] slab[k - first, j]; the last go into c."""
+        for i in range(0, rows, TILE_ROWS):
+            inputs = tile_rows(TILE_ROWS, a, offsets, i)
+            place = i * g.width
+            if first == 0:
+                tile = tile_repeat(TILE_ROWS, TILE_VECTORS, zeros, 0)
+            else:
+                tile = tile_load(TILE_ROWS, TILE_VECTORS, sums, place)
+            index = 0
+            for k in range(first, first + depth):
+                tile = tile_rank1(tile, inputs, k, slab, index)
+                index += tile_width(tile)
+            if first + depth < g.inner:
+                tile_save(tile, sums, place)
+            else:
+                tile_store(tile, tile_rows(TILE_ROWS, c, targets, i), filled)
+
+    return multiply
+
+
+multiply_wide, multiply_narrow = make_multiply(WIDE), make_multiply(NARROW)
+
+
+def make_kernel(lanes: int):
+    """The kernel for vectors of ``lanes`` numbers."""
+
+    @helper
+    def copy_slab(b, start, first, depth, places, slab, g):
+        """slab[k, j] = b[first + k, start + j], of a panel that starts at column ``start``; square by square."""
+        for j in range(0, g.width, lanes):
+            column = start + j
+            present = max(0, min(lanes, g.columns - column))
+            for k in range(0, depth, lanes):
+                deep = min(lanes, depth - k)
+                for m in range(lanes):
+                    if g.by_rows:
+                        places[m] = (first + k + min(m, deep - 1)) * g.columns + min(column, g.columns - 1)
+                    else:
+                        places[m] = min(column + m, g.columns - 1) * g.inner + first + k
+                rows = tile_rows(lanes, b, places, 0)
+                if g.by_rows:
+                    tile_scatter(tile_fetch(1, rows, 0, present), slab, k * g.width + j, g.width)
+                else:
+                    tile_scatter(tile_transpose(tile_fetch(1, rows, 0, deep)), slab, k * g.width + j, g.width)
+
+    @helper
+    def multiply_job(job, a, b, c, g):
+        """One block of rows of one panel."""
+        panel, block = divmod(job, g.blocks)
+        first_row = g.rows * block // g.blocks
+        rows = g.rows * (block + 1) // g.blocks - first_row
+        start = panel * g.width
+        filled = min(g.width, g.columns - start)
+        offsets, targets = np.empty(rows + MOST_ROWS, np.int64), np.empty(rows + MOST_ROWS, np.int64)
+        for i in range(rows + MOST_ROWS):
+            row = first_row + min(i, rows - 1)
+            offsets[i] = row * g.inner
+            targets[i] = row * g.columns + start
+        places, zeros = np.empty(lanes, np.int64), np.zeros(g.width, a.dtype)
+        slab = np.empty((min(SLAB, g.inner) + lanes) * g.width, a.dtype)
+        sums = np.empty((rows + MOST_ROWS) * g.width, a.dtype)
+        for first in range(0, g.inner, SLAB):
+            depth = min(SLAB, g.inner - first)
+            copy_slab(b, start, first, depth, places, slab, g)
+            if g.is_wide:
+                multiply_wide(a, offsets, first, depth, rows, slab, zeros, sums, c, targets, filled, g)
+            else:
+                multiply_narrow(a, offsets, first, depth, rows, slab, zeros, sums, c, targets, filled, g)
+
+    @kernel
+    def multiply_matrices(jobs, a, b, c, g):
+        """Fill ``c``; all matrices flat."""
+        for job in prange(jobs):
+            multiply_job(np.int64(job), a, b, c, g)
+
+    return multiply_matrices
+
+
+KERNELS = {np.dtype(kind): make_kernel(host().lanes(np.dtype(kind))) for kind in (np.float32, np.float64)}
 
 
 def matmul(a: FloatArray, b: FloatArray) -> FloatArray:
     """a (M, K) times b (K, N), of any strides: (M, N). The same bits for any number of threads."""
     rows, inner = a.shape
     columns = b.shape[1]
-    c = np.empty((rows, columns), a.dtype)
+    c: FloatArray = pool.empty((rows, columns), a.dtype)
     if c.size == 0 or inner == 0:
         c.fill(0)
         return c
-    a, b = _stored(a), _stored(b)
-    pixels = rows if a.flags.c_contiguous else inner
-    taps = forward_taps((1, 1), (1, 1), (0, 0), (1, 1), (1, pixels))
-    if a.flags.c_contiguous:
-        run_correlation(a[None, None], matrix_weight(b), None, c[None, None], taps)
-    else:
-        b = np.ascontiguousarray(b)
+    if a.flags.f_contiguous and a.size >= MUCH_TO_TRANSPOSE and rows > 1 and a.flags.writeable:
+        # Read as it is stored, k by k: the weight gradient of a 1 x 1 convolution whose pixels are the terms.
+        taps = forward_taps((1, 1), (1, 1), (0, 0), (1, 1), (1, inner))
         out = Weight(c.reshape(-1), (1, rows, columns), (0, columns, 1, 0, 0))
-        run_weight_gradient(b[None, None], a.T[None, None], out, taps)
+        source = np.require(b, requirements=["C", "W"])
+        run_weight_gradient(source[None, None], a.T[None, None], out, taps)
+        return c
+    a = np.require(a, requirements=["C", "W"])
+    by_rows = b.flags.c_contiguous
+    if not (by_rows or b.flags.f_contiguous) or not b.flags.writeable:
+        b, by_rows = np.array(b, order="C"), True
+    lanes = host().lanes(a.dtype)
+    shape = min((WIDE, NARROW), key=lambda tile: -(-columns // (tile.vectors * lanes)) * tile.vectors)
+    width = shape.vectors * lanes
+    g = Product(rows, inner, columns, width, -(-rows // BLOCK_ROWS), int(shape == WIDE), int(by_rows))
+    jobs = -(-columns // width) * g.blocks
+    launch(KERNELS[a.dtype], jobs, a.reshape(-1), (b if by_rows else b.T).reshape(-1), c.reshape(-1), g)
     return c

@@ -47,14 +47,6 @@ def convolution_weight(weight: FloatArray, groups: int) -> Weight:
     return Weight(stored.reshape(-1), (groups, outputs // groups, inputs), strides)
 
 
-def matrix_weight(matrix: FloatArray) -> Weight:
-    """A matrix (inputs, outputs), stored by rows or by columns, as the weight of a 1 x 1 convolution."""
-    inputs, outputs = matrix.shape
-    if matrix.flags.c_contiguous:
-        return Weight(matrix.reshape(-1), (1, outputs, inputs), (0, 1, outputs, 0, 0))
-    return Weight(matrix.T.reshape(-1), (1, outputs, inputs), (0, inputs, 1, 0, 0))
-
-
 @helper
 def pack_taps(numbers, order, first, end, first_input, end_input, inputs, width, g, panel, packed, place):
     """Write the taps ``first`` ... ``end`` of one panel at ``packed[place]``, (taps, inputs, width)."""
