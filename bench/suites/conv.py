@@ -8,6 +8,7 @@ from bench.cases import CONVOLUTIONS, PRODUCTS
 from bench.peers import plain_numpy
 from bench.rows import Row
 from bench.session import Session, Sides, suite
+from tinyconv.utils.measure import Timings
 from tinyconv.utils.speed import own, pytorch
 
 
@@ -25,12 +26,16 @@ def rows(session: Session) -> Iterator[Row]:
             for product in wanted:
                 sides: Sides = {name: made[product] for name, made in products.items()}
                 sides[own.EXACT] = own.exactly(sides[own.FAST])
+                timings = session.time(sides)
                 if product == "forward" and plain_numpy.fits(case.shape):
-                    sides[plain_numpy.NAME] = plain_numpy.convolution(case.shape, arrays)
+                    # Apart from the others: whoever came next would find the processors asleep, because BLAS's threads
+                    # stay awake for long and then have to be waited for.
+                    alone = session.time({plain_numpy.NAME: plain_numpy.convolution(case.shape, arrays)})
+                    timings = Timings({**timings.seconds, **alone.seconds})
                 yield Row(
                     case.name,
                     product,
-                    session.time(sides),
+                    timings,
                     tuple(name for name in pytorch.LAYOUTS if name in sides),
                     case.shape.flops,
                     case.shape.bytes,
