@@ -128,15 +128,19 @@ def test_a_memo_gives_the_same_bits_and_keeps_the_transformed_weight(case, monke
     np.testing.assert_array_equal(cpu.conv2d(x, weight, None, *case.parameters, memo=memo), expected)
 
 
-@pytest.mark.parametrize("case", [ONE_TILE, MANY_TILES], ids=str)
-def test_chunks_of_tiles_add_up_to_the_weight_gradient(case, monkeypatch):
+@pytest.mark.parametrize("shared", [True, False])
+def test_chunks_of_tiles_add_up_to_the_weight_gradient(shared, monkeypatch):
+    """Whether threads share V and dM, in larger chunks, or have their own, in smaller ones."""
     from tinyconv.backends.cpu import winograd_weight_gradient
 
-    x, weight, _, dy = case.arrays(np.float32)
-    whole = computed(case, x, weight, dy)[2]
-    monkeypatch.setattr(winograd_weight_gradient, "CHUNK_BYTES", 1)
-    parts = computed(case, x, weight, dy)[2]
-    np.testing.assert_array_equal(parts, whole)
+    x, weight, _, dy = MANY_TILES.arrays(np.float32)
+    if shared:
+        monkeypatch.setattr(winograd_weight_gradient, "PARTIAL_BYTES", 0)
+    whole = computed(MANY_TILES, x, weight, dy)[2]
+    assert_close(whole, by_definition(MANY_TILES, x, weight, dy)[2])
+    for bytes_of_chunk in ("CHUNK_BYTES", "OWN_BYTES"):
+        monkeypatch.setattr(winograd_weight_gradient, bytes_of_chunk, 1)
+    np.testing.assert_array_equal(computed(MANY_TILES, x, weight, dy)[2], whole)
 
 
 def test_weights_in_any_memory_order_give_the_same_bits():
