@@ -108,6 +108,8 @@ def own_layer(layer: Layer) -> dict[str, Callable[[], Any]]:
     leaves = (x, *module.parameters())
 
     def forward() -> Any:
+        for parameter in module.parameters():
+            parameter.bump_version()  # as after a step of training: a weight packed before is packed anew
         with tc.no_grad():
             return module(x)
 

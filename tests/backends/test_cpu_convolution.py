@@ -6,7 +6,7 @@ from convolution_cases import Convolution, convolutions, windows
 from hypothesis import example, given, settings
 
 from tinyconv.backends import cpu, reference
-from tinyconv.backends.cpu import parallel
+from tinyconv.backends.cpu import correlation, parallel
 from tinyconv.backends.cpu.choice import Algorithm, Problem, Product, algorithms_for, choose
 from tinyconv.core import layout
 from tinyconv.core.algorithms import set_convolution_algorithm
@@ -122,6 +122,25 @@ def test_gradients_are_the_adjoints_of_convolution(case):
 @pytest.mark.parametrize("case", LARGE, ids=str)
 def test_gradients_of_many_blocks_and_panels_are_adjoint(case):
     assert_adjoint(case)
+
+
+@pytest.mark.parametrize("case", [*LARGE, ONE_PIXEL, POINTWISE], ids=str)
+def test_the_rectifier_is_part_of_the_sum_and_lets_nan_pass(case):
+    x, weight, bias, _ = case.arrays(np.float32)
+    x[0, 0, 0, 0] = np.nan
+    y = cpu.conv2d(x, weight, bias, *case.parameters)
+    rectified = cpu.conv2d(x, weight, bias, *case.parameters, relu=True)
+    assert np.isnan(rectified).any()
+    np.testing.assert_array_equal(rectified, np.where(y <= 0, 0, y))
+
+
+@pytest.mark.parametrize("case", [*LARGE, ONE_PIXEL, POINTWISE], ids=str)
+def test_a_memo_gives_the_same_bits_and_keeps_the_packed_weight(case, monkeypatch):
+    x, weight, bias, _ = case.arrays()
+    expected, memo = cpu.conv2d(x, weight, bias, *case.parameters), {}
+    np.testing.assert_array_equal(cpu.conv2d(x, weight, bias, *case.parameters, memo=memo), expected)
+    monkeypatch.setattr(correlation, "pack", None)
+    np.testing.assert_array_equal(cpu.conv2d(x, weight, bias, *case.parameters, memo=memo), expected)
 
 
 @pytest.mark.parametrize("case", LARGE, ids=str)

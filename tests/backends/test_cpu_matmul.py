@@ -1,5 +1,7 @@
 """The matrix product on the register tile."""
 
+import importlib
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -7,6 +9,8 @@ from hypothesis import strategies as st
 
 from tinyconv.backends import cpu, reference
 from tinyconv.backends.cpu import parallel
+
+module = importlib.import_module("tinyconv.backends.cpu.matmul")  # whose name in the package is a function
 
 ORDERS = {
     "by rows": np.ascontiguousarray,
@@ -30,6 +34,29 @@ def test_products_equal_the_definition_in_any_memory_order(dtype, rows, inner, c
     assert ours.dtype == dtype
     assert ours.shape == (rows, columns)
     assert (abs(ours - a.astype(float) @ b) <= bound + 1e-300).all()
+
+
+@pytest.mark.parametrize("order", ["by rows", "by columns"])
+@pytest.mark.parametrize(("rows", "inner", "columns"), [(1, 300, 70), (7, 17, 5), (200, 130, 33), (2, 0, 3)])
+def test_bias_and_rectifier_are_added_on_the_way_out_and_a_memo_keeps_the_panels(
+    rows, inner, columns, order, monkeypatch
+):
+    random = np.random.default_rng(0)
+    a, b, bias = (random.standard_normal(shape) for shape in ((rows, inner), (inner, columns), columns))
+    expected = reference.matmul(a, b, bias)
+    np.testing.assert_allclose(cpu.matmul(a, ORDERS[order](b), bias), expected, rtol=1e-10, atol=1e-10)
+    rectified = cpu.matmul(a, ORDERS[order](b), bias, relu=True)
+    np.testing.assert_allclose(rectified, reference.matmul(a, b, bias, relu=True), rtol=1e-10, atol=1e-10)
+    memo = {}
+    for _ in range(2):
+        kept = cpu.matmul(a, ORDERS[order](b), bias, relu=True, memo=memo)
+        np.testing.assert_array_equal(kept, rectified)
+        monkeypatch.setattr(module, "pack", None)
+
+
+def test_the_rectifier_lets_nan_pass():
+    a = np.array([[np.nan, 1.0], [-1.0, 0.0]])
+    np.testing.assert_array_equal(cpu.matmul(a, np.eye(2), relu=True), [[np.nan, np.nan], [0, 0]])
 
 
 def test_the_definition_is_numpys_product():

@@ -21,6 +21,10 @@ ROWS = {
     "norm, relu, overlap": lambda: (nn.BatchNorm2d(5), nn.ReLU(), nn.MaxPool2d(3, 2, 1)),
     "relu, pool": lambda: (nn.ReLU(), nn.MaxPool2d(3, 2)),
     "conv, norm, relu, pool": lambda: (nn.Conv2d(5, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2)),
+    "conv, relu": lambda: (nn.Conv2d(5, 4, 3, padding=1), nn.ReLU()),
+    "conv, relu, pool": lambda: (nn.Conv2d(5, 4, 3, bias=False), nn.ReLU(), nn.MaxPool2d(2)),
+    "conv around, relu": lambda: (nn.Conv2d(5, 4, 3, padding=1, padding_mode="circular"), nn.ReLU(inplace=True)),
+    "linear, relu": lambda: (nn.Linear(9, 4), nn.ReLU()),
     "plain average": lambda: (nn.BatchNorm2d(5, momentum=None), nn.ReLU(), nn.MaxPool2d(2)),
 }
 
@@ -84,7 +88,7 @@ def test_fused_rows_equal_the_modules_one_by_one(name, dtype, training):
         np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("name", ["norm, relu", "norm, relu, pool", "relu, pool"])
+@pytest.mark.parametrize("name", ["norm, relu", "norm, relu, pool", "relu, pool", "conv, relu", "linear, relu"])
 @pytest.mark.parametrize("training", [True, False])
 def test_gradients_of_gradients_are_those_of_the_modules_one_by_one(name, training):
     results = []
@@ -136,6 +140,17 @@ def test_what_is_fused_is_one_operation():
     assert operations_of(fused_row, images()) == ["BatchNorm"]
     fused_row, _ = twins("relu, pool")
     assert operations_of(fused_row, images()) == ["Relu", "MaxPool2d"]
+    fused_row, _ = twins("conv, relu")
+    assert operations_of(fused_row, images()) == ["Convolution2d"]
+    fused_row, _ = twins("linear, relu")
+    assert operations_of(fused_row, images()) == ["Linear"]
+
+
+@pytest.mark.parametrize("name", ["conv, relu", "conv, relu, pool", "conv around, relu", "linear, relu"])
+def test_without_gradients_results_are_those_of_the_modules_too(name):
+    model, plain = twins(name)
+    with tc.no_grad():
+        np.testing.assert_allclose(model(images()).array, plain(images()).array, rtol=1e-12, atol=1e-12)
 
 
 class OwnReLU(nn.ReLU):
@@ -226,6 +241,17 @@ def test_in_evaluation_batch_norm_is_folded_into_the_convolution(monkeypatch):
         for _ in range(2):
             np.testing.assert_allclose(model(x).array, plain(x).array, rtol=1e-4, atol=1e-4)
     assert len(made) == 1
+
+
+@pytest.mark.parametrize("row", ["conv, relu", "linear, relu"])
+def test_a_packed_weight_follows_the_weight(row):
+    model, plain = twins(row, tc.float32)
+    with tc.no_grad():
+        model(images(tc.float32))
+        for parameter in (*model.parameters(), *plain.parameters()):
+            parameter.mul_(1.5)
+        ours, expected = model(images(tc.float32)), plain(images(tc.float32))
+    np.testing.assert_allclose(ours.array, expected.array, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["0.weight", "0.bias", "1.weight", "1.bias", "1.running_mean", "1.running_var"])

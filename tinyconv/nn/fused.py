@@ -4,6 +4,7 @@
     BatchNorm2d, ReLU              the rectifier costs no pass, and no map is kept for it
     BatchNorm2d, + shortcut, ReLU  the end of a residual block, likewise
     ReLU, MaxPool2d                pooled first, which is the same, and rectified in the smaller size
+    Conv2d, ReLU                   rectified on the way to memory; so is Linear, ReLU
     Conv2d, BatchNorm2d            in evaluation without gradients: one convolution with other weights
 
 Results are those of the modules one by one, but for the rounding of float32. Whatever could tell the difference gets
@@ -26,14 +27,17 @@ from tinyconv.core.windows import Windows, sliding_windows
 from tinyconv.nn.activation import ReLU
 from tinyconv.nn.convolution import Conv2d
 from tinyconv.nn.fusion import fuse_conv_bn_weights
+from tinyconv.nn.linear import Linear
 from tinyconv.nn.location import locate
 from tinyconv.nn.module import Module
 from tinyconv.nn.normalization.batch import BatchNorm2d
 from tinyconv.nn.pooling.maximum import MaxPool2d
-from tinyconv.ops.activation.rectifier import relu
-from tinyconv.ops.convolution.convolution import conv2d
+from tinyconv.ops.convolution.convolution import conv2d, conv2d_relu
 from tinyconv.ops.pooling.windows import window
+from tinyconv.ops.product.linear import linear_relu
 from tinyconv.ops.tensor import Tensor
+
+KINDS = {Conv2d, BatchNorm2d, ReLU, MaxPool2d, Linear}
 
 MOST_TAPS = 255
 """The pixels that the switch of a fused max pooling can tell apart."""
@@ -58,7 +62,7 @@ def in_row(modules: Iterable[Module], x: Any) -> Any:
 def in_row_with_shortcut(modules: Sequence[Module], x: Any, shortcut: Any, activation: Module) -> Any:
     """``activation(in_row(modules, x) + shortcut)``: the end of a residual block."""
     last = modules[-1]
-    if _allowed() and _is_plain(last, BatchNorm2d) and _is_plain(activation, ReLU):
+    if _allowed() and _kind(last) is BatchNorm2d and _kind(activation) is ReLU:
         y = in_row(modules[:-1], x)
         if _takes(last, y) and isinstance(shortcut, Tensor) and _are_alike(y, shortcut):
             with _inside(last):
@@ -73,10 +77,7 @@ def _allowed() -> bool:
 
 def _together(row: Sequence[Module], x: Any) -> tuple[int, Any]:
     """How many of the first of ``row`` were applied to ``x`` together, and their result; 1 if none were."""
-    kinds = [
-        next((kind for kind in (Conv2d, BatchNorm2d, ReLU, MaxPool2d) if _is_plain(module, kind)), None)
-        for module in row
-    ]
+    kinds = [_kind(module) for module in row]
     if kinds[:2] == [BatchNorm2d, ReLU] and _takes(row[0], x):
         windows = _windows(row[2], x) if kinds[2:] == [MaxPool2d] and row[0].training else None
         with _inside(row[0]):
@@ -84,22 +85,38 @@ def _together(row: Sequence[Module], x: Any) -> tuple[int, Any]:
     if kinds[:2] == [ReLU, MaxPool2d] and not row[0].inplace and not row[1].return_indices:
         return 2, row[0](row[1](x))
     if kinds[:2] == [Conv2d, BatchNorm2d] and not is_grad_enabled() and _folds(row[0], row[1], x):
-        y = _folded(row[0], row[1], x)
-        if kinds[2:] == [ReLU]:
-            return 3, relu(y, inplace=True)
-        return 2, y
+        rectified = kinds[2:] == [ReLU]
+        return 3 if rectified else 2, _convolved(row[0], x, *_folded_parameters(row[0], row[1]), rectified)
+    if kinds[:2] == [Conv2d, ReLU] and row[0].padding_mode == "zeros":
+        if kinds[2:] == [MaxPool2d] and is_grad_enabled():
+            return 1, None  # the rectifier is then applied, and its gradient, to the smaller map
+        return 2, _convolved(row[0], x, row[0].weight, row[0].bias, relu=True)
+    if kinds[:2] == [Linear, ReLU]:
+        with _inside(row[0]):
+            return 2, linear_relu(x, row[0].weight, row[0].bias)
     return 1, None
 
 
-def _is_plain(module: Module, kind: type[Module]) -> bool:
-    """Whether ``module`` is of this very class and nobody could notice that its ``forward`` is not called."""
-    return (
-        type(module) is kind
-        and "forward" not in vars(module)
-        and not module._forward_hooks
-        and not module._forward_pre_hooks
-        and not module._backward_hooks
-        and not module._backward_pre_hooks
+def _kind(module: Module) -> type[Module] | None:
+    """The class of a module that may be fused."""
+    return type(module) if type(module) in KINDS and _is_plain(module) else None
+
+
+def _convolved(conv: Any, x: Tensor, weight: Tensor, bias: Tensor | None, relu: bool) -> Tensor:
+    """``conv`` with other parameters, and what follows it."""
+    function = conv2d_relu if relu else conv2d
+    with _inside(conv):
+        return function(x, weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
+
+
+def _is_plain(module: Module) -> bool:
+    """Whether nobody could notice that the ``forward`` of ``module``, which is of a class of ours, is not called."""
+    return not (
+        module._forward_hooks
+        or module._forward_pre_hooks
+        or module._backward_hooks
+        or module._backward_pre_hooks
+        or "forward" in vars(module)
     )
 
 
@@ -157,13 +174,6 @@ def _folds(conv: Any, norm: Any, x: Any) -> bool:
         and isinstance(x, Tensor)
         and conv.weight.dtype is norm.running_mean.dtype
     )
-
-
-def _folded(conv: Any, norm: Any, x: Tensor) -> Tensor:
-    """norm(conv(x)) by one convolution."""
-    weight, bias = _folded_parameters(conv, norm)
-    with _inside(conv):
-        return conv2d(x, weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
 
 
 def _folded_parameters(conv: Any, norm: Any) -> tuple[Tensor, Tensor]:

@@ -8,16 +8,13 @@ from tinyconv.backends.cpu import depthwise, winograd, winograd_weight_gradient
 from tinyconv.backends.cpu.activation import rectify
 from tinyconv.backends.cpu.choice import Algorithm, Problem, Product, choose
 from tinyconv.backends.cpu.correlation import run_correlation
-from tinyconv.backends.cpu.packing import convolution_weight
+from tinyconv.backends.cpu.packing import Memo, convolution_weight
 from tinyconv.backends.cpu.parallel import launch
 from tinyconv.backends.cpu.taps import forward_taps, gradient_taps
 from tinyconv.backends.cpu.weight_gradient import run_weight_gradient
 from tinyconv.core import layout
 from tinyconv.core.arrays import FloatArray, Pair
 from tinyconv.core.geometry import output_size
-
-Memo = dict[Any, Any] | None
-"""Where a weight's transformed copies are kept, as long as it does not change; None to keep none."""
 
 
 def _one_row(images: FloatArray) -> FloatArray:
@@ -71,13 +68,14 @@ def conv2d(
         return y
     if algorithm is Algorithm.POINTWISE:
         taps = forward_taps((1, 1), (1, 1), (0, 0), (1, 1), (1, source.size // source.shape[3]))
-        run_correlation(_one_row(source), convolution_weight(weight, groups), bias, _one_row(out), taps)
-    else:
-        taps = forward_taps(kernel_size, stride, padding, dilation, (height, width))
-        if algorithm is Algorithm.DEPTHWISE:
-            depthwise.run_forward(source, weight, bias, out, taps)
-        else:
-            run_correlation(source, convolution_weight(weight, groups), bias, out, taps)
+        rows = _one_row(source), convolution_weight(weight, groups), bias, _one_row(out)
+        run_correlation(*rows, taps, relu, memo)
+        return y
+    taps = forward_taps(kernel_size, stride, padding, dilation, (height, width))
+    if algorithm is Algorithm.DIRECT:
+        run_correlation(source, convolution_weight(weight, groups), bias, out, taps, relu, memo)
+        return y
+    depthwise.run_forward(source, weight, bias, out, taps)
     if relu:
         launch(rectify, out.reshape(-1), out.reshape(-1))
     return y

@@ -31,7 +31,7 @@ from tinyconv.backends.cpu.blocks import (
 )
 from tinyconv.backends.cpu.compilation import helper, kernel
 from tinyconv.backends.cpu.host import Shape
-from tinyconv.backends.cpu.packing import Weight, aligned_buffer, pack, pack_taps
+from tinyconv.backends.cpu.packing import Memo, Weight, aligned_buffer, kept, pack, pack_taps
 from tinyconv.backends.cpu.parallel import launch
 from tinyconv.backends.cpu.register_tile import (
     small_code,
@@ -41,7 +41,7 @@ from tinyconv.backends.cpu.register_tile import (
     tile_store,
     tile_width,
 )
-from tinyconv.backends.cpu.simd import tile_fetch
+from tinyconv.backends.cpu.simd import tile_at_least, tile_fetch
 from tinyconv.backends.cpu.taps import (
     BOTTOM,
     COLUMNS,
@@ -72,8 +72,8 @@ def make_multiply_panel(shape: Shape):
     TILE_ROWS, TILE_VECTORS = shape
 
     @helper
-    def multiply_panel(values, sources, pixels, runs, weight, w, bias, b, begins, out, targets, columns):
-        """out[targets[p] + k] += sum over the runs of values[sources[p] + ...] weight[w + ...].
+    def multiply_panel(values, sources, pixels, runs, weight, w, bias, b, begins, least, out, targets, columns):
+        """out[targets[p] + k] += sum over the runs of values[sources[p] + ...] weight[w + ...], and at ``least`` that.
 
         Where the sum ``begins``, bias[b + k] stands for what was in ``out``. ``runs``: (first, end) of each.
         """
@@ -89,7 +89,7 @@ def make_multiply_panel(shape: Shape):
                 for index in range(runs[run, 0], runs[run, 1]):
                     sums = tile_rank1(sums, inputs, index, weight, place)
                     place += tile_width(sums)
-            tile_store(sums, outputs, columns)
+            tile_store(tile_at_least(sums, least), outputs, columns)
 
     return multiply_panel
 
@@ -104,6 +104,16 @@ def begin_with_bias(out, targets, pixels, columns, bias, b):
     for p in range(pixels):
         for k in range(columns):
             out[targets[p] + k] = bias[b + k]
+
+
+@helper
+def rectify_pixels(out, targets, pixels, columns):
+    """out[targets[p] + k] = max(out[targets[p] + k], 0); NaN passes."""
+    zero = out.dtype.type(0)
+    for p in range(pixels):
+        for k in range(columns):
+            value = out[targets[p] + k]
+            out[targets[p] + k] = zero if value <= zero else value
 
 
 @helper
@@ -128,7 +138,9 @@ def see_through_tap(y, x, block, targets, sources, seeing, g):
 
 
 @helper
-def correlate_job(job, source, weight, strides, kernel_rows, kernel_columns, bias, out, phases, runs, chunks, packs, g):
+def correlate_job(
+    job, source, weight, strides, kernel_rows, kernel_columns, bias, out, phases, runs, chunks, packs, relu, g
+):
     """One block of outputs of one phase and group, for one chunk of the panels.
 
     Jobs are numbered with the phase running fastest: phases differ in work, and every thread gets some of each.
@@ -168,6 +180,7 @@ def correlate_job(job, source, weight, strides, kernel_rows, kernel_columns, bia
         b = (group * g.panels + first_panel) * g.panel_width
         most = min(end_panel * g.panel_width, g.outputs) - first_panel * g.panel_width
         begin_with_bias(out, targets, pixels, most, bias, b)
+        least = source.dtype.type(-np.inf)  # known only when all taps are added
     else:
         values, start, pitches, pixel = read_window(source, g, group, image, y, x, images, seen_rows, seen_columns)
         sources = pixel_offsets(images, rows, columns, start, (pitches[0], g.stride_y * pitches[1], g.stride_x * pixel))
@@ -176,6 +189,7 @@ def correlate_job(job, source, weight, strides, kernel_rows, kernel_columns, bia
             first = (runs[first_run + run, 0] - top) * pitches[1] + (runs[first_run + run, 1] - left) * pixel
             numbers[run, 0], numbers[run, 1] = first, first + runs[first_run + run, 2] * g.inputs
             taps += runs[first_run + run, 2]
+        most, least = 0, source.dtype.type(0 if relu else -np.inf)
     # The weights of a panel are packed now if they were not before.
     buffer = aligned_buffer(packs * taps * g.inputs * g.panel_width, source)
     for run in range(rounds):
@@ -198,35 +212,48 @@ def correlate_job(job, source, weight, strides, kernel_rows, kernel_columns, bia
                 begins, filled = not tap_by_tap, min(g.panel_width, g.outputs - panel * g.panel_width)
                 if g.tile == 0:
                     multiply_wide(
-                        values, sources, pixels, numbers, panel_weight, w, bias, b, begins, out, seeing, filled
+                        values, sources, pixels, numbers, panel_weight, w, bias, b, begins, least, out, seeing, filled
                     )
                 elif g.tile == 1:
                     multiply_middle(
-                        values, sources, pixels, numbers, panel_weight, w, bias, b, begins, out, seeing, filled
+                        values, sources, pixels, numbers, panel_weight, w, bias, b, begins, least, out, seeing, filled
                     )
                 else:
                     multiply_narrow(
-                        values, sources, pixels, numbers, panel_weight, w, bias, b, begins, out, seeing, filled
+                        values, sources, pixels, numbers, panel_weight, w, bias, b, begins, least, out, seeing, filled
                     )
                 for place in range(seeing.size):
                     seeing[place] += g.panel_width
             tap += 1
+    if tap_by_tap and relu:
+        rectify_pixels(out, targets, images * rows * columns, most)
 
 
 @kernel
-def correlate(jobs, source, weight, strides, kernel_rows, kernel_columns, bias, out, phases, runs, chunks, packs, g):
+def correlate(
+    jobs, source, weight, strides, kernel_rows, kernel_columns, bias, out, phases, runs, chunks, packs, relu, g
+):
     """Fill ``out``; all arrays of numbers are flat."""
     for index in prange(jobs):
         job = np.int64(index)
         correlate_job(
-            job, source, weight, strides, kernel_rows, kernel_columns, bias, out, phases, runs, chunks, packs, g
+            job, source, weight, strides, kernel_rows, kernel_columns, bias, out, phases, runs, chunks, packs, relu, g
         )
 
 
-def run_correlation(source: FloatArray, weight: Weight, bias: FloatArray | None, out: FloatArray, taps: Taps) -> None:
+def run_correlation(
+    source: FloatArray,
+    weight: Weight,
+    bias: FloatArray | None,
+    out: FloatArray,
+    taps: Taps,
+    relu: bool = False,
+    memo: Memo = None,
+) -> None:
     """Fill ``out`` (N, height, width, K) from ``source`` (N, height, width, C), both C-contiguous.
 
-    ``weight`` has the direction of this sum: for an input gradient it is the transposed one.
+    ``weight`` has the direction of this sum: for an input gradient it is the transposed one. ``relu``: max(out, 0).
+    ``memo``: where the packed weight of a forward convolution is kept.
     """
     groups, outputs, _ = weight.shape
     g = geometry(source.shape, out.shape, source.dtype, groups, taps, BLOCK_PIXELS, BLOCK_BYTES)
@@ -237,8 +264,10 @@ def run_correlation(source: FloatArray, weight: Weight, bias: FloatArray | None,
     jobs = blocks * groups * len(taps.phases)
     chunks = chunks_for(jobs, g.panels)
     # Where one block holds all pixels, a panel is read by one job alone, which packs it on the way.
-    packs = blocks == 1 and weight.strides[2] == 1
-    numbers = weight.numbers if packs else pack(weight, taps, g.panel_width)
+    packs = blocks == 1 and weight.strides[2] == 1 and memo is None
+    numbers = weight.numbers
+    if not packs:
+        numbers = kept(memo, ("direct", groups, g.panel_width), lambda: pack(weight, taps, g.panel_width))
     launch(
         correlate,
         jobs * chunks,
@@ -253,5 +282,6 @@ def run_correlation(source: FloatArray, weight: Weight, bias: FloatArray | None,
         taps.runs,
         chunks,
         int(packs),
+        int(relu),
         g,
     )

@@ -1,11 +1,12 @@
 """The matrix product on the register tile.
 
-    c[i, j] = sum over k of a[i, k] b[k, j]
+    c[i, j] = bias[j] + sum over k of a[i, k] b[k, j]
 
 A job computes a block of rows of one panel of columns, as many as a register tile is wide. It takes k in slabs: the
 slab's part of ``b``, whichever way it is stored, is copied beside each other into the core's first cache, all tiles of
-the block add their products with it, and the next slab follows. BLAS is not used: its sums change order with the number
-of threads; here the order of every sum is that of k.
+the block add their products with it, and the next slab follows. Where ``b`` is a weight that stays as it is, its panels
+are packed once and kept. BLAS is not used: its sums change order with the number of threads; here the order of every
+sum is that of k.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from numba import prange
 
 from tinyconv.backends.cpu.compilation import helper, kernel
 from tinyconv.backends.cpu.host import Shape, host
-from tinyconv.backends.cpu.packing import Weight
+from tinyconv.backends.cpu.packing import Memo, Weight, kept, pack
 from tinyconv.backends.cpu.parallel import launch
 from tinyconv.backends.cpu.register_tile import (
     tile_load,
@@ -28,7 +29,7 @@ from tinyconv.backends.cpu.register_tile import (
     tile_store,
     tile_width,
 )
-from tinyconv.backends.cpu.simd import tile_fetch, tile_transpose
+from tinyconv.backends.cpu.simd import tile_at_least, tile_fetch, tile_transpose
 from tinyconv.backends.cpu.taps import forward_taps
 from tinyconv.backends.cpu.tile_products import tile_scatter
 from tinyconv.backends.cpu.weight_gradient import run_weight_gradient
@@ -43,6 +44,8 @@ BLOCK_ROWS = 192
 
 MUCH_TO_TRANSPOSE = 128 * 1024
 """Numbers of a matrix stored by columns that are too many to be copied by rows first."""
+
+ONE_TAP = forward_taps((1, 1), (1, 1), (0, 0), (1, 1), (1, 1))
 
 WIDE = host().wide
 NARROW = host().middle if host().middle != WIDE else host().narrow
@@ -60,8 +63,13 @@ class Product(NamedTuple):
     blocks: int
     """blocks of rows"""
     is_wide: int
-    by_rows: int
-    """1 if b is stored by rows, 0 if by columns"""
+    stored: int
+    """how b is: BY_COLUMNS, BY_ROWS or PACKED"""
+    relu: int
+
+
+BY_COLUMNS, BY_ROWS, PACKED = range(3)
+"""PACKED: panel after panel, each by rows."""
 
 
 def make_multiply(shape: Shape):
@@ -69,23 +77,27 @@ def make_multiply(shape: Shape):
     TILE_ROWS, TILE_VECTORS = shape
 
     @helper
-    def multiply(a, offsets, first, depth, rows, slab, zeros, sums, c, targets, filled, g):
-        """sums[i, j] += sum over k in [first, first + depth) of a[i, k] slab[k - first, j]; the last go into c."""
+    def multiply(a, offsets, first, depth, rows, slab, start, bias, column, sums, c, targets, filled, g):
+        """sums[i, j] += sum over k in [first, first + depth) of a[i, k] slab[k - first, j]; the last go into c.
+
+        The slab begins at slab[start], the panel in ``column``.
+        """
+        least = a.dtype.type(0 if g.relu else -np.inf)
         for i in range(0, rows, TILE_ROWS):
             inputs = tile_rows(TILE_ROWS, a, offsets, i)
             place = i * g.width
             if first == 0:
-                tile = tile_repeat(TILE_ROWS, TILE_VECTORS, zeros, 0)
+                tile = tile_repeat(TILE_ROWS, TILE_VECTORS, bias, column)
             else:
                 tile = tile_load(TILE_ROWS, TILE_VECTORS, sums, place)
-            index = 0
+            index = start
             for k in range(first, first + depth):
                 tile = tile_rank1(tile, inputs, k, slab, index)
                 index += tile_width(tile)
             if first + depth < g.inner:
                 tile_save(tile, sums, place)
             else:
-                tile_store(tile, tile_rows(TILE_ROWS, c, targets, i), filled)
+                tile_store(tile_at_least(tile, least), tile_rows(TILE_ROWS, c, targets, i), filled)
 
     return multiply
 
@@ -105,18 +117,18 @@ def make_kernel(lanes: int):
             for k in range(0, depth, lanes):
                 deep = min(lanes, depth - k)
                 for m in range(lanes):
-                    if g.by_rows:
+                    if g.stored == BY_ROWS:
                         places[m] = (first + k + min(m, deep - 1)) * g.columns + min(column, g.columns - 1)
                     else:
                         places[m] = min(column + m, g.columns - 1) * g.inner + first + k
                 rows = tile_rows(lanes, b, places, 0)
-                if g.by_rows:
+                if g.stored == BY_ROWS:
                     tile_scatter(tile_fetch(1, rows, 0, present), slab, k * g.width + j, g.width)
                 else:
                     tile_scatter(tile_transpose(tile_fetch(1, rows, 0, deep)), slab, k * g.width + j, g.width)
 
     @helper
-    def multiply_job(job, a, b, c, g):
+    def multiply_job(job, a, b, bias, c, g):
         """One block of rows of one panel."""
         panel, block = divmod(job, g.blocks)
         first_row = g.rows * block // g.blocks
@@ -128,22 +140,27 @@ def make_kernel(lanes: int):
             row = first_row + min(i, rows - 1)
             offsets[i] = row * g.inner
             targets[i] = row * g.columns + start
-        places, zeros = np.empty(lanes, np.int64), np.zeros(g.width, a.dtype)
-        slab = np.empty((min(SLAB, g.inner) + lanes) * g.width, a.dtype)
+        places = np.empty(lanes, np.int64)
         sums = np.empty((rows + MOST_ROWS) * g.width, a.dtype)
+        slab, index = b, panel * g.inner * g.width
+        if g.stored != PACKED:
+            slab, index = np.empty((min(SLAB, g.inner) + lanes) * g.width, a.dtype), 0
         for first in range(0, g.inner, SLAB):
             depth = min(SLAB, g.inner - first)
-            copy_slab(b, start, first, depth, places, slab, g)
+            if g.stored != PACKED:
+                copy_slab(b, start, first, depth, places, slab, g)
             if g.is_wide:
-                multiply_wide(a, offsets, first, depth, rows, slab, zeros, sums, c, targets, filled, g)
+                multiply_wide(a, offsets, first, depth, rows, slab, index, bias, start, sums, c, targets, filled, g)
             else:
-                multiply_narrow(a, offsets, first, depth, rows, slab, zeros, sums, c, targets, filled, g)
+                multiply_narrow(a, offsets, first, depth, rows, slab, index, bias, start, sums, c, targets, filled, g)
+            if g.stored == PACKED:
+                index += depth * g.width
 
     @kernel
-    def multiply_matrices(jobs, a, b, c, g):
+    def multiply_matrices(jobs, a, b, bias, c, g):
         """Fill ``c``; all matrices flat."""
         for job in prange(jobs):
-            multiply_job(np.int64(job), a, b, c, g)
+            multiply_job(np.int64(job), a, b, bias, c, g)
 
     return multiply_matrices
 
@@ -151,29 +168,43 @@ def make_kernel(lanes: int):
 KERNELS = {np.dtype(kind): make_kernel(host().lanes(np.dtype(kind))) for kind in (np.float32, np.float64)}
 
 
-def matmul(a: FloatArray, b: FloatArray) -> FloatArray:
-    """a (M, K) times b (K, N), of any strides: (M, N). The same bits for any number of threads."""
+def matmul(
+    a: FloatArray, b: FloatArray, bias: FloatArray | None = None, relu: bool = False, memo: Memo = None
+) -> FloatArray:
+    """a (M, K) times b (K, N), of any strides, plus bias (N,): (M, N). The same bits for any number of threads.
+
+    ``relu``: max(c, 0), in which NaN passes. ``memo``: where the packed ``b`` is kept, as long as it does not change.
+    """
     rows, inner = a.shape
     columns = b.shape[1]
     c: FloatArray = pool.empty((rows, columns), a.dtype)
     if c.size == 0 or inner == 0:
-        c.fill(0)
-        return c
-    if a.flags.f_contiguous and a.size >= MUCH_TO_TRANSPOSE and rows > 1 and a.flags.writeable:
+        c[...] = 0 if bias is None else bias
+        return np.maximum(c, 0) if relu else c
+    plain = bias is None and not relu and memo is None
+    if plain and a.flags.f_contiguous and a.size >= MUCH_TO_TRANSPOSE and rows > 1 and a.flags.writeable:
         # Read as it is stored, k by k: the weight gradient of a 1 x 1 convolution whose pixels are the terms.
         taps = forward_taps((1, 1), (1, 1), (0, 0), (1, 1), (1, inner))
         out = Weight(c.reshape(-1), (1, rows, columns), (0, columns, 1, 0, 0))
         source = np.require(b, requirements=["C", "W"])
         run_weight_gradient(source[None, None], a.T[None, None], out, taps)
         return c
-    a = np.require(a, requirements=["C", "W"])
+    a = a if a.flags.c_contiguous and a.flags.writeable else np.array(a, order="C")
     by_rows = b.flags.c_contiguous
     if not (by_rows or b.flags.f_contiguous) or not b.flags.writeable:
         b, by_rows = np.array(b, order="C"), True
     lanes = host().lanes(a.dtype)
     shape = min((WIDE, NARROW), key=lambda tile: -(-columns // (tile.vectors * lanes)) * tile.vectors)
     width = shape.vectors * lanes
-    g = Product(rows, inner, columns, width, -(-rows // BLOCK_ROWS), int(shape == WIDE), int(by_rows))
-    jobs = -(-columns // width) * g.blocks
-    launch(KERNELS[a.dtype], jobs, a.reshape(-1), (b if by_rows else b.T).reshape(-1), c.reshape(-1), g)
+    panels, blocks = -(-columns // width), -(-rows // BLOCK_ROWS)
+    numbers, stored = (b if by_rows else b.T).reshape(-1), BY_ROWS if by_rows else BY_COLUMNS
+    if memo is not None:
+        steps = (0, 1, columns, 0, 0) if by_rows else (0, inner, 1, 0, 0)
+        weight = Weight(numbers, (1, columns, inner), steps)
+        numbers, stored = kept(memo, ("matrix", width), lambda: pack(weight, ONE_TAP, width)), PACKED
+    starts = np.zeros(panels * width, a.dtype)
+    if bias is not None:
+        starts[:columns] = bias
+    g = Product(rows, inner, columns, width, blocks, int(shape == WIDE), stored, int(relu))
+    launch(KERNELS[a.dtype], panels * blocks, a.reshape(-1), numbers, starts, c.reshape(-1), g)
     return c

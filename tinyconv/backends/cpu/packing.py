@@ -8,6 +8,7 @@ A *panel* is as many output channels as a register tile is wide; a tile reads on
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,19 @@ from tinyconv.backends.cpu.register_tile import transpose_square
 from tinyconv.backends.cpu.taps import Taps
 from tinyconv.core import layout, pool
 from tinyconv.core.arrays import FloatArray
+
+Memo = dict[Any, Any] | None
+"""Where a weight's transformed copies are kept, as long as it does not change; None to keep none."""
+
+
+def kept(memo: Memo, key: Any, make: Callable[[], FloatArray]) -> FloatArray:
+    """What ``make`` returns, from ``memo`` if it is there."""
+    if memo is None:
+        return make()
+    if key not in memo:
+        memo[key] = make()
+    found: FloatArray = memo[key]
+    return found
 
 
 class Weight(NamedTuple):

@@ -87,7 +87,8 @@ def store_vector(builder, tile, value, pointer, vector=0):
     store.align = tile.element.bitwidth // 8
 
 
-def _broadcast(builder, tile, scalar):
+def broadcast(builder, tile, scalar):
+    """A vector whose every lane is ``scalar``."""
     undefined = ir.Constant(tile.vector, ir.Undefined)
     first = builder.insert_element(undefined, scalar, INT32(0))
     return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(INT32, tile.lanes), [0] * tile.lanes))
@@ -213,7 +214,7 @@ def tile_rank1(typingctx, tile, rows, index, b, b_index):
         row_of_b = [load_vector(builder, tile, b_pointer, v) for v in range(tile.vectors)]
         for m in range(tile.rows):
             scalar = builder.load(builder.gep(builder.extract_value(pointers, m), [index_value]))
-            factor = _broadcast(builder, tile, scalar)
+            factor = broadcast(builder, tile, scalar)
             for v in range(tile.vectors):
                 place = m * tile.vectors + v
                 update = multiply_add(builder, tile, factor, row_of_b[v], builder.extract_value(sums, place))
@@ -233,7 +234,7 @@ def tile_outer(typingctx, tile, a, a_index, b, b_index):
         b_pointer = address(context, builder, signature.args[3], b_value, b_index_value)
         row_of_b = [load_vector(builder, tile, b_pointer, v) for v in range(tile.vectors)]
         for m in range(tile.rows):
-            factor = _broadcast(builder, tile, builder.load(builder.gep(a_pointer, [INT64(m)])))
+            factor = broadcast(builder, tile, builder.load(builder.gep(a_pointer, [INT64(m)])))
             for v in range(tile.vectors):
                 place = m * tile.vectors + v
                 update = multiply_add(builder, tile, factor, row_of_b[v], builder.extract_value(sums, place))

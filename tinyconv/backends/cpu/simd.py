@@ -11,7 +11,15 @@ from numba import types
 from numba.extending import models, register_model
 
 from tinyconv.backends.cpu.host import host
-from tinyconv.backends.cpu.register_tile import ELEMENTS, INT32, Tile, first_lanes, intrinsic, masked_load
+from tinyconv.backends.cpu.register_tile import (
+    ELEMENTS,
+    INT32,
+    Tile,
+    broadcast,
+    first_lanes,
+    intrinsic,
+    masked_load,
+)
 
 
 class Vector(types.Type):
@@ -52,6 +60,21 @@ def tile_fetch(typingctx, vectors, rows, index, count):
         return result
 
     return tile(vectors, rows, types.intp, types.intp), codegen
+
+
+@intrinsic
+def tile_at_least(typingctx, tile, least):
+    """max(tile, least), in which NaN passes; with ``least`` = -inf the tile as it is."""
+
+    def codegen(context, builder, signature, args):
+        sums, limit = args[0], broadcast(builder, tile, args[1])
+        for place, _, _ in tile.positions():
+            value = builder.extract_value(sums, place)
+            bounded = builder.select(builder.fcmp_ordered("<", value, limit), limit, value)
+            sums = builder.insert_value(sums, bounded, place)
+        return sums
+
+    return tile(tile, tile.element), codegen
 
 
 @intrinsic

@@ -18,15 +18,14 @@ A batch is small enough for V, U and the products to stay in the second-level ca
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numba import prange
 
 from tinyconv.backends.cpu.compilation import helper, kernel
 from tinyconv.backends.cpu.host import Shape
-from tinyconv.backends.cpu.packing import Weight, aligned
+from tinyconv.backends.cpu.packing import Memo, Weight, aligned, kept
 from tinyconv.backends.cpu.parallel import get_num_threads, launch
 from tinyconv.backends.cpu.register_tile import tile_load, tile_rank1, tile_repeat, tile_rows, tile_save, tile_width
 from tinyconv.backends.cpu.simd import lanes_of
@@ -216,7 +215,7 @@ def run_winograd(
     dilation: Pair = (1, 1),
     turned: bool = False,
     relu: bool = False,
-    memo: dict[Any, Any] | None = None,
+    memo: Memo = None,
 ) -> None:
     """Fill ``out`` (N, OH, OW, K) from ``source`` (N, H, W, C) with ``taps`` x ``taps`` weights at stride 1.
 
@@ -236,7 +235,7 @@ def run_winograd(
         u = aligned((jobs, FREQUENCIES * w.depth * w.width), source.dtype)
         launch(transform_inputs, flat_source, g, v[0], w.v_pitch)
     else:
-        u = _kept(memo, ("winograd", turned), lambda: filters_to_frequencies(numbers, weight, taps, turned))[None]
+        u = kept(memo, ("winograd", turned), lambda: filters_to_frequencies(numbers, weight, taps, turned))[None]
     products = aligned((jobs, FREQUENCIES * w.products_pitch), source.dtype)
     strides = (*weight.strides[1:], g.out_channels, g.channels)
     launch(convolve, jobs, flat_source, v, numbers, strides, turned, u, start, out.reshape(-1), products, g, w)
@@ -262,13 +261,3 @@ def divide(g: Tiling, relu: bool) -> Work:
         products_pitch=(batch + MOST_ROWS) * width + LANES,
         rectify=int(relu),
     )
-
-
-def _kept(memo: dict[Any, Any] | None, key: Any, make: Callable[[], FloatArray]) -> FloatArray:
-    """What ``make`` returns, from ``memo`` if it is there."""
-    if memo is None:
-        return make()
-    if key not in memo:
-        memo[key] = make()
-    found: FloatArray = memo[key]
-    return found

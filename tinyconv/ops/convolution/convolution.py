@@ -25,6 +25,7 @@ from tinyconv.backends import backend
 from tinyconv.core import layout
 from tinyconv.core.arrays import Pair
 from tinyconv.core.errors import ArgumentError, ShapeError
+from tinyconv.ops.activation.rectifier import ReluGradient
 from tinyconv.ops.images import (
     as_images,
     check_groups,
@@ -56,22 +57,27 @@ class Windowed(Operation):
 
 
 class Convolution2d(Windowed):
-    """y = conv(x, weight) + bias."""
+    """y = conv(x, weight) + bias; with ``relu`` max(y, 0), in the same pass over memory."""
 
     kind = "conv"
     memo_of = 1
+    relu = False
     input_size: Pair
     kernel_size: Pair
 
     def forward(self, x: Any, weight: Any, bias: Any = None) -> Any:
         self.retain_factors()
+        if self.relu:
+            self.retain_output()
         images, kernels = as_images(x), as_images(weight)
         self.input_size, self.kernel_size = images.shape[2:], kernels.shape[2:]
-        y = backend(self.device).conv2d(images, kernels, bias, *self.geometry, memo=self.memo)
+        y = backend(self.device).conv2d(images, kernels, bias, *self.geometry, relu=self.relu, memo=self.memo)
         return like(y, x)
 
     def backward(self, dy: Tensor) -> Any:
-        x, weight = self.retained()
+        x, weight, *outputs = self.retained()
+        for y in outputs:
+            dy = ReluGradient().apply(dy, y.detach())
         needs = self.needs_input_gradient
         dx = ConvolutionInputGradient(self.input_size, *self.geometry).apply(dy, weight) if needs[0] else None
         dweight = ConvolutionWeightGradient(self.kernel_size, *self.geometry).apply(x, dy) if needs[1] else None
@@ -224,6 +230,13 @@ def conv2d(
     return _convolve("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
 
 
+def conv2d_relu(
+    input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any, groups: int
+) -> Tensor:
+    """relu(conv2d(...)) as one operation."""
+    return _convolve("conv2d", 2, input, weight, bias, stride, padding, dilation, groups, relu=True)
+
+
 def _convolve(
     name: str,
     rank: int,
@@ -234,6 +247,7 @@ def _convolve(
     padding: Any,
     dilation: Any,
     groups: int,
+    relu: bool = False,
 ) -> Tensor:
     check_weight(name, rank, input, weight, bias, "(K, C / groups, R, S)" if rank == 2 else "(K, C / groups, S)")
     steps = positive_sizes(name, "stride", stride, rank)
@@ -248,7 +262,9 @@ def _convolve(
             images = ConstantPad(((0, 0), (0, 0), *excess)).apply(images)
         window_positions(name, images.shape[2:], kernel_size, steps, before, gaps)
         operands = (images, weight) if bias is None else (images, weight, bias)
-        result: Tensor = Convolution2d(on_rows(steps, 1), on_rows(before, 0), on_rows(gaps, 1), groups).apply(*operands)
+        operation = Convolution2d(on_rows(steps, 1), on_rows(before, 0), on_rows(gaps, 1), groups)
+        operation.relu = relu
+        result: Tensor = operation.apply(*operands)
         return result
 
     result: Tensor = on_batch(name, input, convolve, rank)

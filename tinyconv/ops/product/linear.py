@@ -9,6 +9,7 @@ from tinyconv.autograd.operation import Operation
 from tinyconv.backends import backend
 from tinyconv.core import layout
 from tinyconv.core.errors import ShapeError
+from tinyconv.ops.activation.rectifier import ReluGradient
 from tinyconv.ops.images import require_floating
 from tinyconv.ops.shape.shape import reshape, squeeze, unsqueeze
 
@@ -17,21 +18,31 @@ if TYPE_CHECKING:
 
 
 class Linear(Operation):
-    """y[m,k] = sum_c x[m,c] weight[k,c] + bias[k];  dx = dy weight,  dweight = dy^T x,  dbias = sum_m dy[m]."""
+    """y[m,k] = sum_c x[m,c] weight[k,c] + bias[k];  dx = dy weight,  dweight = dy^T x,  dbias = sum_m dy[m].
+
+    With ``relu``: max(y, 0), in the same pass; dy counts where that is above 0.
+    """
 
     kind = "linear"
+    memo_of = 1
+
+    def __init__(self, relu: bool = False) -> None:
+        self.relu = relu
 
     def forward(self, x: Any, weight: Any, bias: Any = None) -> Any:
         self.retain_factors()
+        if self.relu:
+            self.retain_output()
         self.source = x.shape
         self.rows = math.prod(x.shape[:-1])  # not -1, which a reshape of no elements cannot resolve
-        y = backend(self.device).matmul(x.reshape(self.rows, x.shape[-1]), weight.T)
-        if bias is not None:
-            y += bias
+        rows = x.reshape(self.rows, x.shape[-1])
+        y = backend(self.device).matmul(rows, weight.T, bias, self.relu, self.memo)
         return layout.ordered(y.reshape(*x.shape[:-1], weight.shape[0]), self.xp)
 
     def backward(self, dy: Tensor) -> Any:
-        x, weight = self.retained()
+        x, weight, *outputs = self.retained()
+        for y in outputs:
+            dy = ReluGradient().apply(dy, y.detach())
         needs = self.needs_input_gradient
         cotangents = dy.reshape(self.rows, dy.shape[-1])
         dx = (cotangents @ weight).reshape(*self.source).contiguous() if needs[0] else None
@@ -54,9 +65,18 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     >>> F.linear(tc.tensor([[1.0, 2.0]]), tc.tensor([[3.0, 4.0], [0.0, 1.0]]), tc.tensor([0.5, 0.0]))
     tensor([[11.5,  2. ]])
     """
+    return _linear(input, weight, bias, relu=False)
+
+
+def linear_relu(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """relu(linear(input, weight, bias)) as one operation."""
+    return _linear(input, weight, bias, relu=True)
+
+
+def _linear(input: Tensor, weight: Tensor, bias: Tensor | None, relu: bool) -> Tensor:
     require_floating("linear", input=input, weight=weight, bias=bias)
     if len(weight.shape) == 1 and (bias is None or not bias.shape):
-        flat = linear(input, unsqueeze(weight, 0), None if bias is None else unsqueeze(bias, 0))
+        flat = _linear(input, unsqueeze(weight, 0), None if bias is None else unsqueeze(bias, 0), relu)
         return squeeze(flat, -1)
     if len(weight.shape) != 2:
         raise ShapeError(f"linear: weight must have shape (out_features, in_features), got {weight.shape}")
@@ -75,7 +95,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if bias is not None and bias.shape != (weight.shape[0],):
         bias = bias.expand(weight.shape[0])
     operands = (input, weight) if bias is None else (input, weight, bias)
-    result: Tensor = Linear().apply(*operands)
+    result: Tensor = Linear(relu).apply(*operands)
     return result
 
 
