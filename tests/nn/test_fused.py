@@ -8,7 +8,7 @@ from tinyconv import nn
 from tinyconv.autograd.observe import observe
 from tinyconv.core.errors import ShapeError
 from tinyconv.models.resnet import ResNet18
-from tinyconv.nn import fused
+from tinyconv.nn import folding
 from tinyconv.nn.fused import in_row, in_row_with_shortcut
 
 ROWS = {
@@ -235,8 +235,8 @@ def test_in_evaluation_batch_norm_is_folded_into_the_convolution(monkeypatch):
         one(x)
         one.eval()
     made = []
-    original = fused.fuse_conv_bn_weights
-    monkeypatch.setattr(fused, "fuse_conv_bn_weights", lambda *given: made.append(given) or original(*given))
+    original = folding.fuse_conv_bn_weights
+    monkeypatch.setattr(folding, "fuse_conv_bn_weights", lambda *given: made.append(given) or original(*given))
     with tc.no_grad():
         for _ in range(2):
             np.testing.assert_allclose(model(x).array, plain(x).array, rtol=1e-4, atol=1e-4)

@@ -66,9 +66,12 @@ def nhwc(array: Array, xp: Any = np) -> Array:
 
     Read-only arrays (from PIL, from a memory map) are copied too: Numba would compile every kernel again for them.
     """
-    if not array.flags.writeable:
-        array = copy(array, xp)
-    return ordered(array, xp).transpose(0, 2, 3, 1)
+    return writable(array, xp).transpose(0, 2, 3, 1)
+
+
+def writable(array: Array, xp: Any = np) -> Array:
+    """``array`` itself if it is in engine order and may be written, else a copy that is."""
+    return ordered(array, xp) if array.flags.writeable else copy(array, xp)
 
 
 def nchw(array: Array) -> Array:

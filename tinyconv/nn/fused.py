@@ -6,6 +6,7 @@
     ReLU, MaxPool2d                pooled first, which is the same, and rectified in the smaller size
     Conv2d, ReLU                   rectified on the way to memory; so is Linear, ReLU
     Conv2d, BatchNorm2d            in evaluation without gradients: one convolution with other weights
+    all that follow each other     in evaluation without gradients: prepared once for inputs of one shape (prepared.py)
 
 Results are those of the modules one by one, but for the rounding of float32. Whatever could tell the difference gets
 the modules one by one: a hook on one of them, a class or an instance with a ``forward`` of its own, anyone who watches
@@ -14,7 +15,6 @@ operations (capture, profiler, summary), and the precision "exact".
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -26,14 +26,16 @@ from tinyconv.core.precision import float32_precision
 from tinyconv.core.windows import Windows, sliding_windows
 from tinyconv.nn.activation import ReLU
 from tinyconv.nn.convolution import Conv2d
-from tinyconv.nn.fusion import fuse_conv_bn_weights
+from tinyconv.nn.folding import folded_parameters, folds
 from tinyconv.nn.linear import Linear
 from tinyconv.nn.location import locate
 from tinyconv.nn.module import Module
 from tinyconv.nn.normalization.batch import BatchNorm2d
 from tinyconv.nn.pooling.maximum import MaxPool2d
+from tinyconv.nn.prepared import prepared
 from tinyconv.ops.convolution.convolution import conv2d, conv2d_relu
 from tinyconv.ops.pooling.windows import window
+from tinyconv.ops.prepared import add_relu
 from tinyconv.ops.product.linear import linear_relu
 from tinyconv.ops.tensor import Tensor
 
@@ -47,13 +49,14 @@ def in_row(modules: Iterable[Module], x: Any) -> Any:
     """``modules`` applied one after the other: the output of each is the input of the next."""
     row = tuple(modules)
     together = _allowed()
+    prepares = together and not is_grad_enabled()
     position = 0
     while position < len(row):
-        taken = 1
-        if together:
+        taken, result = prepared(row[position:], x) if prepares else (0, None)
+        if taken == 0 and together:
             taken, result = _together(row[position : position + 3], x)
-        if taken == 1:
-            result = row[position](x)
+        if taken == 0:
+            taken, result = 1, row[position](x)
         x = result
         position += taken
     return x
@@ -62,6 +65,10 @@ def in_row(modules: Iterable[Module], x: Any) -> Any:
 def in_row_with_shortcut(modules: Sequence[Module], x: Any, shortcut: Any, activation: Module) -> Any:
     """``activation(in_row(modules, x) + shortcut)``: the end of a residual block."""
     last = modules[-1]
+    if _allowed() and not is_grad_enabled() and _kind(activation) is ReLU:
+        taken, y = prepared(modules, x)
+        if taken == len(modules) and isinstance(shortcut, Tensor) and _are_alike(y, shortcut):
+            return add_relu(y, shortcut)
     if _allowed() and _kind(last) is BatchNorm2d and _kind(activation) is ReLU:
         y = in_row(modules[:-1], x)
         if _takes(last, y) and isinstance(shortcut, Tensor) and _are_alike(y, shortcut):
@@ -76,7 +83,7 @@ def _allowed() -> bool:
 
 
 def _together(row: Sequence[Module], x: Any) -> tuple[int, Any]:
-    """How many of the first of ``row`` were applied to ``x`` together, and their result; 1 if none were."""
+    """How many of the first of ``row`` were applied to ``x`` together, and their result; 0 if none were."""
     kinds = [_kind(module) for module in row]
     if kinds[:2] == [BatchNorm2d, ReLU] and _takes(row[0], x):
         windows = _windows(row[2], x) if kinds[2:] == [MaxPool2d] and row[0].training else None
@@ -84,17 +91,17 @@ def _together(row: Sequence[Module], x: Any) -> tuple[int, Any]:
             return 2 if windows is None else 3, row[0].normalized(x, relu=True, pooled_by=windows)
     if kinds[:2] == [ReLU, MaxPool2d] and not row[0].inplace and not row[1].return_indices:
         return 2, row[0](row[1](x))
-    if kinds[:2] == [Conv2d, BatchNorm2d] and not is_grad_enabled() and _folds(row[0], row[1], x):
+    if kinds[:2] == [Conv2d, BatchNorm2d] and not is_grad_enabled() and folds(row[0], row[1]):
         rectified = kinds[2:] == [ReLU]
-        return 3 if rectified else 2, _convolved(row[0], x, *_folded_parameters(row[0], row[1]), rectified)
+        return 3 if rectified else 2, _convolved(row[0], x, *folded_parameters(row[0], row[1]), rectified)
     if kinds[:2] == [Conv2d, ReLU] and row[0].padding_mode == "zeros":
         if kinds[2:] == [MaxPool2d] and is_grad_enabled():
-            return 1, None  # the rectifier is then applied, and its gradient, to the smaller map
+            return 0, None  # the rectifier is then applied, and its gradient, to the smaller map
         return 2, _convolved(row[0], x, row[0].weight, row[0].bias, relu=True)
     if kinds[:2] == [Linear, ReLU]:
         with _inside(row[0]):
             return 2, linear_relu(x, row[0].weight, row[0].bias)
-    return 1, None
+    return 0, None
 
 
 def _kind(module: Module) -> type[Module] | None:
@@ -155,39 +162,3 @@ def _windows(pool: Any, x: Tensor) -> Windows | None:
         return None
     windows = sliding_windows(size, asked.kernel_size, asked.stride, asked.padding, asked.dilation, asked.ceil_mode)
     return None if windows.overlap or windows.taps > MOST_TAPS else windows
-
-
-# --- batch normalisation folded into the convolution before it --------------------------------------------------------
-
-_Sources = tuple[tuple[Tensor, Any, int] | None, ...]
-
-_folds_of: weakref.WeakKeyDictionary[Module, tuple[_Sources, float, Tensor, Tensor]] = weakref.WeakKeyDictionary()
-"""For a convolution: what its folded weight and bias were made of, and they."""
-
-
-def _folds(conv: Any, norm: Any, x: Any) -> bool:
-    return (
-        not norm.training
-        and norm.running_mean is not None
-        and conv.padding_mode == "zeros"
-        and conv.out_channels == norm.num_features
-        and isinstance(x, Tensor)
-        and conv.weight.dtype is norm.running_mean.dtype
-    )
-
-
-def _folded_parameters(conv: Any, norm: Any) -> tuple[Tensor, Tensor]:
-    """Made once, and again when anything they are made of is another tensor or has been written into."""
-    tensors = (conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.weight, norm.bias)
-    known = _folds_of.get(conv)
-    if known is None or known[1] != norm.eps or not all(map(_is_unchanged, known[0], tensors)):
-        sources = tuple(None if tensor is None else (tensor, tensor.array, tensor.version) for tensor in tensors)
-        weight, bias = fuse_conv_bn_weights(*tensors[:4], norm.eps, *tensors[4:])
-        known = _folds_of[conv] = sources, norm.eps, weight.detach(), bias.detach()
-    return known[2], known[3]
-
-
-def _is_unchanged(source: tuple[Tensor, Any, int] | None, tensor: Tensor | None) -> bool:
-    if source is None or tensor is None:
-        return source is None and tensor is None
-    return source[0] is tensor and source[1] is tensor.array and source[2] == tensor.version

@@ -1,6 +1,6 @@
 """Convolution, pooling, normalisation and the matrix product on the processor, compiled by Numba."""
 
-from tinyconv.backends.cpu.activation import relu, relu_gradient
+from tinyconv.backends.cpu.activation import add_relu, relu, relu_gradient
 from tinyconv.backends.cpu.batch_norm import batch_norm
 from tinyconv.backends.cpu.batch_norm_gradient import batch_norm_gradient
 from tinyconv.backends.cpu.batch_norm_pooling import batch_norm_max_pool2d, batch_norm_max_pool2d_gradient
@@ -25,6 +25,13 @@ from tinyconv.backends.cpu.pooling import (
     avg_pool2d,
     avg_pool2d_gradient,
 )
+from tinyconv.backends.cpu.prepared import (
+    prepared_adaptive_avg_pool2d,
+    prepared_conv2d,
+    prepared_linear,
+    prepared_max_pool2d,
+    prepared_relu,
+)
 from tinyconv.backends.cpu.rows import row_norm, row_norm_gradient
 from tinyconv.backends.cpu.special import erf, erfc, erfinv
 
@@ -33,6 +40,7 @@ __all__ = [
     "adaptive_avg_pool2d",
     "adaptive_avg_pool2d_gradient",
     "add",
+    "add_relu",
     "avg_pool2d",
     "avg_pool2d_gradient",
     "batch_norm",
@@ -62,6 +70,11 @@ __all__ = [
     "max_pool2d",
     "max_pool2d_gradient",
     "multiply",
+    "prepared_adaptive_avg_pool2d",
+    "prepared_conv2d",
+    "prepared_linear",
+    "prepared_max_pool2d",
+    "prepared_relu",
     "relu",
     "relu_gradient",
     "row_norm",

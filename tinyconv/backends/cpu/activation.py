@@ -41,3 +41,18 @@ def relu_gradient(dy: FloatArray, y: FloatArray) -> FloatArray:
     if dx.size:
         launch(close_gradient, in_memory_order(dy), in_memory_order(y), in_memory_order(dx))
     return dx
+
+
+@kernel
+def add_rectified(x, y):
+    """x[i] = max(x[i] + y[i], 0); NaN passes."""
+    zero = x.dtype.type(0)
+    for i in prange(x.size):
+        total = x[i] + y[i]
+        x[i] = zero if total <= zero else total
+
+
+def add_relu(x: FloatArray, y: FloatArray) -> None:
+    """max(x + y, 0), written into ``x``, which is in the engine's order; y of the same shape."""
+    if x.size:
+        launch(add_rectified, in_memory_order(x), in_memory_order(y))

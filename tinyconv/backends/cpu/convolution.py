@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from tinyconv.backends.cpu import depthwise, winograd, winograd_weight_gradient
 from tinyconv.backends.cpu.activation import rectify
 from tinyconv.backends.cpu.choice import Algorithm, Problem, Product, choose
-from tinyconv.backends.cpu.correlation import run_correlation
+from tinyconv.backends.cpu.correlation import prepare_correlation, run_correlation
 from tinyconv.backends.cpu.packing import Memo, convolution_weight
 from tinyconv.backends.cpu.parallel import launch
 from tinyconv.backends.cpu.taps import forward_taps, gradient_taps
@@ -15,6 +16,8 @@ from tinyconv.backends.cpu.weight_gradient import run_weight_gradient
 from tinyconv.core import layout
 from tinyconv.core.arrays import FloatArray, Pair
 from tinyconv.core.geometry import output_size
+
+Sizes = tuple[int, ...]
 
 
 def _one_row(images: FloatArray) -> FloatArray:
@@ -79,6 +82,40 @@ def conv2d(
     if relu:
         launch(rectify, out.reshape(-1), out.reshape(-1))
     return y
+
+
+def prepare_conv2d(
+    x_shape: Sizes,
+    y_shape: Sizes,
+    weight: FloatArray,
+    bias: FloatArray | None,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+    relu: bool,
+    memo: Memo,
+) -> Callable[[FloatArray, FloatArray], None]:
+    """``conv2d`` of x (N, C, H, W) to y (N, K, OH, OW), both flat and channels last, ready but for the two."""
+    parameters = stride, padding, dilation, groups
+    algorithm = choose(_problem(Product.FORWARD, y_shape, weight.shape, parameters, weight.dtype))
+    kernel, kernel_size = convolution_weight(weight, groups), (weight.shape[2], weight.shape[3])
+    source, out = ((n, height, width, channels) for n, channels, height, width in (x_shape, y_shape))
+    if algorithm is Algorithm.WINOGRAD:
+        return winograd.prepare_winograd(
+            source, kernel, bias, out, kernel_size[0], padding, dilation, relu=relu, memo=memo
+        )
+    if algorithm is Algorithm.POINTWISE:
+        source, out = ((1, 1, n * height * width, channels) for n, height, width, channels in (source, out))
+    if algorithm in (Algorithm.POINTWISE, Algorithm.DIRECT):
+        taps = forward_taps(kernel_size, stride, padding, dilation, (out[1], out[2]))
+        return prepare_correlation(source, kernel, bias, out, taps, relu, memo)
+
+    def run(x: FloatArray, y: FloatArray) -> None:
+        images = x.reshape(source).transpose(0, 3, 1, 2)
+        y[...] = layout.nhwc(conv2d(images, weight, bias, *parameters, relu, memo)).reshape(-1)
+
+    return run
 
 
 def conv2d_input_gradient(

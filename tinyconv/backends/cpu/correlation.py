@@ -15,12 +15,15 @@ order, tap by tap and channel by channel, whatever the number of threads; a bloc
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numba import prange
 
 from tinyconv.backends.cpu.blocks import (
     MOST_TILE_ROWS,
     TILES,
+    Shape4,
     chunks_for,
     flat,
     geometry,
@@ -255,9 +258,23 @@ def run_correlation(
     ``weight`` has the direction of this sum: for an input gradient it is the transposed one. ``relu``: max(out, 0).
     ``memo``: where the packed weight of a forward convolution is kept.
     """
+    prepare_correlation(source.shape, weight, bias, out.shape, taps, relu, memo)(flat(source), flat(out))
+
+
+def prepare_correlation(
+    source: Shape4,
+    weight: Weight,
+    bias: FloatArray | None,
+    out: Shape4,
+    taps: Taps,
+    relu: bool = False,
+    memo: Memo = None,
+) -> Callable[[FloatArray, FloatArray], None]:
+    """``run_correlation`` for flat arrays of these shapes, with all that depends on the shapes done."""
     groups, outputs, _ = weight.shape
-    g = geometry(source.shape, out.shape, source.dtype, groups, taps, BLOCK_PIXELS, BLOCK_BYTES)
-    packed_bias = np.zeros((groups, g.panels * g.panel_width), source.dtype)
+    dtype = weight.numbers.dtype
+    g = geometry(source, out, dtype, groups, taps, BLOCK_PIXELS, BLOCK_BYTES)
+    packed_bias = np.zeros((groups, g.panels * g.panel_width), dtype)
     if bias is not None:
         packed_bias[:, :outputs] = bias.reshape(groups, outputs)
     blocks = g.blocks_deep * g.blocks_down * g.blocks_across
@@ -268,20 +285,6 @@ def run_correlation(
     numbers = weight.numbers
     if not packs:
         numbers = kept(memo, ("direct", groups, g.panel_width), lambda: pack(weight, taps, g.panel_width))
-    launch(
-        correlate,
-        jobs * chunks,
-        flat(source),
-        numbers,
-        weight.strides,
-        taps.kernel_rows,
-        taps.kernel_columns,
-        flat(packed_bias),
-        flat(out),
-        taps.phases,
-        taps.runs,
-        chunks,
-        int(packs),
-        int(relu),
-        g,
-    )
+    before = (numbers, weight.strides, taps.kernel_rows, taps.kernel_columns, flat(packed_bias))
+    after = (taps.phases, taps.runs, chunks, int(packs), int(relu), g)
+    return lambda source, out: launch(correlate, jobs * chunks, source, *before, out, *after)

@@ -11,6 +11,7 @@ sum is that of k.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -190,10 +191,19 @@ def matmul(
         run_weight_gradient(source[None, None], a.T[None, None], out, taps)
         return c
     a = a if a.flags.c_contiguous and a.flags.writeable else np.array(a, order="C")
+    prepare_product(rows, b, bias, relu, memo)(a.reshape(-1), c.reshape(-1))
+    return c
+
+
+def prepare_product(
+    rows: int, b: FloatArray, bias: FloatArray | None = None, relu: bool = False, memo: Memo = None
+) -> Callable[[FloatArray, FloatArray], None]:
+    """``matmul`` of so many ``rows`` with ``b``, for flat arrays a and c."""
+    inner, columns = b.shape
     by_rows = b.flags.c_contiguous
     if not (by_rows or b.flags.f_contiguous) or not b.flags.writeable:
         b, by_rows = np.array(b, order="C"), True
-    lanes = host().lanes(a.dtype)
+    lanes = host().lanes(b.dtype)
     shape = min((WIDE, NARROW), key=lambda tile: -(-columns // (tile.vectors * lanes)) * tile.vectors)
     width = shape.vectors * lanes
     panels, blocks = -(-columns // width), -(-rows // BLOCK_ROWS)
@@ -202,9 +212,9 @@ def matmul(
         steps = (0, 1, columns, 0, 0) if by_rows else (0, inner, 1, 0, 0)
         weight = Weight(numbers, (1, columns, inner), steps)
         numbers, stored = kept(memo, ("matrix", width), lambda: pack(weight, ONE_TAP, width)), PACKED
-    starts = np.zeros(panels * width, a.dtype)
+    starts = np.zeros(panels * width, b.dtype)
     if bias is not None:
         starts[:columns] = bias
     g = Product(rows, inner, columns, width, blocks, int(shape == WIDE), stored, int(relu))
-    launch(KERNELS[a.dtype], panels * blocks, a.reshape(-1), numbers, starts, c.reshape(-1), g)
-    return c
+    multiply, jobs = KERNELS[b.dtype], panels * blocks
+    return lambda a, c: launch(multiply, jobs, a, numbers, starts, c, g)

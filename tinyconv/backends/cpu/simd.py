@@ -78,6 +78,23 @@ def tile_at_least(typingctx, tile, least):
 
 
 @intrinsic
+def tile_largest(typingctx, tile, row):
+    """``row``, a tile of one row, or what is larger in the rows of ``tile``. NaN is larger than any number."""
+
+    def codegen(context, builder, signature, args):
+        largest = args[1]
+        for place, _, v in tile.positions():
+            value, best = builder.extract_value(args[0], place), builder.extract_value(largest, v)
+            is_larger = builder.fcmp_ordered(">", value, best)
+            is_nan = builder.fcmp_unordered("uno", value, value)
+            best = builder.select(builder.or_(is_larger, is_nan), value, best)
+            largest = builder.insert_value(largest, best, v)
+        return largest
+
+    return row(tile, row), codegen
+
+
+@intrinsic
 def tile_transpose(typingctx, tile):
     """A square tile, one vector a row, with rows and lanes exchanged.
 

@@ -18,6 +18,7 @@ A batch is small enough for V, U and the products to stay in the second-level ca
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -221,24 +222,46 @@ def run_winograd(
 
     ``turned``: the weights are turned by 180 degrees, as the input gradient has it. ``memo``: where U is kept.
     """
+    run = prepare_winograd(source.shape, weight, bias, out.shape, taps, padding, dilation, turned, relu, memo)
+    run(source.reshape(-1), out.reshape(-1))
+
+
+def prepare_winograd(
+    source: tuple[int, ...],
+    weight: Weight,
+    bias: FloatArray | None,
+    out: tuple[int, ...],
+    taps: int,
+    padding: Pair,
+    dilation: Pair = (1, 1),
+    turned: bool = False,
+    relu: bool = False,
+    memo: Memo = None,
+) -> Callable[[FloatArray, FloatArray], None]:
+    """``run_winograd`` for flat arrays of these shapes, with all that depends on the shapes done."""
     side, convolve = KERNELS[taps]
-    g = tiling(source.shape, out.shape, side, padding, dilation)
+    g = tiling(source, out, side, padding, dilation)
     numbers = weight.numbers if weight.numbers.flags.writeable else weight.numbers.copy()
+    dtype = numbers.dtype
     w = divide(g, relu)
     jobs = min(get_num_threads(), w.panels if w.by_panels else g.tiles)
-    start = np.zeros(2 * w.panels * w.width, source.dtype)
+    start = np.zeros(2 * w.panels * w.width, dtype)
     if bias is not None:
         start[w.panels * w.width :][: g.out_channels] = bias
-    flat_source = source.reshape(-1)
-    v = aligned((1 if w.by_panels else jobs, FREQUENCIES * w.v_pitch), source.dtype)
-    if w.by_panels:
-        u = aligned((jobs, FREQUENCIES * w.depth * w.width), source.dtype)
-        launch(transform_inputs, flat_source, g, v[0], w.v_pitch)
-    else:
-        u = kept(memo, ("winograd", turned), lambda: filters_to_frequencies(numbers, weight, taps, turned))[None]
-    products = aligned((jobs, FREQUENCIES * w.products_pitch), source.dtype)
+    made = None
+    if not w.by_panels:
+        made = kept(memo, ("winograd", turned), lambda: filters_to_frequencies(numbers, weight, taps, turned))[None]
     strides = (*weight.strides[1:], g.out_channels, g.channels)
-    launch(convolve, jobs, flat_source, v, numbers, strides, turned, u, start, out.reshape(-1), products, g, w)
+
+    def run(source: FloatArray, out: FloatArray) -> None:
+        v = aligned((1 if w.by_panels else jobs, FREQUENCIES * w.v_pitch), dtype)
+        u = aligned((jobs, FREQUENCIES * w.depth * w.width), dtype) if made is None else made
+        if w.by_panels:
+            launch(transform_inputs, source, g, v[0], w.v_pitch)
+        products = aligned((jobs, FREQUENCIES * w.products_pitch), dtype)
+        launch(convolve, jobs, source, v, numbers, strides, turned, u, start, out, products, g, w)
+
+    return run
 
 
 def divide(g: Tiling, relu: bool) -> Work:

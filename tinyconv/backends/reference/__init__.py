@@ -1,6 +1,6 @@
 """The definitions, in plain loops over logical NCHW indices: slow, obviously right, what the others are tested with."""
 
-from tinyconv.backends.reference.activation import relu, relu_gradient
+from tinyconv.backends.reference.activation import add_relu, relu, relu_gradient
 from tinyconv.backends.reference.batch_norm import (
     batch_norm,
     batch_norm_gradient,
@@ -33,6 +33,13 @@ from tinyconv.backends.reference.pooling import (
     max_pool2d_gradient,
     scatter_plane,
 )
+from tinyconv.backends.reference.prepared import (
+    prepared_adaptive_avg_pool2d,
+    prepared_conv2d,
+    prepared_linear,
+    prepared_max_pool2d,
+    prepared_relu,
+)
 from tinyconv.backends.reference.special import erf, erfc, erfinv
 
 __all__ = [
@@ -40,6 +47,7 @@ __all__ = [
     "adaptive_avg_pool2d",
     "adaptive_avg_pool2d_gradient",
     "add",
+    "add_relu",
     "avg_pool2d",
     "avg_pool2d_gradient",
     "batch_norm",
@@ -69,6 +77,11 @@ __all__ = [
     "max_pool2d",
     "max_pool2d_gradient",
     "multiply",
+    "prepared_adaptive_avg_pool2d",
+    "prepared_conv2d",
+    "prepared_linear",
+    "prepared_max_pool2d",
+    "prepared_relu",
     "relu",
     "relu_gradient",
     "row_norm",

@@ -22,3 +22,8 @@ def relu_gradient(dy: FloatArray, y: FloatArray) -> FloatArray:
     for index in np.ndindex(dy.shape):
         dx[index] = 0 if y[index] <= 0 else dy[index]
     return dx
+
+
+def add_relu(x: FloatArray, y: FloatArray) -> None:
+    """x = max(x + y, 0), written into ``x``."""
+    x[...] = relu(x + y)

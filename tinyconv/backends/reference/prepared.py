@@ -1,0 +1,56 @@
+"""Layers prepared for arrays of one shape, by their definitions: there is nothing to prepare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tinyconv.backends.reference.convolution import conv2d
+from tinyconv.backends.reference.matmul import matmul
+from tinyconv.backends.reference.pooling import adaptive_avg_pool2d, max_pool2d
+from tinyconv.core.arrays import FloatArray, Pair
+from tinyconv.core.windows import Windows
+
+Layer = Callable[[FloatArray], FloatArray]
+Sizes = tuple[int, ...]
+
+
+def _on_maps(x_shape: Sizes, layer: Layer) -> Layer:
+    """``layer``, of arrays (N, C, H, W), for flat ones that are stored channels last."""
+    images, channels, height, width = x_shape
+
+    def flat(x: FloatArray) -> FloatArray:
+        y = layer(x.reshape(images, height, width, channels).transpose(0, 3, 1, 2))
+        return y.transpose(0, 2, 3, 1).reshape(-1)
+
+    return flat
+
+
+def prepared_conv2d(
+    x_shape: Sizes, y_shape: Sizes, weight: FloatArray, bias: FloatArray | None, stride: Pair, padding: Pair,  # noqa: ARG001
+    dilation: Pair, groups: int, relu: bool, memo: Any,
+) -> Layer:  # fmt: skip
+    """``conv2d`` of x (N, C, H, W)."""
+    return _on_maps(x_shape, lambda x: conv2d(x, weight, bias, stride, padding, dilation, groups, relu, memo))
+
+
+def prepared_linear(rows: int, weight: FloatArray, bias: FloatArray | None, relu: bool, memo: Any) -> Layer:
+    """x weightᵀ + bias for x (``rows``, C) and weight (K, C)."""
+    return lambda x: matmul(x.reshape(rows, -1), weight.T, bias, relu, memo).reshape(-1)
+
+
+def prepared_max_pool2d(x_shape: Sizes, windows: Windows, dtype: Any) -> Layer:
+    """The maxima of x (N, C, H, W)."""
+    return _on_maps(x_shape, lambda x: max_pool2d(x.astype(dtype), windows)[0])
+
+
+def prepared_adaptive_avg_pool2d(x_shape: Sizes, output_size: Pair) -> Layer:
+    """The averages of x (N, C, H, W)."""
+    return _on_maps(x_shape, lambda x: adaptive_avg_pool2d(x, output_size))
+
+
+def prepared_relu() -> Layer:
+    """max(x, 0)."""
+    return lambda x: np.where(x <= 0, x.dtype.type(0), x)
