@@ -14,15 +14,13 @@ from tinyconv.backends.cpu import cache_key, compilation
 
 KERNELS = """
 import numpy as np
-from numba import prange
 from package.compilation import kernel
 from package.helpers import summand
 
 
 @kernel
-def fill(out):
-    for i in prange(out.size):
-        out[i] = summand(i)
+def fill(i, out):
+    out[i] = summand(i)
 """
 
 HELPERS = """
@@ -42,7 +40,7 @@ from package.kernels import fill
 compiled = []
 on_first_compile(compiled.append)
 out = np.zeros(3)
-fill(out)
+fill(out.size, out)
 print(out.tolist(), compiled)
 """
 
@@ -66,7 +64,7 @@ def package(tmp_path):
     folder = tmp_path / "package"
     folder.mkdir()
     (folder / "__init__.py").touch()
-    for name in ("compilation.py", "cache_key.py", "libraries.py"):
+    for name in ("compilation.py", "cache_key.py", "jobs.py", "libraries.py"):
         source = Path(compilation.__file__).with_name(name).read_text()
         (folder / name).write_text(source.replace("tinyconv.backends.cpu", "package"))
     (folder / "kernels.py").write_text(KERNELS)
@@ -131,7 +129,6 @@ def factories(package):
     (package / "helpers.py").write_text("from package import (\n    constants,\n)\nWIDTH = constants.WIDTH\n" + helpers)
     (package / "made.py").write_text(
         """
-from numba import prange
 from package.compilation import helper, kernel
 
 STEP = 5
@@ -144,9 +141,8 @@ def step(i):
 
 def make(step):
     @kernel
-    def stride(out):
-        for i in prange(out.size):
-            out[i] = step(i)
+    def stride(i, out):
+        out[i] = step(i)
 
     return stride
 
@@ -163,7 +159,7 @@ USE_BOTH = (
     + """
 from package.made import stride
 compiled.clear()
-stride(out)
+stride(out.size, out)
 print(out.tolist(), compiled)
 """
 )
@@ -222,7 +218,7 @@ def test_inside_a_kernel_nothing_is_turned_into_machine_code_but_the_kernel(fact
         return usual(self, module)
     codegen.JITCPUCodegen._add_module = add
     from package.made import stride
-    stride(out)
+    stride(out.size, out)
     print(sum(count > 0 for count in made))
     """.replace("\n    ", "\n")
     )

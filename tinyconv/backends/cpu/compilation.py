@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import sys
 import threading
 import warnings
@@ -17,6 +18,7 @@ import numba
 from numba.core.caching import FunctionCache
 
 from tinyconv.backends.cpu.cache_key import parts_of
+from tinyconv.backends.cpu.jobs import run_jobs
 from tinyconv.backends.cpu.libraries import HelperCompiler, KernelCompiler
 
 jit: Any = numba.njit  # Numba's annotations leave out flags that it has: those against wrappers for Python and C
@@ -71,6 +73,7 @@ class KernelCache(FunctionCache):
         return sig, codegen.magic_tuple(), parts_of(self._py_func)
 
     def load_overload(self, sig, target_context):
+        numba.get_num_threads()  # starts the threads, whose library has functions that the machine code calls
         _prepare(self._py_func.__name__, begins=True)
         found = super().load_overload(sig, target_context)
         if found is None:
@@ -96,6 +99,7 @@ class Uncached:
         self._name = function.__name__
 
     def load_overload(self, sig, target_context):
+        numba.get_num_threads()
         _prepare(self._name, begins=True)
         _notify(self._name)
 
@@ -143,14 +147,35 @@ def _announce() -> None:
 
 
 def kernel(function: Callable[..., None]) -> Any:
-    """Compile ``function``, which has a ``prange`` loop, on its first call; keep the machine code on disk if it can."""
-    dispatcher = jit(parallel=True, no_cfunc_wrapper=True, pipeline_class=KernelCompiler, **FLAGS)(function)
+    """Make a kernel (jobs, ...) of ``function`` (job, ...): it does the jobs 0 ... jobs - 1, in parallel.
+
+    Where ``function`` has a parameter ``jobs``, after ``job``, it is told their number. The kernel is compiled on its
+    first call; its machine code is kept on disk if it can.
+    """
+    if "prange" in function.__code__.co_names:
+        dispatcher = jit(parallel=True, no_cfunc_wrapper=True, pipeline_class=KernelCompiler, **FLAGS)(function)
+    else:
+        dispatcher = jit(no_cfunc_wrapper=True, pipeline_class=KernelCompiler, **FLAGS)(_entry(function))
     try:
         dispatcher._cache = KernelCache(function)
     except RuntimeError as error:  # Numba found no folder that it may write to
         _warn_uncached(error)
         dispatcher._cache = Uncached(function)
     return dispatcher
+
+
+def _entry(function: Callable[..., None]) -> Callable[..., None]:
+    """What Python calls: written out, because Numba takes longer to call a function of any number of arguments."""
+    name = function.__name__
+    _, *parameters = inspect.signature(function).parameters
+    told = ", ".join(parameters)
+    given = ", ".join(["jobs", *parameters[parameters[0] == "jobs" :]])
+    source = f"def {name}({given}): run_jobs(job, jobs, ({told},))"
+    names: dict[str, Any] = {"run_jobs": run_jobs, "job": helper(function)}
+    exec(source, names)  # noqa: S102 (of nothing but names of parameters)
+    made: Callable[..., None] = names[name]
+    made.__module__, made.__qualname__, made.__doc__ = function.__module__, function.__qualname__, function.__doc__
+    return made
 
 
 def helper(function: Callable[..., Any]) -> Any:

@@ -18,7 +18,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numba import prange
 
 from tinyconv.backends.cpu.blocks import (
     MOST_TILE_ROWS,
@@ -140,8 +139,8 @@ def see_through_tap(y, x, block, targets, sources, seeing, g):
     return pixels
 
 
-@helper
-def correlate_job(
+@kernel
+def correlate(
     job, source, weight, strides, kernel_rows, kernel_columns, bias, out, phases, runs, chunks, packs, relu, g
 ):
     """One block of outputs of one phase and group, for one chunk of the panels.
@@ -230,18 +229,6 @@ def correlate_job(
             tap += 1
     if tap_by_tap and relu:
         rectify_pixels(out, targets, images * rows * columns, most)
-
-
-@kernel
-def correlate(
-    jobs, source, weight, strides, kernel_rows, kernel_columns, bias, out, phases, runs, chunks, packs, relu, g
-):
-    """Fill ``out``; all arrays of numbers are flat."""
-    for index in prange(jobs):
-        job = np.int64(index)
-        correlate_job(
-            job, source, weight, strides, kernel_rows, kernel_columns, bias, out, phases, runs, chunks, packs, relu, g
-        )
 
 
 def run_correlation(

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import prange, types
+from numba import types
 from numba.extending import overload
 
 from tinyconv.backends.cpu.compilation import exact_helper, helper, kernel
@@ -72,22 +72,21 @@ def sum_of_exponentials(row, largest):
 
 
 @kernel
-def losses_of_rows(pieces, x, targets, own, share, weights, losses, maxima, logarithms):
+def losses_of_rows(job, jobs, x, targets, own, share, weights, losses, maxima, logarithms):
     """Fill ``losses``, ``maxima`` (m) and ``logarithms`` (log s), all (M,), of rows ``x`` (M, C)."""
-    for piece in prange(pieces):
-        first, end = piece_bounds(piece, pieces, x.shape[0])
-        for row in range(first, end):
-            scores = x[row]
-            m = largest(scores)
-            logarithm = math.log(sum_of_exponentials(scores, m))
-            loss = x.dtype.type(0)
-            if own[row] != 0:
-                loss += own[row] * ((m - scores[targets[row]]) + logarithm)
-            if share[row] != 0:
-                for c in range(scores.size):
-                    if weights[c] != 0:
-                        loss += share[row] * weights[c] * ((m - scores[c]) + logarithm)
-            losses[row], maxima[row], logarithms[row] = loss, m, logarithm
+    first, end = piece_bounds(job, jobs, x.shape[0])
+    for row in range(first, end):
+        scores = x[row]
+        m = largest(scores)
+        logarithm = math.log(sum_of_exponentials(scores, m))
+        loss = x.dtype.type(0)
+        if own[row] != 0:
+            loss += own[row] * ((m - scores[targets[row]]) + logarithm)
+        if share[row] != 0:
+            for c in range(scores.size):
+                if weights[c] != 0:
+                    loss += share[row] * weights[c] * ((m - scores[c]) + logarithm)
+        losses[row], maxima[row], logarithms[row] = loss, m, logarithm
 
 
 @exact_helper
@@ -98,15 +97,14 @@ def write_gradient(scores, m, logarithm, scale, share, weights, dx):
 
 
 @kernel
-def gradients_of_rows(pieces, dlosses, x, targets, own, share, weights, total, maxima, logarithms, dx):
+def gradients_of_rows(job, jobs, dlosses, x, targets, own, share, weights, total, maxima, logarithms, dx):
     """Fill ``dx`` (M, C); ``total`` is the sum of ``weights``."""
-    for piece in prange(pieces):
-        first, end = piece_bounds(piece, pieces, x.shape[0])
-        for row in range(first, end):
-            scale = dlosses[row] * (own[row] + share[row] * total)
-            part = dlosses[row] * share[row]
-            write_gradient(x[row], maxima[row], logarithms[row], scale, part, weights, dx[row])
-            dx[row, targets[row]] -= dlosses[row] * own[row]
+    first, end = piece_bounds(job, jobs, x.shape[0])
+    for row in range(first, end):
+        scale = dlosses[row] * (own[row] + share[row] * total)
+        part = dlosses[row] * share[row]
+        write_gradient(x[row], maxima[row], logarithms[row], scale, part, weights, dx[row])
+        dx[row, targets[row]] -= dlosses[row] * own[row]
 
 
 def cross_entropy(

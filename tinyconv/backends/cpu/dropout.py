@@ -13,7 +13,7 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import prange, types
+from numba import types
 from numba.extending import intrinsic
 
 from tinyconv.backends.cpu.compilation import exact_helper, kernel
@@ -65,22 +65,21 @@ def stays(word, half, limit):
 
 
 @kernel
-def draw(pieces, seed, stream, low, high, limit, keep):
+def draw(job, jobs, seed, stream, low, high, limit, keep):
     """keep[i] = number i of 24 bits is at least ``limit``."""
     blocks = (keep.size + NUMBERS - 1) // NUMBERS
     whole = keep.size // NUMBERS
-    for piece in prange(pieces):
-        first, end = piece_bounds(piece, pieces, blocks)
-        for block in range(first, end):
-            words = encrypted(np.uint64(block + 1), low, high, seed, stream)
-            start = block * NUMBERS
-            if block < whole:
-                for i in range(4):
-                    keep[start + 2 * i] = stays(words[i], 0, limit)
-                    keep[start + 2 * i + 1] = stays(words[i], 1, limit)
-            else:
-                for i in range(keep.size - start):
-                    keep[start + i] = stays(words[i // 2], i % 2, limit)
+    first, end = piece_bounds(job, jobs, blocks)
+    for block in range(first, end):
+        words = encrypted(np.uint64(block + 1), low, high, seed, stream)
+        start = block * NUMBERS
+        if block < whole:
+            for i in range(4):
+                keep[start + 2 * i] = stays(words[i], 0, limit)
+                keep[start + 2 * i + 1] = stays(words[i], 1, limit)
+        else:
+            for i in range(keep.size - start):
+                keep[start + i] = stays(words[i // 2], i % 2, limit)
 
 
 def draw_mask(seed: int, stream: int, low: int, high: int, p: float, shape: tuple[int, ...]) -> Array:
@@ -101,11 +100,10 @@ def write_masked(x, keep, scale, y):
 
 
 @kernel
-def mask(pieces, x, keep, scale, y):
+def mask(job, jobs, x, keep, scale, y):
     """y[i] = scale x[i] keep[i]."""
-    for piece in prange(pieces):
-        first, end = piece_bounds(piece, pieces, y.size)
-        write_masked(x[first:end], keep[first:end], scale, y[first:end])
+    first, end = piece_bounds(job, jobs, y.size)
+    write_masked(x[first:end], keep[first:end], scale, y[first:end])
 
 
 def masked(x: FloatArray, keep: Array, scale: float) -> FloatArray:

@@ -6,7 +6,6 @@ An operation with a number is the same as NumPy's to the bit, as the others are:
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
 
 from tinyconv.backends.cpu.compilation import exact_helper, kernel
 from tinyconv.backends.cpu.memory import flat
@@ -38,11 +37,10 @@ def write_of_two(code, x, y, z):
 
 
 @kernel
-def combine(pieces, code, x, y, z):
+def combine(job, jobs, code, x, y, z):
     """z[i] = x[i] (code) y[i]."""
-    for piece in prange(pieces):
-        first, end = piece_bounds(piece, pieces, z.size)
-        write_of_two(code, x[first:end], y[first:end], z[first:end])
+    first, end = piece_bounds(job, jobs, z.size)
+    write_of_two(code, x[first:end], y[first:end], z[first:end])
 
 
 @exact_helper
@@ -62,11 +60,10 @@ def write_of_number(code, x, number, z):
 
 
 @kernel
-def combine_with_number(pieces, code, x, number, z):
+def combine_with_number(job, jobs, code, x, number, z):
     """z[i] = x[i] (code) number, but number - x[i] for a difference."""
-    for piece in prange(pieces):
-        first, end = piece_bounds(piece, pieces, z.size)
-        write_of_number(code, x[first:end], number, z[first:end])
+    first, end = piece_bounds(job, jobs, z.size)
+    write_of_number(code, x[first:end], number, z[first:end])
 
 
 def add(x: Array, y: Array, z: Array) -> None:

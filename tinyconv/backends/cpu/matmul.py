@@ -15,7 +15,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numba import prange
 
 from tinyconv.backends.cpu.compilation import helper, kernel
 from tinyconv.backends.cpu.host import Shape, host
@@ -128,8 +127,8 @@ def make_kernel(lanes: int):
                 else:
                     tile_scatter(tile_transpose(tile_fetch(1, rows, 0, deep)), slab, k * g.width + j, g.width)
 
-    @helper
-    def multiply_job(job, a, b, bias, c, g):
+    @kernel
+    def multiply_matrices(job, a, b, bias, c, g):
         """One block of rows of one panel."""
         panel, block = divmod(job, g.blocks)
         first_row = g.rows * block // g.blocks
@@ -156,12 +155,6 @@ def make_kernel(lanes: int):
                 multiply_narrow(a, offsets, first, depth, rows, slab, index, bias, start, sums, c, targets, filled, g)
             if g.stored == PACKED:
                 index += depth * g.width
-
-    @kernel
-    def multiply_matrices(jobs, a, b, bias, c, g):
-        """Fill ``c``; all matrices flat."""
-        for job in prange(jobs):
-            multiply_job(np.int64(job), a, b, bias, c, g)
 
     return multiply_matrices
 

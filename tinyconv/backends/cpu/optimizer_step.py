@@ -12,7 +12,7 @@ from typing import Any
 
 import numba as numba_module
 import numpy as np
-from numba import prange, types
+from numba import types
 from numba.extending import intrinsic
 
 from tinyconv.backends.cpu.compilation import exact_helper, kernel
@@ -71,24 +71,23 @@ def adam_on(p, gradient, mean, square, largest, step_size, correction, rule):
 
 
 @kernel
-def adam(pieces, addresses, starts, rates, rule, like):
+def adam(job, jobs, addresses, starts, rates, rule, like):
     """``addresses``: of p, gradient, mean, square, and largest or 0, a row for each parameter; ``like`` has their type.
 
     ``starts``: the first element of each parameter in the row of all elements, and the number of all.
     """
-    for piece in prange(pieces):
-        first, end = piece_bounds(piece, pieces, starts[-1])
-        index = np.searchsorted(starts, first, side="right") - 1
-        while first < end:
-            stop = min(end, starts[index + 1])
-            begin, last = first - starts[index], stop - starts[index]
-            row = addresses[index]
-            adam_on(
-                part(row[0], begin, last, like), part(row[1], begin, last, like), part(row[2], begin, last, like),
-                part(row[3], begin, last, like), part(row[4], begin, last if row[4] else begin, like),
-                rates[index, 0], rates[index, 1], rule,
-            )  # fmt: skip
-            first, index = stop, index + 1
+    first, end = piece_bounds(job, jobs, starts[-1])
+    index = np.searchsorted(starts, first, side="right") - 1
+    while first < end:
+        stop = min(end, starts[index + 1])
+        begin, last = first - starts[index], stop - starts[index]
+        row = addresses[index]
+        adam_on(
+            part(row[0], begin, last, like), part(row[1], begin, last, like), part(row[2], begin, last, like),
+            part(row[3], begin, last, like), part(row[4], begin, last if row[4] else begin, like),
+            rates[index, 0], rates[index, 1], rule,
+        )  # fmt: skip
+        first, index = stop, index + 1
 
 
 def adam_step(
@@ -136,20 +135,19 @@ def sgd_on(p, gradient, velocity, new, rule):
 
 
 @kernel
-def sgd(pieces, addresses, starts, rates, rule, like):
+def sgd(job, jobs, addresses, starts, rates, rule, like):
     """``addresses``: of p, gradient, and velocity or 0, a row for each parameter. Otherwise as ``adam``."""
-    for piece in prange(pieces):
-        first, end = piece_bounds(piece, pieces, starts[-1])
-        index = np.searchsorted(starts, first, side="right") - 1
-        while first < end:
-            stop = min(end, starts[index + 1])
-            begin, last = first - starts[index], stop - starts[index]
-            row = addresses[index]
-            sgd_on(
-                part(row[0], begin, last, like), part(row[1], begin, last, like),
-                part(row[2], begin, last if row[2] else begin, like), rates[index, 0], rule,
-            )  # fmt: skip
-            first, index = stop, index + 1
+    first, end = piece_bounds(job, jobs, starts[-1])
+    index = np.searchsorted(starts, first, side="right") - 1
+    while first < end:
+        stop = min(end, starts[index + 1])
+        begin, last = first - starts[index], stop - starts[index]
+        row = addresses[index]
+        sgd_on(
+            part(row[0], begin, last, like), part(row[1], begin, last, like),
+            part(row[2], begin, last if row[2] else begin, like), rates[index, 0], rule,
+        )  # fmt: skip
+        first, index = stop, index + 1
 
 
 def sgd_step(

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import prange
 
 from tinyconv.backends.cpu.compilation import helper, kernel
 from tinyconv.backends.cpu.host import VECTOR_BYTES
@@ -92,26 +91,25 @@ def pack_taps(numbers, order, first, end, first_input, end_input, inputs, width,
 
 
 @kernel
-def pack_weight(numbers, strides, outputs, kernel_rows, kernel_columns, shape, parts, packed):
+def pack_weight(job, numbers, strides, outputs, kernel_rows, kernel_columns, shape, parts, packed):
     """Fill ``packed``, of ``shape`` (groups, panels, taps, inputs, panel width), flat.
 
     A job takes one panel of one tap; or, in ``parts``, a few inputs of all of them.
     """
-    groups, panels, taps, inputs, width = shape
-    jobs = groups * parts if parts > 1 else groups * panels * taps
-    for index in prange(jobs):
-        job = np.int64(index)
-        order = (strides, outputs, kernel_rows, kernel_columns)
-        if parts > 1:
-            g, part = divmod(job, parts)
-            first, end = inputs * part // parts, inputs * (part + 1) // parts
-            for panel in range(panels):
-                place = (g * panels + panel) * taps * inputs * width
-                pack_taps(numbers, order, 0, taps, first, end, inputs, width, g, panel, packed, place)
-        else:
-            rest, t = divmod(job, taps)
-            g, panel = divmod(rest, panels)
-            pack_taps(numbers, order, t, t + 1, 0, inputs, inputs, width, g, panel, packed, job * inputs * width)
+    _, panels, taps, inputs, width = shape
+    order = (strides, outputs, kernel_rows, kernel_columns)
+    first_tap, end_tap, first, end = 0, taps, 0, inputs
+    first_panel, end_panel = 0, panels
+    if parts > 1:
+        g, part = divmod(job, parts)
+        first, end = inputs * part // parts, inputs * (part + 1) // parts
+    else:
+        rest, first_tap = divmod(job, taps)
+        g, first_panel = divmod(rest, panels)
+        end_tap, end_panel = first_tap + 1, first_panel + 1
+    for panel in range(first_panel, end_panel):
+        place = ((g * panels + panel) * taps + first_tap) * inputs * width
+        pack_taps(numbers, order, first_tap, end_tap, first, end, inputs, width, g, panel, packed, place)
 
 
 def aligned(shape: tuple[int, ...], dtype: Any) -> FloatArray:
@@ -144,6 +142,7 @@ def pack(weight: Weight, taps: Taps, width: int) -> FloatArray:
     parts = -(-inputs // 16) if weight.strides[1] == 1 else 1
     launch(
         pack_weight,
+        groups * parts if parts > 1 else math.prod(shape[:3]),
         weight.numbers,
         weight.strides,
         outputs,

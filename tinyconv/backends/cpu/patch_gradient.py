@@ -12,7 +12,6 @@ block of pixels a tile is loaded, updated once per pixel, and saved, while the b
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
 
 from tinyconv.backends.cpu.blocks import TILES, chunks_for, copy_block, flat, geometry, read_window
 from tinyconv.backends.cpu.compilation import helper, kernel
@@ -96,8 +95,8 @@ def tap_offsets(runs, top, left, start, pitch, tiles, g):
     return offsets
 
 
-@helper
-def correlate_patches_job(job, x, dy, partials, partial_sums, phases, runs, chunks, tiles, g):
+@kernel
+def correlate_patches(job, x, dy, partials, partial_sums, phases, runs, chunks, tiles, g):
     """One partial sum of one group, for one chunk of the panels."""
     rest, chunk = divmod(job, chunks)
     partial, group = divmod(rest, g.groups)
@@ -147,14 +146,8 @@ def correlate_patches_job(job, x, dy, partials, partial_sums, phases, runs, chun
 
 
 @kernel
-def correlate_patches(jobs, x, dy, partials, partial_sums, phases, runs, chunks, tiles, g):
-    """Fill ``partials``, flat (partial sums, groups, panels, tiles, rows of a tile, panel width)."""
-    for job in prange(jobs):
-        correlate_patches_job(np.int64(job), x, dy, partials, partial_sums, phases, runs, chunks, tiles, g)
-
-
-@helper
-def add_patches_of_row(job, partials, rows, gradient, strides, g):
+def add_patch_partials(job, partials, rows, gradient, strides, g):
+    """One row of the gradient, from partial sums (partial sums, groups, panels, rows, panel width) added in order."""
     group, row = divmod(job, rows)
     for panel in range(partials.shape[2]):
         for k in range(min(g.panel_width, g.outputs - panel * g.panel_width)):
@@ -163,13 +156,6 @@ def add_patches_of_row(job, partials, rows, gradient, strides, g):
                 total += partials[partial, group, panel, row, k]
             place = group * strides[0] + (panel * g.panel_width + k) * strides[1] + row * strides[2]
             gradient[place] = total
-
-
-@kernel
-def add_patch_partials(jobs, partials, rows, gradient, strides, g):
-    """The gradient, from partial sums (partial sums, groups, panels, rows, panel width) added in order."""
-    for job in prange(jobs):
-        add_patches_of_row(np.int64(job), partials, rows, gradient, strides, g)
 
 
 def run_patch_gradient(x: FloatArray, dy: FloatArray, out: Weight, taps: Taps) -> None:

@@ -17,7 +17,6 @@ import functools
 from typing import Any
 
 import numpy as np
-from numba import prange
 
 from tinyconv.backends.cpu.blocks import MOST_LANES, TILES, Geometry, flat, geometry, pixel_offsets, sight
 from tinyconv.backends.cpu.compilation import helper, kernel
@@ -122,8 +121,8 @@ def copy_panel(x, channel, filled, image, images, first_row, end_row, first_colu
                 place += g.panel_width
 
 
-@helper
-def correlate_pixels_job(job, x, dy, sums, partial_sums, phases, runs, chunks, g):
+@kernel
+def correlate_pixels(job, x, dy, sums, partial_sums, phases, runs, chunks, g):
     """One partial sum of one group, for one chunk of its output channels."""
     small_code()
     rest, chunk = divmod(job, chunks)
@@ -208,22 +207,14 @@ def correlate_pixels_job(job, x, dy, sums, partial_sums, phases, runs, chunks, g
 
 
 @kernel
-def correlate_pixels(jobs, x, dy, sums, partial_sums, phases, runs, chunks, g):
-    """Fill ``sums``, flat (partial sums, output channels, taps, channels of a group)."""
-    for job in prange(jobs):
-        correlate_pixels_job(np.int64(job), x, dy, sums, partial_sums, phases, runs, chunks, g)
-
-
-@kernel
-def add_partials(jobs, partials, gradient):
+def add_partials(job, jobs, partials, gradient):
     """The gradient, flat, from partial sums (partial sums, numbers) added in order."""
-    for job in prange(jobs):
-        first, end = gradient.size * job // jobs, gradient.size * (job + 1) // jobs
+    first, end = gradient.size * job // jobs, gradient.size * (job + 1) // jobs
+    for index in range(first, end):
+        gradient[index] = partials[0, index]
+    for partial in range(1, partials.shape[0]):
         for index in range(first, end):
-            gradient[index] = partials[0, index]
-        for partial in range(1, partials.shape[0]):
-            for index in range(first, end):
-                gradient[index] += partials[partial, index]
+            gradient[index] += partials[partial, index]
 
 
 @functools.lru_cache(maxsize=1024)

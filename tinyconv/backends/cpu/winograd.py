@@ -22,7 +22,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numba import prange
 
 from tinyconv.backends.cpu.compilation import helper, kernel
 from tinyconv.backends.cpu.host import Shape
@@ -191,13 +190,11 @@ def make_kernel(side: int, taps: int):
                 )
 
     @kernel
-    def convolve(jobs, x, v, numbers, strides, turned, u, bias, out, products, g, w):
+    def convolve(job, jobs, x, v, numbers, strides, turned, u, bias, out, products, g, w):
         """Fill ``out``. ``products``, and of ``u`` and ``v`` what is made on the way, have a row for each job."""
-        for index in prange(jobs):
-            job = np.int64(index)
-            own_v = 0 if w.by_panels else job
-            own_u = job if w.by_panels else 0
-            convolve_job(job, jobs, x, v[own_v], numbers, strides, turned, u[own_u], bias, out, products[job], g, w)
+        own_v = 0 if w.by_panels else job
+        own_u = job if w.by_panels else 0
+        convolve_job(job, jobs, x, v[own_v], numbers, strides, turned, u[own_u], bias, out, products[job], g, w)
 
     return convolve
 
@@ -257,7 +254,7 @@ def prepare_winograd(
         v = aligned((1 if w.by_panels else jobs, FREQUENCIES * w.v_pitch), dtype)
         u = aligned((jobs, FREQUENCIES * w.depth * w.width), dtype) if made is None else made
         if w.by_panels:
-            launch(transform_inputs, source, g, v[0], w.v_pitch)
+            launch(transform_inputs, g.tiles, source, g, v[0], w.v_pitch)
         products = aligned((jobs, FREQUENCIES * w.products_pitch), dtype)
         launch(convolve, jobs, source, v, numbers, strides, turned, u, start, out, products, g, w)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import prange
 
 from tinyconv.backends.cpu.compilation import helper, kernel
 from tinyconv.backends.cpu.host import host
@@ -129,12 +128,11 @@ def transform_input(x, tile, g, v, place, pitch, width, panel_pitch, work):
 
 
 @kernel
-def transform_inputs(x, g, v, pitch):
+def transform_inputs(tile, x, g, v, pitch):
     """V of all tiles, flat (frequency, tile, channels rounded up to whole vectors)."""
-    for tile in prange(g.tiles):
-        work = np.empty(FREQUENCIES * LANES, x.dtype)
-        row = -(-g.channels // LANES) * LANES
-        transform_input(x, np.int64(tile), g, v, np.int64(tile) * row, pitch, row, 0, work)
+    work = np.empty(FREQUENCIES * LANES, x.dtype)
+    row = -(-g.channels // LANES) * LANES
+    transform_input(x, tile, g, v, tile * row, pitch, row, 0, work)
 
 
 def make_filter_helper(taps: int):
@@ -193,8 +191,8 @@ def make_filter_kernel(taps: int):
     """The kernel that makes all of U."""
     transform_filters = make_filter_helper(taps)
 
-    @helper
-    def transform_job(job, numbers, strides, turned, width, u):
+    @kernel
+    def transform_all(job, numbers, strides, turned, width, u):
         """One vector's worth of inputs of one panel."""
         lanes = lanes_of(numbers)
         inputs = strides[5]
@@ -204,11 +202,6 @@ def make_filter_kernel(taps: int):
         start = panel * FREQUENCIES * inputs * width + first * width
         depth = min(lanes, inputs - first)
         transform_filters(numbers, strides, turned, panel, width, first, depth, u[start:], inputs * width, work)
-
-    @kernel
-    def transform_all(jobs, numbers, strides, turned, width, u):
-        for job in prange(jobs):
-            transform_job(np.int64(job), numbers, strides, turned, width, u)
 
     return transform_all
 

@@ -20,7 +20,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import prange
 
 from tinyconv.backends.cpu.compilation import helper, kernel
 from tinyconv.backends.cpu.host import Shape
@@ -150,10 +149,9 @@ def make_kernels(side: int, taps: int):
         transform_cotangent(dy, tile, g, cotangents, t * LANES, w.cotangent_pitch, w.chunk * LANES, work)
 
     @kernel
-    def transform_chunk(first, tiles, x, dy, g, v, cotangents, w):
+    def transform_chunk(tile, first, x, dy, g, v, cotangents, w):
         """V and dM of a chunk of tiles."""
-        for index in prange(tiles):
-            transform_tile(first + np.int64(index), np.int64(index), x, dy, g, v, cotangents, w)
+        transform_tile(first + tile, tile, x, dy, g, v, cotangents, w)
 
     @helper
     def finish_block(sums, block, panel, gradient, strides, g, w):
@@ -204,12 +202,11 @@ def make_kernels(side: int, taps: int):
                 finish_block(own, block % w.blocks, block // w.blocks, gradient, strides, g, w)
 
     @kernel
-    def add_chunk(jobs, first, last, tiles, v, cotangents, sums, gradient, strides, g, w):
+    def add_chunk(job, jobs, first, last, tiles, v, cotangents, sums, gradient, strides, g, w):
         """Add a chunk to ``sums``, a row for each block, or for each job if it is the only chunk; the ``last`` fills
         ``gradient``.
         """
-        for job in prange(jobs):
-            add_blocks(np.int64(job), jobs, first, last, tiles, v, cotangents, sums, gradient, strides, g, w)
+        add_blocks(job, jobs, first, last, tiles, v, cotangents, sums, gradient, strides, g, w)
 
     @helper
     def add_tiles(first, end, x, dy, v, cotangents, sums, g, w):
@@ -222,24 +219,20 @@ def make_kernels(side: int, taps: int):
                 add_block(block, chunk == first, tiles, v, cotangents, sums[block], g, w)
 
     @kernel
-    def add_partials(jobs, x, dy, v, cotangents, sums, g, w):
+    def add_partials(job, jobs, x, dy, v, cotangents, sums, g, w):
         """Fill ``sums`` (partial, block, ...); ``v`` and ``cotangents`` have a row for each job."""
-        for index in prange(jobs):
-            job = np.int64(index)
-            for partial in range(w.partials * job // jobs, w.partials * (job + 1) // jobs):
-                first, end = g.tiles * partial // w.partials, g.tiles * (partial + 1) // w.partials
-                add_tiles(first, end, x, dy, v[job], cotangents[job], sums[partial], g, w)
+        for partial in range(w.partials * job // jobs, w.partials * (job + 1) // jobs):
+            first, end = g.tiles * partial // w.partials, g.tiles * (partial + 1) // w.partials
+            add_tiles(first, end, x, dy, v[job], cotangents[job], sums[partial], g, w)
 
     @kernel
-    def finish(sums, gradient, strides, g, w):
-        """The gradient, from the partial sums added in order."""
-        for index in prange(w.panels * w.blocks):
-            block = np.int64(index)
-            total = sums[0, block]
-            for partial in range(1, w.partials):
-                for place in range(total.size):
-                    total[place] += sums[partial, block, place]
-            finish_block(total, block % w.blocks, block // w.blocks, gradient, strides, g, w)
+    def finish(block, sums, gradient, strides, g, w):
+        """The gradient of a block, from its partial sums added in order."""
+        total = sums[0, block]
+        for partial in range(1, w.partials):
+            for place in range(total.size):
+                total[place] += sums[partial, block, place]
+        finish_block(total, block % w.blocks, block // w.blocks, gradient, strides, g, w)
 
     return transform_chunk, add_chunk, add_partials, finish
 
@@ -264,11 +257,11 @@ def run_weight_gradient(x: FloatArray, dy: FloatArray, out: Weight, taps: int, p
     strides = out.strides[1], out.strides[3], out.strides[4]
     if w.partials:
         launch(add_partials, chunks[0], flat_x, flat_dy, v, cotangents, sums, g, w)
-        launch(finish, sums, out.numbers, strides, g, w)
+        launch(finish, blocks, sums, out.numbers, strides, g, w)
         return
     for first in range(0, g.tiles, w.chunk):
         tiles = min(w.chunk, g.tiles - first)
-        launch(transform_chunk, first, tiles, flat_x, flat_dy, g, v[0], cotangents[0], w)
+        launch(transform_chunk, tiles, first, flat_x, flat_dy, g, v[0], cotangents[0], w)
         last = first + tiles == g.tiles
         launch(add_chunk, jobs, first == 0, last, tiles, v[0], cotangents[0], sums[0], out.numbers, strides, g, w)
 
