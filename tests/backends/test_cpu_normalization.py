@@ -48,21 +48,52 @@ def test_every_pass_over_channels_equals_its_definition(dtype, shape, per_image,
 
 
 @dtypes
-@settings(max_examples=25)
+@settings(max_examples=40)
 @given(
-    shape=st.tuples(st.integers(1, 9), st.sampled_from([1, 2, 7, 16, 33])),
+    length=st.sampled_from([1, 2, 3, 9, 70, 140]),
+    size=st.sampled_from([1, 2, 7, 16, 33, 1100]),
     affine=st.booleans(),
     centred=st.booleans(),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_normalised_rows_and_their_gradient_equal_the_definition(dtype, shape, affine, centred, seed):
-    tolerance = 1e-4 if dtype == np.float32 else 1e-10
-    x, dy = normal(shape, dtype, seed), normal(shape, dtype, seed + 1)
-    weight, bias = normal((2, shape[1]), dtype, seed) if affine else (None, None)
+def test_normalised_rows_and_their_gradient_equal_the_definition(dtype, length, size, affine, centred, seed):
+    """Rows shorter and longer than a block of sums, fewer and more than a group of them."""
+    length = min(length, max(1, 4000 // size))  # the definition is slow
+    tolerance = 2e-5 if dtype == np.float32 else 1e-10
+    x, dy = normal((length, size), dtype, seed) + dtype(3), normal((length, size), dtype, seed + 1)
+    weight, bias = normal((2, size), dtype, seed) if affine else (None, None)
     result = cpu.row_norm(x, weight, bias, 0.1, centred)
     assert_close(result, reference.row_norm(x, weight, bias, 0.1, centred), tolerance)
     arguments = (dy, x, *result[1:], weight, centred)
-    assert_close(cpu.row_norm_gradient(*arguments), reference.row_norm_gradient(*arguments), tolerance)
+    sums = np.abs(dy).sum(axis=0).max()  # what the gradients of weight and bias are sums of
+    expected = reference.row_norm_gradient(*arguments)
+    for ours, other in zip(cpu.row_norm_gradient(*arguments), expected, strict=True):
+        assert ours.dtype == other.dtype
+        np.testing.assert_allclose(ours, other, rtol=tolerance, atol=tolerance * (1 + sums))
+
+
+@pytest.mark.parametrize("mean", [0, 1000, 1e6])
+def test_the_statistics_of_long_rows_of_float32_are_exact_to_a_millionth(mean):
+    """Whatever the mean: deviations are taken from the mean of a block. The rows step up, so that blocks differ."""
+    x = normal((3, 70_001), np.float32, 0) + np.float32(mean)
+    x[1, 20_000:] += 100
+    exact = x.astype(np.float64)
+    _, found, inverse_std = cpu.row_norm(x, None, None, 0.0, True)
+    np.testing.assert_allclose(found, exact.mean(axis=1), rtol=1e-7, atol=1e-7)
+    np.testing.assert_allclose(inverse_std, 1 / exact.std(axis=1), rtol=1e-6)
+    _, _, inverse_root = cpu.row_norm(x, None, None, 0.0, False)
+    np.testing.assert_allclose(inverse_root, 1 / np.sqrt((exact**2).mean(axis=1)), rtol=1e-6)
+
+
+def test_the_gradients_of_weight_and_bias_are_exact_over_many_rows():
+    """Sums over more rows than float32 could add up one by one."""
+    x = normal((100_000, 3), np.float32, 0)
+    dy = np.abs(normal(x.shape, np.float32, 1))
+    _, mean, inverse_std = cpu.row_norm(x, None, None, 0.1, True)
+    _, dweight, dbias = cpu.row_norm_gradient(dy, x, mean, inverse_std, None, True)
+    np.testing.assert_allclose(dbias, dy.astype(np.float64).sum(axis=0), rtol=2e-7)
+    terms = dy * ((x - mean[:, None]) * inverse_std[:, None])
+    np.testing.assert_allclose(dweight, terms.sum(axis=0), rtol=1e-5, atol=1e-6 * np.abs(terms).sum(axis=0).max())
 
 
 def test_the_variance_survives_a_mean_a_thousand_times_larger():

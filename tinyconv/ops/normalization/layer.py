@@ -44,11 +44,21 @@ class LayerNorm(Operation):
         split = array.ndim - self.dims
         return array.reshape(math.prod(array.shape[:split]), math.prod(array.shape[split:]))
 
-    def vector(self, array: Any) -> Any:
+    def _prepare(self, inputs: Any) -> None:
+        super()._prepare(inputs)
+        # Unrecorded, weight and bias are put in order once; in training they change before they are used again.
+        self.memos = [None if tensor is None or self.recorded else tensor.memo() for tensor in inputs[1:]]
+
+    def vector(self, array: Any, memo: dict[Any, Any] | None = None) -> Any:
         """Weight or bias in the order of a row."""
-        if array is None:
-            return None
-        return self.xp.ravel(array.transpose(1, 2, 0) if self.of_images else array)
+        if array is None or not self.of_images:
+            return None if array is None else array.reshape(-1)
+        turned = None if memo is None else memo.get("channels last")
+        if turned is None:
+            turned = self.xp.ravel(array.transpose(1, 2, 0))
+            if memo is not None:
+                memo["channels last"] = turned
+        return turned
 
     def back(self, rows: Array, shape: tuple[int, ...]) -> Array:
         """The inverse of ``rows``, in the engine's order."""
@@ -67,18 +77,17 @@ class LayerNorm(Operation):
     def forward(self, x: Any, weight: Any, bias: Any = None) -> Any:
         self.retain_inputs(0, 1)
         self.of_images = x.ndim == 4 and self.dims == 3
-        rows, *vectors = self.rows(x), self.vector(weight), self.vector(bias)
-        y, mean, inverse_std = backend(self.device).row_norm(rows, *vectors, self.eps, self.centred)
-        self.saved = mean, inverse_std
+        vectors = [self.vector(array, memo) for array, memo in zip((weight, bias), (*self.memos, None), strict=False)]
+        y, *statistics = backend(self.device).row_norm(self.rows(x), *vectors, self.eps, self.centred)
+        self.saved = (*statistics, vectors[0])
         return self.back(y, x.shape)
 
     def backward(self, dy: Tensor) -> Any:
         x, weight = self.retained()
         if is_grad_enabled():
             return self.differentiable_backward(dy, x, weight)
-        scale = None if weight is None else self.vector(weight.array)
         dx, dweight, dbias = backend(self.device).row_norm_gradient(
-            self.rows(dy.array), self.rows(x.array), *self.saved, scale, self.centred
+            self.rows(dy.array), self.rows(x.array), *self.saved, self.centred
         )
         shape = x.shape[x.ndim - self.dims :]
         arrays = self.back(dx, x.shape), self.back_vector(dweight, shape), self.back_vector(dbias, shape)
@@ -128,7 +137,7 @@ def layer_norm(
         y = (x - mean) / sqrt(variance + eps) weight + bias
 
     ``normalized_shape``: the sizes of those dimensions; weight and bias have one number for each of their elements. The
-    variance is the biased one. Sums are formed in float64.
+    variance is the biased one. Sums of float32 numbers are formed in short blocks, and sums of blocks in float64.
 
     Shape: input (..., *normalized_shape), result the same; weight and bias ``normalized_shape``.
     Dtype: float32 or float64, the same for all; the result has it too.
