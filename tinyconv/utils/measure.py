@@ -6,7 +6,8 @@ all sides. A ratio is one of medians over the rounds, and its interval comes fro
 
 Two traps are avoided. A library's threads wait for their next work in a busy loop, for 10 to 130 ms after the last one,
 and would slow the next side: before each block the harness sleeps until the process uses no processor time. And a first
-call after a pause finds cold caches and sleeping threads: where calls are short it does not count.
+call after a pause finds cold caches and sleeping threads: where calls are short it does not count. So every side, the
+rivals too, is measured as in a program that calls it again and again.
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ from tinyconv.core.errors import ArgumentError
 
 BLOCK_SECONDS = 0.01
 """A block has as many calls as fit: many short ones, or one long one."""
+
+LONG_SECONDS, FEWEST_SHORT = 0.1, 3
+"""Of calls shorter than this a block has at least so many, after one that does not count: a network of 10 ms finds its
+threads asleep and its weights out of the cache as a layer does. In calls longer than this neither is to be seen."""
 
 FEWEST_ROUNDS, MOST_ROUNDS = 5, 50
 
@@ -135,9 +140,10 @@ def _calls_in_a_block(side: Callable[[], object]) -> int:
     side()
     wait_until_quiet()
     seconds = _seconds(side)
-    if seconds < 10 * BLOCK_SECONDS:  # one hiccup must not make a short call look long
-        seconds = min(seconds, _seconds(side), _seconds(side))
-    return max(1, min(1000, round(BLOCK_SECONDS / max(seconds, 1e-9))))
+    if seconds >= LONG_SECONDS:
+        return 1
+    seconds = min(seconds, _seconds(side), _seconds(side))  # one hiccup must not make a short call look long
+    return max(FEWEST_SHORT, min(1000, round(BLOCK_SECONDS / max(seconds, 1e-9))))
 
 
 def _seconds(side: Callable[[], object]) -> float:

@@ -11,6 +11,8 @@ import numpy as np
 from numba import prange
 
 from tinyconv.backends.cpu.compilation import helper, kernel
+from tinyconv.backends.cpu.host import host
+from tinyconv.backends.cpu.narrow_pooling import narrow_max_windows, narrow_switched_gradient
 from tinyconv.backends.cpu.parallel import get_num_threads, launch
 from tinyconv.core import layout
 from tinyconv.core.arrays import Array, FloatArray, Pair
@@ -140,7 +142,11 @@ def max_pool2d(x: FloatArray, windows: Windows) -> tuple[FloatArray, Array]:
     """
     shape = (*x.shape[:2], len(windows.down), len(windows.across))
     y, switches = layout.empty(shape, x.dtype), layout.empty(shape, switch_dtype(windows))
-    if y.size:
+    if y.size and x.shape[1] < host().lanes(x.dtype):
+        size = *windows.size, x.shape[1]
+        arrays = (layout.nhwc(array).reshape(-1) for array in (x, y, switches))
+        launch(narrow_max_windows, len(x), *arrays, windows.down, windows.across, size)
+    elif y.size:
         launch(max_windows, layout.nhwc(x), layout.nhwc(y), layout.nhwc(switches), windows.down, windows.across)
     return y, switches
 
@@ -148,7 +154,11 @@ def max_pool2d(x: FloatArray, windows: Windows) -> tuple[FloatArray, Array]:
 def max_pool2d_gradient(dy: FloatArray, switches: Array, windows: Windows) -> FloatArray:
     """dx (N, C, H, W): each dy (N, C, H', W') added at the pixel that its switch names."""
     dx = layout.empty((*dy.shape[:2], *windows.size), dy.dtype)
-    if dx.size:
+    if dx.size and dx.shape[1] < host().lanes(dx.dtype):
+        arrays = (layout.nhwc(array).reshape(-1) for array in (dy, switches, dx))
+        size = *windows.size, dx.shape[1]
+        launch(narrow_switched_gradient, len(dx), *arrays, windows.down, windows.across, size)
+    elif dx.size:
         arrays = (layout.nhwc(array) for array in (dy, switches, dx))
         launch(switched_gradient, *arrays, windows.down, windows.across, windows.covering)
     return dx

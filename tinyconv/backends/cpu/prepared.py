@@ -21,7 +21,7 @@ from tinyconv.backends.cpu.packing import Memo
 from tinyconv.backends.cpu.parallel import launch
 from tinyconv.backends.cpu.pooling import adaptive_avg_pool2d
 from tinyconv.backends.cpu.register_tile import tile_rows, tile_store
-from tinyconv.backends.cpu.simd import lanes_of, tile_fetch, tile_largest
+from tinyconv.backends.cpu.simd import lanes_of, tile_choose, tile_fetch
 from tinyconv.core import layout, pool
 from tinyconv.core.arrays import FloatArray, Pair
 from tinyconv.core.windows import Windows
@@ -67,30 +67,22 @@ def prepared_linear(rows: int, weight: FloatArray, bias: FloatArray | None, relu
 
 @helper
 def largest_of_row(job, x, y, down, across, height, width, channels):
-    """One row of windows of one image: four pixels at a time, the last named again where there are fewer."""
+    """One row of windows of one image."""
     image, i = divmod(job, down.shape[0])
     rows, columns, lanes = down.shape[1], across.shape[1], lanes_of(x)
-    taps = rows * columns
-    pixels, target = np.empty(taps + 4, np.int64), np.empty(1, np.int64)
+    pixels, target = np.empty(rows * columns, np.int64), np.empty(1, np.int64)
     for j in range(across.shape[0]):
-        tap = 0
         for r in range(rows):
-            line = (image * height + down[i, r]) * width
             for s in range(columns):
-                pixels[tap] = (line + across[j, s]) * channels
-                tap += 1
-        for extra in range(taps, taps + 4):
-            pixels[extra] = pixels[taps - 1]
+                pixels[r * columns + s] = ((image * height + down[i, r]) * width + across[j, s]) * channels
         for c in range(0, channels, lanes):
             target[0] = (job * across.shape[0] + j) * channels + c
-            out, filled = tile_rows(1, y, target, 0), min(lanes, channels - c)
-            largest = tile_largest(
-                tile_fetch(1, tile_rows(4, x, pixels, 0), c, filled),
-                tile_fetch(1, tile_rows(1, x, pixels, 0), c, filled),
-            )
-            for tap in range(4, taps, 4):
-                largest = tile_largest(tile_fetch(1, tile_rows(4, x, pixels, tap), c, filled), largest)
-            tile_store(largest, out, filled)
+            filled = min(lanes, channels - c)
+            largest = tile_fetch(1, tile_rows(1, x, pixels, 0), c, filled)
+            for tap in range(1, pixels.size):
+                value = tile_fetch(1, tile_rows(1, x, pixels, tap), c, filled)
+                largest = tile_choose(value, largest, value, largest)
+            tile_store(largest, tile_rows(1, y, target, 0), filled)
 
 
 @kernel

@@ -78,20 +78,18 @@ def tile_at_least(typingctx, tile, least):
 
 
 @intrinsic
-def tile_largest(typingctx, tile, row):
-    """``row``, a tile of one row, or what is larger in the rows of ``tile``. NaN is larger than any number."""
+def tile_choose(typingctx, value, largest, this, other):
+    """``this`` in the lanes where ``value`` exceeds ``largest`` or is NaN, else ``other``: tiles of one type."""
 
     def codegen(context, builder, signature, args):
-        largest = args[1]
-        for place, _, v in tile.positions():
-            value, best = builder.extract_value(args[0], place), builder.extract_value(largest, v)
-            is_larger = builder.fcmp_ordered(">", value, best)
-            is_nan = builder.fcmp_unordered("uno", value, value)
-            best = builder.select(builder.or_(is_larger, is_nan), value, best)
-            largest = builder.insert_value(largest, best, v)
-        return largest
+        result = args[3]
+        for place, _, _ in value.positions():
+            new, old, chosen, kept = (builder.extract_value(tile, place) for tile in args)
+            takes = builder.or_(builder.fcmp_ordered(">", new, old), builder.fcmp_unordered("uno", new, new))
+            result = builder.insert_value(result, builder.select(takes, chosen, kept), place)
+        return result
 
-    return row(tile, row), codegen
+    return value(value, largest, this, other), codegen
 
 
 @intrinsic
