@@ -6,15 +6,18 @@ With 6 channels the loops of ``max_pooling.py``, which run over channels, begin 
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
 
-from tinyconv.backends.cpu.compilation import helper, kernel
+from tinyconv.backends.cpu.compilation import kernel
 from tinyconv.backends.cpu.register_tile import tile_repeat, tile_rows, tile_save, tile_store
 from tinyconv.backends.cpu.simd import lanes_of, tile_choose, tile_fetch
 
 
-@helper
-def best_of_image(image, x, y, switches, down, across, size):
+@kernel
+def narrow_max_windows(image, x, y, switches, down, across, size):
+    """One image's ``y``, the largest of each window, and ``switches``, its tap: the first of equals, of NaNs the last.
+
+    All arrays are flat.
+    """
     height, width, channels = size
     rows, columns, lanes = down.shape[1], across.shape[1], lanes_of(x)
     pixels, target = np.empty(rows * columns, np.int64), np.empty(1, np.int64)
@@ -40,14 +43,8 @@ def best_of_image(image, x, y, switches, down, across, size):
 
 
 @kernel
-def narrow_max_windows(images, x, y, switches, down, across, size):
-    """Fill ``y`` with the largest of each window, ``switches`` with its tap: the first of equals, of NaNs the last."""
-    for image in prange(images):
-        best_of_image(np.int64(image), x, y, switches, down, across, size)
-
-
-@helper
-def scatter_image(image, dy, switches, dx, down, across, size):
+def narrow_switched_gradient(image, dy, switches, dx, down, across, size):
+    """One image's ``dx``: the sum of dy over the windows whose switch names the pixel; all arrays flat."""
     height, width, channels = size
     columns, zero = across.shape[1], dx.dtype.type(0)
     start = image * height * width * channels
@@ -63,10 +60,3 @@ def scatter_image(image, dy, switches, dx, down, across, size):
             for c in range(channels):
                 dx[offsets[switches[source + c]] + c] += dy[source + c]
             source += channels
-
-
-@kernel
-def narrow_switched_gradient(images, dy, switches, dx, down, across, size):
-    """Fill ``dx`` with the sum of dy over the windows whose switch names the pixel; all arrays flat."""
-    for image in prange(images):
-        scatter_image(np.int64(image), dy, switches, dx, down, across, size)

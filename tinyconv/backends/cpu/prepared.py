@@ -11,10 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import prange
 
 from tinyconv.backends.cpu.activation import rectify
-from tinyconv.backends.cpu.compilation import helper, kernel
+from tinyconv.backends.cpu.compilation import kernel
 from tinyconv.backends.cpu.convolution import prepare_conv2d
 from tinyconv.backends.cpu.matmul import prepare_product
 from tinyconv.backends.cpu.packing import Memo
@@ -65,9 +64,9 @@ def prepared_linear(rows: int, weight: FloatArray, bias: FloatArray | None, relu
     return _new((rows, weight.shape[0]), weight.dtype, prepare_product(rows, weight.T, bias, relu, memo))
 
 
-@helper
-def largest_of_row(job, x, y, down, across, height, width, channels):
-    """One row of windows of one image."""
+@kernel
+def largest_of_windows(job, x, y, down, across, height, width, channels):
+    """The maxima of one row of windows of one image; both arrays flat."""
     image, i = divmod(job, down.shape[0])
     rows, columns, lanes = down.shape[1], across.shape[1], lanes_of(x)
     pixels, target = np.empty(rows * columns, np.int64), np.empty(1, np.int64)
@@ -83,13 +82,6 @@ def largest_of_row(job, x, y, down, across, height, width, channels):
                 value = tile_fetch(1, tile_rows(1, x, pixels, tap), c, filled)
                 largest = tile_choose(value, largest, value, largest)
             tile_store(largest, tile_rows(1, y, target, 0), filled)
-
-
-@kernel
-def largest_of_windows(jobs, x, y, down, across, height, width, channels):
-    """Fill ``y``; both arrays flat."""
-    for job in prange(jobs):
-        largest_of_row(np.int64(job), x, y, down, across, height, width, channels)
 
 
 def prepared_max_pool2d(x_shape: Sizes, windows: Windows, dtype: np.dtype[Any]) -> Layer:
