@@ -30,6 +30,8 @@ PADDING_BEYOND_KERNEL = Convolution(1, 1, 2, 3, (2, 3), (2, 1), (1, 1), (3, 2), 
 POINTWISE = Convolution(2, 1, 17, 18, (2, 3), (1, 1), (1, 1), (0, 0), (1, 1))
 GROUPED_POINTWISE = Convolution(2, 2, 3, 17, (2, 3), (1, 1), (1, 1), (0, 0), (1, 1))
 DEPTHWISE = Convolution(2, 5, 1, 2, (5, 4), (3, 3), (2, 1), (1, 1), (1, 1))
+GROUPED = Convolution(2, 5, 3, 4, (9, 18), (3, 3), (2, 2), (1, 1), (1, 1))
+GROUPED_BEYOND_THE_EDGE = Convolution(1, 3, 2, 1, (3, 2), (3, 2), (1, 1), (5, 6), (2, 2))
 ONE_PIXEL = Convolution(2, 1, 3, 4, (1, 1), (3, 3), (1, 1), (1, 1), (1, 1))
 KERNEL_AS_LARGE_AS_THE_IMAGE = Convolution(1, 1, 1, 2, (9, 8), (9, 8), (1, 1), (0, 0), (1, 1))
 
@@ -42,6 +44,8 @@ KERNEL_AS_LARGE_AS_THE_IMAGE = Convolution(1, 1, 1, 2, (9, 8), (9, 8), (1, 1), (
 @example(POINTWISE)
 @example(GROUPED_POINTWISE)
 @example(DEPTHWISE)
+@example(GROUPED)
+@example(GROUPED_BEYOND_THE_EDGE)
 @example(ONE_PIXEL)
 @example(KERNEL_AS_LARGE_AS_THE_IMAGE)
 def test_float64_convolutions_agree_with_the_definition(case):
@@ -58,6 +62,7 @@ def test_float64_convolutions_agree_with_the_definition(case):
 @example(STRIDED)
 @example(POINTWISE)
 @example(DEPTHWISE)
+@example(GROUPED)
 @example(KERNEL_AS_LARGE_AS_THE_IMAGE)
 def test_float32_convolutions_stay_within_the_rounding_of_their_own_terms(case):
     """|error| <= terms eps (|x| conv |w|), element by element: cancellation must not hide in a relative error."""
@@ -85,6 +90,8 @@ LARGE = [
     Convolution(1, 1, 130, 70, (1, 700), (1, 3), (1, 1), (0, 1), (1, 1)),
     Convolution(1, 1, 40, 200, (33, 40), (1, 1), (1, 1), (0, 0), (1, 1)),
     Convolution(2, 40, 1, 1, (33, 40), (3, 3), (1, 1), (1, 1), (1, 1)),
+    Convolution(2, 20, 8, 8, (37, 30), (3, 3), (1, 1), (1, 1), (1, 1)),
+    Convolution(3, 9, 6, 4, (21, 31), (3, 5), (2, 2), (1, 2), (1, 1)),
 ]
 
 
@@ -155,16 +162,42 @@ def test_the_number_of_threads_does_not_change_a_bit(case, threads):
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_bad_pixel_reaches_exactly_the_outputs_that_see_it(bad):
-    case = Convolution(2, 1, 3, 18, (6, 7), (3, 2), (2, 1), (1, 1), (1, 1))
+@pytest.mark.parametrize("groups", [1, 6])
+def test_a_bad_pixel_reaches_exactly_the_outputs_that_see_it(bad, groups):
+    case = Convolution(2, groups, 3, 18 // groups, (6, 7), (3, 2), (2, 1), (1, 1), (1, 1))
     arrays = case.arrays(np.float32)
     arrays[0][1, 2, 3, 3] = arrays[3][0, 4, 1, 2] = bad
+    if groups > 1:
+        arrays[0][0, 17, 0, 6] = arrays[3][1, 5, 2, 7] = bad  # at the edges
     for ours, expected in zip(
         three_convolutions(cpu, case, *arrays), three_convolutions(reference, case, *arrays), strict=True
     ):
         assert not np.isfinite(expected).all()
         np.testing.assert_array_equal(np.isfinite(ours), np.isfinite(expected))
         np.testing.assert_array_equal(np.isnan(ours), np.isnan(expected))
+
+
+FORCED = [
+    (2, 6, 1, 1, (9, 20), (3, 3), (1, 1), (1, 1), (1, 1)),
+    (1, 3, 2, 20, (5, 9), (3, 3), (1, 1), (0, 1), (1, 1)),
+    (2, 2, 33, 17, (4, 9), (1, 3), (1, 1), (0, 1), (1, 1)),
+    (1, 18, 2, 1, (5, 9), (2, 4), (2, 3), (1, 2), (2, 1)),
+    (1, 20, 1, 2, (20, 17), (3, 3), (2, 2), (1, 1), (1, 1)),
+    (1, 4, 12, 12, (15, 15), (1, 1), (1, 1), (0, 0), (1, 1)),
+]
+"""Of all widths of groups, also those for which another algorithm is chosen."""
+
+
+@pytest.mark.parametrize("shape", FORCED, ids=str)
+@pytest.mark.parametrize("algorithm", ["grouped", "direct"])
+def test_a_forced_algorithm_takes_groups_of_any_width(shape, algorithm):
+    case = Convolution(*shape)
+    for dtype, precision in ((np.float64, 1e-12), (np.float32, 1e-4)):
+        arrays = case.arrays(dtype)
+        with set_convolution_algorithm(algorithm):
+            results = three_convolutions(cpu, case, *arrays)
+        for ours, expected in zip(results, three_convolutions(reference, case, *case.arrays()), strict=True):
+            np.testing.assert_allclose(ours, expected, rtol=precision, atol=10 * precision)
 
 
 def rearranged(array, how):
@@ -234,6 +267,8 @@ def test_the_choice_names_the_special_shapes():
     assert choose(problem(1, 8)) is Algorithm.DIRECT
     assert choose(problem(1, 1, groups=8)) is Algorithm.DEPTHWISE
     assert choose(problem(1, 2, groups=4)) is Algorithm.DEPTHWISE
+    assert choose(problem(4, 8, groups=4)) is Algorithm.GROUPED
+    assert choose(problem(64, 64, groups=2)) is Algorithm.DIRECT
     assert choose(problem(4, 8, kernel_size=(1, 1), padding=(0, 0))) is Algorithm.POINTWISE
     assert choose(problem(4, 8, kernel_size=(1, 1), padding=(0, 0), stride=(2, 2))) is Algorithm.DIRECT
     assert choose(problem(64, 64)) is Algorithm.WINOGRAD

@@ -23,6 +23,9 @@ class Algorithm(Enum):
     DEPTHWISE = "depthwise"
     """Groups of one channel: nothing to sum over channels, so SIMD runs over the groups."""
 
+    GROUPED = "grouped"
+    """Several groups: SIMD runs over the outputs of as many as fill a vector."""
+
     DIRECT = "direct"
     """Sums over taps and channels in register tiles. Takes every shape, and few channels well: where taps lie side by
     side in memory, they and the channels are one run of numbers to sum over."""
@@ -74,6 +77,8 @@ def can_compute(algorithm: Algorithm, problem: Problem, precision: str) -> bool:
         return (p.kernel_size, p.stride, p.padding, p.groups) == ((1, 1), (1, 1), (0, 0), 1)
     if algorithm is Algorithm.DEPTHWISE:
         return p.channels == 1
+    if algorithm is Algorithm.GROUPED:
+        return p.groups > 1
     if algorithm is Algorithm.WINOGRAD:
         return (
             p.kernel_size in ((3, 3), (5, 5))
@@ -106,6 +111,8 @@ def _choose(problem: Problem, precision: str, forced: str) -> Algorithm:
             return Algorithm(name)
     if Algorithm.DEPTHWISE in able and problem.groups > 1 and problem.outputs < 8:
         return Algorithm.DEPTHWISE
+    if Algorithm.GROUPED in able and _grouped_pays(problem):
+        return Algorithm.GROUPED
     if Algorithm.POINTWISE in able:
         return Algorithm.POINTWISE
     if Algorithm.WINOGRAD in able and _winograd_pays(problem):
@@ -116,6 +123,12 @@ def _choose(problem: Problem, precision: str, forced: str) -> Algorithm:
 def forget() -> None:
     """Choose anew from now on: what is known of the machine has changed."""
     _choose.cache_clear()
+
+
+def _grouped_pays(problem: Problem) -> bool:
+    """Groups that fill a vector by themselves need no others beside them."""
+    outputs = problem.channels if problem.product is Product.INPUT_GRADIENT else problem.outputs
+    return outputs <= MOST_OUTPUTS
 
 
 def _winograd_pays(problem: Problem) -> bool:
@@ -132,6 +145,9 @@ def _winograd_pays(problem: Problem) -> bool:
     channels = min(problem.channels, problem.outputs)
     return channels >= LEAST_CHANNELS and problem.pixels >= LEAST_PIXELS and saving >= LEAST_SAVING
 
+
+MOST_OUTPUTS = 8
+"""of a group, so that a vector holds several"""
 
 TILE_SIZE = 6
 """Inputs of Winograd's tiles along one axis."""

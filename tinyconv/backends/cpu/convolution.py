@@ -9,6 +9,8 @@ from tinyconv.backends.cpu import depthwise, winograd, winograd_weight_gradient
 from tinyconv.backends.cpu.activation import rectify
 from tinyconv.backends.cpu.choice import Algorithm, Problem, Product, choose
 from tinyconv.backends.cpu.correlation import prepare_correlation, run_correlation
+from tinyconv.backends.cpu.grouped import run_grouped
+from tinyconv.backends.cpu.grouped_gradient import run_grouped_gradient
 from tinyconv.backends.cpu.packing import Memo, convolution_weight
 from tinyconv.backends.cpu.parallel import launch
 from tinyconv.backends.cpu.taps import forward_taps, gradient_taps
@@ -78,7 +80,10 @@ def conv2d(
     if algorithm is Algorithm.DIRECT:
         run_correlation(source, convolution_weight(weight, groups), bias, out, taps, relu, memo)
         return y
-    depthwise.run_forward(source, weight, bias, out, taps)
+    if algorithm is Algorithm.GROUPED:
+        run_grouped(source, convolution_weight(weight, groups), bias, out, taps)
+    else:
+        depthwise.run_forward(source, weight, bias, out, taps)
     if relu:
         launch(rectify, out.reshape(-1), out.reshape(-1))
     return y
@@ -155,6 +160,8 @@ def conv2d_input_gradient(
     taps = gradient_taps(kernel_size, stride, padding, dilation, input_size)
     if algorithm is Algorithm.DEPTHWISE:
         depthwise.run_input_gradient(source, weight, bias, out, taps)
+    elif algorithm is Algorithm.GROUPED:
+        run_grouped(source, transposed, bias, out, taps)
     else:
         run_correlation(source, transposed, bias, out, taps)
     return dx
@@ -191,6 +198,8 @@ def conv2d_weight_gradient(
     taps = forward_taps(kernel_size, stride, padding, dilation, (dy.shape[2], dy.shape[3]))
     if algorithm is Algorithm.DEPTHWISE:
         depthwise.run_weight_gradient(source, cotangent, dweight, taps)
+    elif algorithm is Algorithm.GROUPED:
+        run_grouped_gradient(source, cotangent, out, taps)
     else:
         run_weight_gradient(source, cotangent, out, taps)
     return dweight
