@@ -153,9 +153,24 @@ def kernel(function: Callable[..., None]) -> Any:
     first call; its machine code is kept on disk if it can.
     """
     if "prange" in function.__code__.co_names:
-        dispatcher = jit(parallel=True, no_cfunc_wrapper=True, pipeline_class=KernelCompiler, **FLAGS)(function)
-    else:
-        dispatcher = jit(no_cfunc_wrapper=True, pipeline_class=KernelCompiler, **FLAGS)(_entry(function))
+        return _kept(
+            jit(parallel=True, no_cfunc_wrapper=True, pipeline_class=KernelCompiler, **FLAGS)(function), function
+        )
+    return _called_from_python(_entry(function), function)
+
+
+def kernel_of_loops(function: Callable[..., None]) -> Any:
+    """A kernel that is written out: loops one after another, each as ``run_jobs``, and what is done between them."""
+    return _called_from_python(function, function)
+
+
+def _called_from_python(entry: Callable[..., None], function: Callable[..., None]) -> Any:
+    """Compile ``entry`` to a kernel that is made of ``function``."""
+    return _kept(jit(no_cfunc_wrapper=True, pipeline_class=KernelCompiler, **FLAGS)(entry), function)
+
+
+def _kept(dispatcher: Any, function: Callable[..., None]) -> Any:
+    """``dispatcher``, whose machine code is kept on disk if it can, under a key of ``function``."""
     try:
         dispatcher._cache = KernelCache(function)
     except RuntimeError as error:  # Numba found no folder that it may write to

@@ -75,7 +75,7 @@ def _declared(builder, signature, name):
 
 def _share(context, module, description, arguments_type, data_type):
     """The function that does some shares: of S shares, number s has the jobs from s jobs / S to (s + 1) jobs / S."""
-    function = ir.Function(module, SHARE, f"share.{description.mangled_name}")
+    function = ir.Function(module, SHARE, module.get_unique_name(f"share.{description.mangled_name}"))
     function.linkage = "internal"
     places, counts, _, data_bytes = function.args
     builder = ir.IRBuilder(function.append_basic_block("entry"))
