@@ -36,6 +36,13 @@ def network(name, dtype=tc.float64):
     return model.eval()
 
 
+@pytest.fixture
+def threads():
+    before = tc.get_num_threads()
+    yield tc.set_num_threads
+    tc.set_num_threads(before)
+
+
 def images(count=2, dtype=tc.float64):
     return tc.tensor(np.random.default_rng(count).standard_normal((count, 5, 8, 8)), dtype=dtype)
 
@@ -65,6 +72,29 @@ def test_prepared_rows_equal_the_layers_one_by_one(name, dtype):
             assert ours.dtype == dtype.numpy
             np.testing.assert_allclose(ours, expected.detach().array, rtol=tolerance, atol=tolerance)
             np.testing.assert_array_equal(x.array, before)
+
+
+@pytest.mark.parametrize("count", [1, 2, 13, 31])
+@pytest.mark.parametrize("name", ["lenet", "pools"])
+def test_a_small_network_is_one_kernel_that_gives_the_layers_results(name, count, threads):
+    x, results = images(count), []
+    for number in (1, tc.get_num_threads()):
+        threads(number)
+        model = network(name)
+        results += [inferred(model, x) for _ in range(2)]
+        (ready,) = prepared._rows[model[0]].values()
+        assert len(ready.call.layers) == 1
+    np.testing.assert_allclose(results[1], one_by_one(model, x).detach().array, rtol=1e-12, atol=1e-12)
+    np.testing.assert_array_equal(results[1], results[3])
+
+
+def test_a_large_network_is_not():
+    model = nn.Sequential(nn.Conv2d(5, 200, 3), nn.ReLU(), nn.Conv2d(200, 200, 3), nn.ReLU()).eval()
+    x = images(1, tc.float32)
+    for _ in range(2):
+        inferred(model, x)
+    (ready,) = prepared._rows[model[0]].values()
+    assert len(ready.call.layers) == 2
 
 
 def test_the_second_input_of_a_shape_is_computed_by_a_prepared_row(monkeypatch):

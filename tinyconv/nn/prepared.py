@@ -120,6 +120,7 @@ def _prepare(modules: Sequence[Module], x: Tensor) -> _Ready | None:
         if taken == 0:
             break
         position += taken
+    row.finish()
     return _Ready(modules[:position], row) if row.layers else None
 
 

@@ -35,6 +35,10 @@ class PreparedRow:
         self.dtype, self.device = x.array.dtype, x.device
         self.backend = backend(x.device)
         self.layers: list[Layer] = []
+        self.small: Any = None
+        if len(x.shape) == 4:
+            _, channels, height, width = x.shape
+            self.small = self.backend.small_network((height, width, channels), self.dtype)
 
     def conv2d(
         self,
@@ -53,6 +57,8 @@ class PreparedRow:
         geometry = stride, padding, dilation, groups
         parameters = weight.array, None if bias is None else bias.array
         self.layers.append(self.backend.prepared_conv2d(self.shape, made, *parameters, *geometry, relu, weight.memo()))
+        if self._stays_small(groups == 1):
+            self.small.conv2d(*parameters, stride, padding, dilation, made[2:], relu)
         self.shape = made
 
     def linear(self, weight: Tensor, bias: Tensor | None, relu: bool) -> None:
@@ -63,21 +69,40 @@ class PreparedRow:
             memo = memo.setdefault(("by pixels", self.maps), {})
         rows, bias_numbers = self.shape[0], None if bias is None else bias.array
         self.layers.append(self.backend.prepared_linear(rows, numbers, bias_numbers, relu, memo))
+        if self._stays_small():
+            self.small.linear(numbers, bias_numbers, relu)
         self.shape, self.maps = (rows, weight.shape[0]), None
 
     def max_pool2d(self, windows: Windows) -> None:
         """The maxima of windows of maps."""
         self.layers.append(self.backend.prepared_max_pool2d(self.shape, windows, self.dtype))
+        if self._stays_small():
+            self.small.max_pool2d(windows)
         self.shape = (*self.shape[:2], len(windows.down), len(windows.across))
 
     def adaptive_avg_pool2d(self, size: Pair) -> None:
         """The averages of windows of maps."""
         self.layers.append(self.backend.prepared_adaptive_avg_pool2d(self.shape, size))
+        self._stays_small(False)
         self.shape = (*self.shape[:2], *size)
 
     def relu(self) -> None:
         """A rectifier, written over the result so far: not for the first layer."""
         self.layers.append(self.backend.prepared_relu())
+        if self._stays_small():
+            self.small.relu()
+
+    def _stays_small(self, so_far: bool = True) -> bool:
+        """Whether the row is still one that a single kernel should compute."""
+        if self.small is not None and not (so_far and self.small.is_small):
+            self.small = None
+        return self.small is not None
+
+    def finish(self) -> None:
+        """There are no more layers."""
+        if len(self.layers) > 1 and self._stays_small():
+            self.layers = [self.small.prepared(self.shape[0])]
+        self.small = None
 
     def flatten(self) -> None:
         """Maps to rows."""

@@ -33,6 +33,7 @@ from tinyconv.backends.cpu.prepared import (
     prepared_relu,
 )
 from tinyconv.backends.cpu.rows import row_norm, row_norm_gradient
+from tinyconv.backends.cpu.small_network import small_network
 from tinyconv.backends.cpu.special import erf, erfc, erfinv
 
 __all__ = [
@@ -81,5 +82,6 @@ __all__ = [
     "row_norm_gradient",
     "scatter_plane",
     "sgd_step",
+    "small_network",
     "subtract",
 ]

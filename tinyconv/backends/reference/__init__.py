@@ -39,6 +39,7 @@ from tinyconv.backends.reference.prepared import (
     prepared_linear,
     prepared_max_pool2d,
     prepared_relu,
+    small_network,
 )
 from tinyconv.backends.reference.special import erf, erfc, erfinv
 
@@ -88,5 +89,6 @@ __all__ = [
     "row_norm_gradient",
     "scatter_plane",
     "sgd_step",
+    "small_network",
     "subtract",
 ]
