@@ -114,7 +114,7 @@ def cross_entropy(
 
     ``targets``: classes, int64 (M,). ``own``, ``share``: a and b of each row, (M,). ``weights``: (C,), all of x's type.
     """
-    losses, maxima, logarithms = (layout.empty((len(x),), x.dtype) for _ in range(3))
+    losses, maxima, logarithms = layout.empty((3, len(x)), x.dtype)
     if x.size:
         launch(losses_of_rows, _pieces(x), x, targets, own, share, weights, losses, maxima, logarithms)
     return losses, maxima, logarithms

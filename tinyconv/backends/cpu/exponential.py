@@ -23,6 +23,7 @@ LN2_HIGH = f(0.693359375)  # few digits: a product with a whole number is exact
 LN2_LOW = f(math.log(2) - 0.693359375)
 LOWEST, HIGHEST = f(-104), f(89)  # e^x is 0 below, and infinite above
 LEAST_POWER = f(-151)
+ROUNDER = f(1.5 * 2**23)
 HALF, ONE = f(0.5), f(1)
 Q0, Q1, Q2, Q3, Q4 = f(0.4999999343), f(0.166665204), f(0.0416683908), f(0.008368745185), f(0.001381453929)
 
@@ -53,9 +54,13 @@ def reduced_exponential(x, k, rest):
 
 @exact_helper
 def exponential_of_sum(x, rest):
-    """e^(x + rest) in float32, for x between -87 and 88 and a small ``rest``."""
-    k = np.floor(x * PER_LN2 + HALF)
-    return reduced_exponential(x, k, rest) * power_of_two(np.int32(k))
+    """e^(x + rest) in float32, for x between -87 and 88 and a small ``rest``.
+
+    Added to ``ROUNDER``, a number is rounded, and stands in the last bits, from where it is added to the exponent.
+    """
+    rounded = x * PER_LN2 + ROUNDER
+    power = np.int32(bits_of(rounded) << np.int32(23))
+    return float_of(np.int32(bits_of(reduced_exponential(x, rounded - ROUNDER, rest)) + power))
 
 
 @exact_helper

@@ -7,7 +7,7 @@ With Phi the normal distribution's integral and phi its density, and s the logis
 
 where s(2u) = (1 + tanh u) / 2. In the left tail Phi is not 1 minus something, but computed as what is left:
 
-    Phi(-x) = e^(-x^2 / 2) g(x / sqrt 2) / 2,   g(z) = e^(z^2) erfc(z) = t p(t),   t = 1 / (1 + 0.42 z)
+    Phi(-x) = e^(-x^2 / 2) g(x / sqrt 2) / 2,   g(z) = e^(z^2) erfc(z) = 2 t p(t),   t = 1 / (1 + 0.42 z)
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import prange, types
+from numba import types
 from numba.extending import overload
 
 from tinyconv.backends.cpu.compilation import exact_helper, kernel, reciprocal_helper
@@ -32,8 +32,8 @@ f = np.float32
 ZERO, HALF, ONE = f(0), f(0.5), f(1)
 FARTHEST = f(12.9)  # beyond it nothing is left in normal numbers, and with others a processor is slow
 SLOPE, MIDDLE = f(0.42 * math.sqrt(0.5)), f(0.5)
-P0, P1, P2, P3, P4 = f(0.4400493631), f(0.6559505079), f(0.698726759), f(0.4622698686), f(0.07801360799)
-P5, P6, P7, P8, P9 = f(-0.1497751063), f(-0.08304447671), f(0.06589551771), f(0.04526427252), f(-0.04068841574)
+P0, P1, P2, P3, P4 = f(0.22002468155), f(0.32797525395), f(0.3493633795), f(0.2311349343), f(0.039006803995)
+P5, P6, P7, P8, P9 = f(-0.07488755315), f(-0.041522238355), f(0.032947758855), f(0.02263213626), f(-0.02034420787)
 UPPER_BITS = np.int32(-4096)
 
 ROOT = math.sqrt(0.5)
@@ -44,7 +44,7 @@ K, A = math.sqrt(2 / math.pi), 0.044715
 @exact_helper
 def gaussian_in_float32(x):
     """e^(-x^2 / 2); some number for NaN, which whatever it is multiplied by brings along."""
-    size = abs(x) if abs(x) <= FARTHEST else FARTHEST
+    size = abs(x) if abs(x) < FARTHEST else FARTHEST
     # The square is needed to more digits than float32 has: that of the upper half of the digits is exact.
     upper = float_of(np.int32(bits_of(size) & UPPER_BITS))
     value = exponential_of_sum(-HALF * upper * upper, -HALF * (size - upper) * (size + upper))
@@ -58,12 +58,12 @@ def quotient(x, y):
 
 @exact_helper
 def normal_in_float32(x, gaussian):
-    size = abs(x) if abs(x) <= FARTHEST else FARTHEST
+    size = abs(x) if abs(x) < FARTHEST else FARTHEST
     t = quotient(ONE, ONE + SLOPE * size)
     u = t - MIDDLE
     high = P5 + u * (P6 + u * (P7 + u * (P8 + u * P9)))
     p = P0 + u * (P1 + u * (P2 + u * (P3 + u * (P4 + u * high))))
-    tail = HALF * gaussian * (t * p)
+    tail = gaussian * (t * p)
     return tail if x < ZERO else ONE - tail
 
 
@@ -116,11 +116,10 @@ def write_gelu(by_tanh, x, y):
 
 
 @kernel
-def gelu_of_each(pieces, by_tanh, x, y):
+def gelu_of_each(job, jobs, by_tanh, x, y):
     """y[i] = gelu(x[i])."""
-    for piece in prange(pieces):
-        first, end = piece_bounds(piece, pieces, x.size)
-        write_gelu(by_tanh, x[first:end], y[first:end])
+    first, end = piece_bounds(job, jobs, x.size)
+    write_gelu(by_tanh, x[first:end], y[first:end])
 
 
 @exact_helper
@@ -145,11 +144,10 @@ def write_gradient(by_tanh, dy, x, dx):
 
 
 @kernel
-def gelu_gradient_of_each(pieces, by_tanh, dy, x, dx):
+def gelu_gradient_of_each(job, jobs, by_tanh, dy, x, dx):
     """dx[i] = dy[i] gelu'(x[i])."""
-    for piece in prange(pieces):
-        first, end = piece_bounds(piece, pieces, x.size)
-        write_gradient(by_tanh, dy[first:end], x[first:end], dx[first:end])
+    first, end = piece_bounds(job, jobs, x.size)
+    write_gradient(by_tanh, dy[first:end], x[first:end], dx[first:end])
 
 
 def gelu(x: FloatArray, by_tanh: bool) -> FloatArray:

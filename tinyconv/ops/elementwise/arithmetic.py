@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tinyconv.autograd.tensor_base import TensorBase
 from tinyconv.backends import backend
 from tinyconv.core import dtypes
 from tinyconv.core.dtypes import DType
@@ -93,6 +94,14 @@ def _scaled(name: str, value: Operand, alpha: Number, dtype: DType) -> Operand:
     return Multiply().apply(*operands(name, value, factor, dtype=dtype))
 
 
+def _are_alike(x: Any, y: Any) -> bool:
+    """Whether both are tensors of one floating-point type: nothing is to be promoted, as in most sums and products."""
+    if not (isinstance(x, TensorBase) and isinstance(y, TensorBase)):
+        return False
+    dtype: np.dtype[Any] = x.array.dtype
+    return dtype.kind == "f" and dtype == y.array.dtype
+
+
 def add(input: Operand, other: Operand, *, alpha: Number = 1) -> Tensor:
     """x + alpha y. Of two bool tensors: whether either is true.
 
@@ -105,6 +114,8 @@ def add(input: Operand, other: Operand, *, alpha: Number = 1) -> Tensor:
     >>> tc.add(tc.tensor([1.0, 2.0]), tc.tensor([10.0, 20.0]), alpha=0.5)
     tensor([ 6., 12.])
     """
+    if type(alpha) is int and alpha == 1 and _are_alike(input, other):
+        return Add().apply(input, other)
     dtype = common_dtype("add", (input, other))
     return Add().apply(*operands("add", input, _scaled("add", other, alpha, dtype), dtype=dtype))
 
@@ -122,6 +133,8 @@ def sub(input: Operand, other: Operand, *, alpha: Number = 1) -> Tensor:
     >>> tc.sub(tc.tensor([1, 2]), 5)
     tensor([-4, -3])
     """
+    if type(alpha) is int and alpha == 1 and _are_alike(input, other):
+        return Subtract().apply(input, other)
     dtype = common_dtype("sub", (input, other))
     for value in (input, other):
         if (dtypes.of_number(value) if is_number(value) else value.dtype) is dtypes.bool_:
@@ -160,6 +173,8 @@ def mul(input: Operand, other: Operand) -> Tensor:
     tensor([[ 1., 10.],
             [ 2., 20.]])
     """
+    if _are_alike(input, other):
+        return Multiply().apply(input, other)
     return Multiply().apply(*operands("mul", input, other))
 
 

@@ -29,7 +29,7 @@ class Binary(Operation):
 
     def forward(self, x: Any, y: Any) -> Any:
         self.shapes = x.shape, y.shape
-        shape = broadcast_shape(self.name.lower(), x.shape, y.shape)
+        shape = x.shape if x.shape == y.shape else broadcast_shape(self.name.lower(), x.shape, y.shape)
         result = layout.empty(shape, x.dtype, self.xp)
         # An infinity or NaN is a result like any other, as in PyTorch.
         with np.errstate(all="ignore"):

@@ -159,6 +159,11 @@ def _targets(
     if target.dtype.name not in ("int64", "uint8"):
         raise DTypeError(f"{name}: target holds classes and must be int64, got {target.dtype.name}; use .long()")
     classes, dtype = input.shape[dim], input.array.dtype
+    if weight is None and not smoothing and _all_count(target.array, classes, ignore_index):
+        own, share, weights = (
+            xp.full(shape, value, dtype) for shape, value in ((expected, 1), (expected, 0), (classes, 1))
+        )
+        return Targets(dim, target.array.copy(), own, share, weights), float(own.size)
     counted = target.array != ignore_index
     outside = counted & ((target.array < 0) | (target.array >= classes))
     if outside.any():
@@ -171,6 +176,13 @@ def _targets(
     own = xp.where(counted, weights[chosen], 0).astype(dtype) if classes else xp.zeros(target.shape, dtype)
     share = (counted * (smoothing / classes if classes else 0.0)).astype(dtype)
     return Targets(dim, chosen, own * dtype.type(1 - smoothing), share, weights), float(own.sum())
+
+
+def _all_count(target: Array, classes: int, ignore_index: int) -> bool:
+    """Whether these are int64 classes, none of which is to be left out. Negative ones are very large without a sign."""
+    if target.dtype != np.int64 or target.size == 0 or 0 <= ignore_index < classes:
+        return False
+    return bool(target.view(np.uint64).max() < classes)
 
 
 def _one_hot(

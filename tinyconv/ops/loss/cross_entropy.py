@@ -85,6 +85,8 @@ class CrossEntropy(Operation):
 
     def rows(self, x: Array) -> Array:
         """The scores as rows (M, C) of the classes; of images, channels last, a view."""
+        if x.ndim == 2 and x.flags.c_contiguous and x.flags.writeable:
+            return x
         if x.ndim == 4:
             return layout.nhwc(x, self.xp).reshape(-1, x.shape[1])
         moved = self.xp.moveaxis(x, self.targets.dim, -1)
@@ -92,6 +94,8 @@ class CrossEntropy(Operation):
 
     def back(self, rows: Array, shape: tuple[int, ...]) -> Array:
         """The inverse of ``rows``."""
+        if len(shape) == 2:
+            return rows
         dim = self.targets.dim
         moved = rows.reshape(*shape[:dim], *shape[dim + 1 :], shape[dim])
         return layout.ordered(self.xp.moveaxis(moved, -1, dim), self.xp)
