@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tinyconv.backends.cpu import cache_key, compilation
+from tinyconv.backends.cpu import cache_key, compilation, libraries
 
 KERNELS = """
 import numpy as np
@@ -224,6 +224,19 @@ def test_inside_a_kernel_nothing_is_turned_into_machine_code_but_the_kernel(fact
     )
     printed = run_python(code, PYTHONPATH=tmp_path, NUMBA_CACHE_DIR=tmp_path / "cache")
     assert printed.splitlines()[-1] == "1"
+
+
+def test_with_a_numba_that_is_built_otherwise_inside_kernels_are_compiled_as_it_does_it(package, tmp_path):
+    for obstacle in (
+        "import sys; sys.modules['package.libraries'] = None",
+        "from numba.core import codegen; del codegen.JITCodeLibrary",
+    ):
+        environment = {"PYTHONPATH": tmp_path, "NUMBA_CACHE_DIR": tmp_path / str(len(obstacle))}
+        code = f"import numba.core.registry\n{obstacle}\n" + USE
+        assert run_python(code, **environment) == "[1.0, 2.0, 3.0] ['fill']"
+        assert run_python(code, **environment) == "[1.0, 2.0, 3.0] []"
+    assert libraries.missing(libraries.PARTS) == []
+    assert libraries.missing({str: ("lower", "lowest")}) == ["str.lowest"]
 
 
 class Terminal(io.StringIO):

@@ -16,10 +16,17 @@ from typing import Any
 
 import numba
 from numba.core.caching import FunctionCache
+from numba.core.compiler import Compiler
 
 from tinyconv.backends.cpu.cache_key import parts_of
 from tinyconv.backends.cpu.jobs import run_jobs
-from tinyconv.backends.cpu.libraries import HelperCompiler, KernelCompiler
+
+try:
+    from tinyconv.backends.cpu import libraries
+except (ImportError, AttributeError):  # another Numba, built otherwise inside
+    KernelCompiler = HelperCompiler = Compiler
+else:
+    KernelCompiler, HelperCompiler = libraries.KernelCompiler, libraries.HelperCompiler
 
 jit: Any = numba.njit  # Numba's annotations leave out flags that it has: those against wrappers for Python and C
 

@@ -5,6 +5,9 @@ two wrappers around that, and of every function of NumPy's in it. Each is optimi
 itself, and then again inside of all that it is linked into, though only the kernel is ever run: of a parallel kernel's
 helper, four machine codes are made in vain. Here none but the kernel's is made, which halves the time of a compilation.
 
+All this lies inside Numba, where another version may be built otherwise. ``missing`` finds that out: importing this
+file fails then, and kernels are compiled as Numba does it, which takes longer.
+
 The innermost helpers are still optimised by themselves: a register tile that is first seen inside of all the loops
 around it can come out a tenth slower.
 """
@@ -16,6 +19,25 @@ from typing import Any, ClassVar
 import llvmlite.binding as llvm
 from numba.core import codegen
 from numba.core.compiler import Compiler
+
+PARTS = {
+    codegen.JITCodeLibrary: (
+        "_optimize_functions", "_optimize_final_module", "_finalize_final_module", "_verify_declare_only_symbols",
+        "get_pointer_to_function", "enable_object_caching",
+    ),
+    codegen.JITCPUCodegen: ("_library_class", "_add_module"),
+    Compiler: ("_compile_core",),
+}  # fmt: skip
+"""What is overridden or called here."""
+
+
+def missing(parts: dict[type, tuple[str, ...]]) -> list[str]:
+    """Which of ``parts`` this Numba does not have."""
+    return [f"{owner.__name__}.{name}" for owner, names in parts.items() for name in names if not hasattr(owner, name)]
+
+
+if missing(PARTS):
+    raise ImportError(f"this version of Numba has no {', '.join(missing(PARTS))}")
 
 
 class InnerLibrary(codegen.JITCodeLibrary):  # type: ignore[misc,unused-ignore]
