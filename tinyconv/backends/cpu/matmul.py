@@ -29,7 +29,7 @@ from tinyconv.backends.cpu.register_tile import (
     tile_store,
     tile_width,
 )
-from tinyconv.backends.cpu.simd import tile_at_least, tile_fetch, tile_transpose
+from tinyconv.backends.cpu.simd import lanes_of, prefetch, tile_at_least, tile_fetch, tile_transpose
 from tinyconv.backends.cpu.taps import forward_taps
 from tinyconv.backends.cpu.tile_products import tile_scatter
 from tinyconv.backends.cpu.weight_gradient import run_weight_gradient
@@ -72,18 +72,30 @@ BY_COLUMNS, BY_ROWS, PACKED = range(3)
 """PACKED: panel after panel, each by rows."""
 
 
+@helper
+def fetch_ahead(b, part, column, first, g):
+    """Ask for what some columns of a panel have in the slab from ``first`` on: too far apart to be foreseen."""
+    lanes = lanes_of(b)
+    for j in range(column + part[0], min(column + part[1], g.columns)):
+        for k in range(first, min(first + SLAB, g.inner), lanes):
+            prefetch(b, j * g.inner + k)
+
+
 def make_multiply(shape: Shape):
     """The products of one block with one slab, for one shape of register tile."""
     TILE_ROWS, TILE_VECTORS = shape
 
     @helper
-    def multiply(a, offsets, first, depth, rows, slab, start, bias, column, sums, c, targets, filled, g):
+    def multiply(a, offsets, first, depth, rows, slab, start, b, bias, column, sums, c, targets, filled, g):
         """sums[i, j] += sum over k in [first, first + depth) of a[i, k] slab[k - first, j]; the last go into c.
 
-        The slab begins at slab[start], the panel in ``column``.
+        The slab begins at slab[start], the panel in ``column``. Meanwhile the next slab comes from memory.
         """
         least = a.dtype.type(0 if g.relu else -np.inf)
         for i in range(0, rows, TILE_ROWS):
+            if g.stored == BY_COLUMNS:
+                part = (g.width * i // rows, g.width * min(i + TILE_ROWS, rows) // rows)
+                fetch_ahead(b, part, column, first + depth, g)
             inputs = tile_rows(TILE_ROWS, a, offsets, i)
             place = i * g.width
             if first == 0:
@@ -150,9 +162,11 @@ def make_kernel(lanes: int):
             if g.stored != PACKED:
                 copy_slab(b, start, first, depth, places, slab, g)
             if g.is_wide:
-                multiply_wide(a, offsets, first, depth, rows, slab, index, bias, start, sums, c, targets, filled, g)
+                multiply_wide(a, offsets, first, depth, rows, slab, index, b, bias, start, sums, c, targets, filled, g)
             else:
-                multiply_narrow(a, offsets, first, depth, rows, slab, index, bias, start, sums, c, targets, filled, g)
+                multiply_narrow(
+                    a, offsets, first, depth, rows, slab, index, b, bias, start, sums, c, targets, filled, g
+                )
             if g.stored == PACKED:
                 index += depth * g.width
 

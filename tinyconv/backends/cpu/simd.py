@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import models, register_model
 
 from tinyconv.backends.cpu.host import host
@@ -15,11 +16,14 @@ from tinyconv.backends.cpu.register_tile import (
     ELEMENTS,
     INT32,
     Tile,
+    address,
     broadcast,
     first_lanes,
     intrinsic,
     masked_load,
 )
+
+BYTES = ir.IntType(8).as_pointer()
 
 
 class Vector(types.Type):
@@ -75,6 +79,21 @@ def tile_at_least(typingctx, tile, least):
         return sums
 
     return tile(tile, tile.element), codegen
+
+
+@intrinsic
+def prefetch(typingctx, array, index):
+    """Ask for the cache line of ``array[index]``, which will be read soon, without waiting for it."""
+
+    def codegen(context, builder, signature, args):
+        pointer = builder.bitcast(address(context, builder, signature.args[0], *args), BYTES)
+        kind = ir.FunctionType(ir.VoidType(), [BYTES, INT32, INT32, INT32])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        read, keep, data = INT32(0), INT32(3), INT32(1)
+        builder.call(function, [pointer, read, keep, data])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), codegen
 
 
 @intrinsic

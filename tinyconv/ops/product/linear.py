@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from tinyconv.autograd.grad_mode import is_grad_enabled
+from tinyconv.autograd.observe import observed
 from tinyconv.autograd.operation import Operation
 from tinyconv.backends import backend
 from tinyconv.core import layout
 from tinyconv.core.errors import ShapeError
 from tinyconv.ops.activation.rectifier import ReluGradient
+from tinyconv.ops.dispatch import wrap
 from tinyconv.ops.images import require_floating
+from tinyconv.ops.reduction.summation import accurate_sum
 from tinyconv.ops.shape.shape import reshape, squeeze, unsqueeze
 
 if TYPE_CHECKING:
@@ -44,12 +48,29 @@ class Linear(Operation):
         for y in outputs:
             dy = ReluGradient().apply(dy, y.detach())
         needs = self.needs_input_gradient
+        if not (is_grad_enabled() or observed()):
+            return self._gradients(dy, x, weight)
         cotangents = dy.reshape(self.rows, dy.shape[-1])
         dx = (cotangents @ weight).reshape(*self.source).contiguous() if needs[0] else None
         dweight = cotangents.t() @ x.reshape(self.rows, x.shape[-1]) if needs[1] else None
         if len(needs) == 2:
             return dx, dweight
         return dx, dweight, cotangents.sum(0) if needs[2] else None
+
+    def _gradients(self, dy: Tensor, x: Tensor | None, weight: Tensor | None) -> Any:
+        """What backward says, on arrays: with operations on tensors a small layer takes twice as long."""
+        product = backend(self.device).matmul
+        needs = self.needs_input_gradient
+        cotangents = dy.array.reshape(self.rows, dy.shape[-1])
+        gradients: list[Any] = [None] * len(needs)
+        if weight is not None:
+            gradients[0] = product(cotangents, weight.array).reshape(self.source)
+        if x is not None:
+            gradients[1] = product(cotangents.T, x.array.reshape(self.rows, x.shape[-1]))
+        if needs[2:] == (True,):
+            gradients[2] = accurate_sum(self.xp, cotangents, (0,)).reshape(-1).astype(cotangents.dtype)
+        made = (None if array is None else layout.ordered(array, self.xp) for array in gradients)
+        return tuple(None if array is None else wrap(array, self.device) for array in made)
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
