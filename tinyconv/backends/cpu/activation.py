@@ -28,6 +28,12 @@ def relu(x: FloatArray) -> FloatArray:
     return y
 
 
+def rectify_in_place(x: FloatArray) -> None:
+    """x = max(x, 0), for flat x."""
+    if x.size:
+        launch(rectify, pieces_of(x.size), x, x)
+
+
 @kernel
 def close_gradient(job, jobs, dy, y, dx):
     """dx[i] = dy[i] where y[i] > 0, else 0."""

@@ -6,13 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from tinyconv.backends.cpu import depthwise, winograd, winograd_weight_gradient
-from tinyconv.backends.cpu.activation import rectify
+from tinyconv.backends.cpu.activation import rectify_in_place
 from tinyconv.backends.cpu.choice import Algorithm, Problem, Product, choose
 from tinyconv.backends.cpu.correlation import prepare_correlation, run_correlation
 from tinyconv.backends.cpu.grouped import run_grouped
 from tinyconv.backends.cpu.grouped_gradient import run_grouped_gradient
 from tinyconv.backends.cpu.packing import Memo, convolution_weight
-from tinyconv.backends.cpu.parallel import launch
 from tinyconv.backends.cpu.taps import forward_taps, gradient_taps
 from tinyconv.backends.cpu.weight_gradient import run_weight_gradient
 from tinyconv.core import layout
@@ -85,7 +84,7 @@ def conv2d(
     else:
         depthwise.run_forward(source, weight, bias, out, taps)
     if relu:
-        launch(rectify, out.reshape(-1), out.reshape(-1))
+        rectify_in_place(out.reshape(-1))
     return y
 
 
