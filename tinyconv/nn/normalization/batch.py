@@ -10,6 +10,7 @@ from tinyconv.core.windows import Windows
 from tinyconv.nn.normalization.tracking import ChannelNorm
 from tinyconv.ops.images import require_floating
 from tinyconv.ops.normalization.batch import normalized_batch
+from tinyconv.ops.normalization.channels import count_one_more
 from tinyconv.ops.tensor import Tensor
 
 
@@ -51,7 +52,7 @@ class _BatchNorm(ChannelNorm):
         tracking = self.training and self.track_running_stats
         momentum = 0.0 if self.momentum is None else self.momentum
         if tracking and self.num_batches_tracked is not None:
-            self.num_batches_tracked.add_(1)
+            count_one_more(self.num_batches_tracked)
             if self.momentum is None:
                 momentum = 1.0 / float(self.num_batches_tracked.item())
         use_running = not self.training or self.track_running_stats

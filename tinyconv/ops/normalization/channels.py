@@ -188,3 +188,9 @@ def move_towards(running: Tensor | None, batch: Array, momentum: float) -> None:
         with np.errstate(over="ignore", invalid="ignore"):
             running.array[...] = (1 - momentum) * running.array + momentum * batch
         running.bump_version()
+
+
+def count_one_more(counter: Tensor) -> None:
+    """counter = counter + 1, in place: a whole operation would take longer than a small map's normalisation."""
+    counter.array[...] += 1
+    counter.bump_version()
