@@ -252,6 +252,7 @@ def problem(channels, outputs, **changes):
         groups=1,
         channels=channels,
         outputs=outputs,
+        input_size=(32, 32),
         output_size=(32, 32),
         kernel_size=(3, 3),
         stride=(1, 1),
@@ -263,14 +264,15 @@ def problem(channels, outputs, **changes):
 
 
 def test_the_choice_names_the_special_shapes():
-    assert choose(problem(4, 8)) is Algorithm.DIRECT
-    assert choose(problem(1, 8)) is Algorithm.DIRECT
+    assert choose(problem(4, 20)) is Algorithm.DIRECT
+    assert choose(problem(1, 20)) is Algorithm.DIRECT
+    assert choose(problem(1, 3)) is Algorithm.FOLDED
     assert choose(problem(1, 1, groups=8)) is Algorithm.DEPTHWISE
     assert choose(problem(1, 2, groups=4)) is Algorithm.DEPTHWISE
     assert choose(problem(4, 8, groups=4)) is Algorithm.GROUPED
     assert choose(problem(64, 64, groups=2)) is Algorithm.DIRECT
     assert choose(problem(4, 8, kernel_size=(1, 1), padding=(0, 0))) is Algorithm.POINTWISE
-    assert choose(problem(4, 8, kernel_size=(1, 1), padding=(0, 0), stride=(2, 2))) is Algorithm.DIRECT
+    assert choose(problem(4, 8, kernel_size=(1, 1), padding=(0, 0), stride=(2, 2), output_size=(31, 31))) is Algorithm.DIRECT
     assert choose(problem(64, 64)) is Algorithm.WINOGRAD
     assert choose(problem(64, 64, stride=(2, 2))) is Algorithm.DIRECT
     assert choose(problem(64, 64, images=64, output_size=(2, 2))) is Algorithm.DIRECT
@@ -292,5 +294,5 @@ def test_exact_precision_and_a_forced_algorithm_decide_the_choice():
         assert choose(problem(1, 1, groups=8)) is Algorithm.DIRECT
     with set_convolution_algorithm("winograd"):
         assert choose(problem(1, 2)) is Algorithm.WINOGRAD
-        assert choose(problem(1, 2, stride=(2, 2))) is Algorithm.DIRECT
+        assert choose(problem(1, 20, stride=(2, 2))) is Algorithm.DIRECT
     assert algorithms_for(wide) == [Algorithm.DIRECT, Algorithm.WINOGRAD]

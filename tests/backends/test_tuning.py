@@ -11,7 +11,7 @@ from tinyconv.backends.cpu import choice, tuning
 from tinyconv.core.errors import RunError
 
 PROBLEM = choice.Problem(
-    choice.Product.FORWARD, 8, 1, 64, 64, (28, 28), (3, 3), (1, 1), (1, 1), (1, 1), np.dtype(np.float32)
+    choice.Product.FORWARD, 8, 1, 64, 64, (28, 28), (28, 28), (3, 3), (1, 1), (1, 1), (1, 1), np.dtype(np.float32)
 )
 
 

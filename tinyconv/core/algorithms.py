@@ -8,7 +8,7 @@ from typing import Self
 from tinyconv.core.errors import ArgumentError
 
 AUTOMATIC = "automatic"
-ALGORITHMS = ("direct", "winograd", "pointwise", "depthwise", "grouped")
+ALGORITHMS = ("direct", "winograd", "pointwise", "depthwise", "grouped", "folded")
 
 _name = AUTOMATIC
 
@@ -27,10 +27,11 @@ def convolution_algorithm() -> str:
 class set_convolution_algorithm:
     """Force how convolutions are computed, at once; in a ``with`` statement, until its block ends.
 
-    ``name``: "automatic", the default, chooses by the shape. "direct", "winograd", "pointwise", "depthwise" or
-    "grouped" is taken for every convolution and gradient that it can compute, whether or not it is the fastest; others
-    are still chosen by the shape. Winograd is never taken for float64, nor where ``set_float32_precision`` says
-    "exact". The setting is the process's, for all its threads.
+    ``name``: "automatic", the default, chooses by the shape. "direct", "winograd", "pointwise", "depthwise",
+    "grouped" or "folded" is taken for every convolution and gradient that it can compute, whether or not it is the
+    fastest; others are still chosen by the shape. Winograd and folding, which spread an infinite or undefined pixel
+    over its neighbours, are never taken for float64, nor where ``set_float32_precision`` says "exact". The setting is
+    the process's, for all its threads.
 
     Raises: ``ArgumentError`` for another name.
 

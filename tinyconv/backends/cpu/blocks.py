@@ -10,7 +10,8 @@ import numpy as np
 from tinyconv.backends.cpu.compilation import helper
 from tinyconv.backends.cpu.host import VECTOR_BYTES, host
 from tinyconv.backends.cpu.parallel import get_num_threads
-from tinyconv.backends.cpu.register_tile import small_code
+from tinyconv.backends.cpu.register_tile import small_code, tile_save
+from tinyconv.backends.cpu.simd import tile_part
 from tinyconv.backends.cpu.taps import COLUMNS, ROWS, Taps
 from tinyconv.core.arrays import Array, FloatArray, Pair
 
@@ -70,7 +71,8 @@ def geometry(
     down, across = int(taps.phases[:, ROWS].max()), int(taps.phases[:, COLUMNS].max())
     pixel_bytes = taps.in_stride[0] * taps.in_stride[1] * inputs * dtype.itemsize
     rows, columns = block_shape((down, across), pixels[1], pixel_bytes, cache_bytes)
-    images = min(source[0], -(-pixels[0] // (rows * columns))) if (rows, columns) == (down, across) else 1
+    whole = (rows, columns) == (down, across)
+    images = equal_parts(source[0], -(-pixels[0] // (rows * columns))) if whole else 1
     tile = host().tile(outputs, dtype)
     width = tile.vectors * host().lanes(dtype)
     return Geometry(
@@ -135,22 +137,21 @@ def copy_block(source, size, image, row, column, channel, images, rows, columns,
     group has left, those of the next group, or zeros, are copied along with them.
     """
     height, width, all_channels = size
+    lanes = VECTOR_BYTES // source.itemsize
     block = np.zeros(images * rows * columns * channels + MOST_LANES, source.dtype)
     copied = min(channels, all_channels - channel)
-    left, right = max(0, -column), min(columns, width - column)
+    left, right = max(0, -column), max(0, min(columns, width - column))
+    # Whole vectors are written: zeros where nothing is copied, as over what the next pixel, or row, overwrites.
+    run, pixels = ((right - left) * channels, 1) if copied == all_channels == channels else (copied, right - left)
     for n in range(images):
         for i in range(max(0, -row), min(rows, height - row)):
             target = ((n * rows + i) * columns + left) * channels
             start = (((image + n) * height + row + i) * width + column + left) * all_channels + channel
-            if copied == all_channels == channels:
-                for index in range((right - left) * channels):
-                    block[target + index] = source[start + index]
-            else:
-                for _ in range(left, right):
-                    for c in range(copied):
-                        block[target + c] = source[start + c]
-                    target += channels
-                    start += all_channels
+            for _ in range(pixels):
+                for c in range(0, run, lanes):
+                    tile_save(tile_part(source, start + c, run - c), block, target + c)
+                target += channels
+                start += all_channels
     return block
 
 
@@ -184,8 +185,10 @@ def pixel_offsets(images, rows, columns, origin, steps):
     p = 0
     for n in range(images):
         for i in range(rows):
-            for j in range(columns):
-                offsets[p] = origin + n * steps[0] + i * steps[1] + j * steps[2]
+            offset = origin + n * steps[0] + i * steps[1]
+            for _ in range(columns):
+                offsets[p] = offset
+                offset += steps[2]
                 p += 1
     for extra in range(MOST_TILE_ROWS):
         offsets[pixels + extra] = offsets[pixels - 1]

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyconv.backends.cpu import tuning
+from tinyconv.backends.cpu.folding import Fold, fold_forward, fold_gradient
+from tinyconv.backends.cpu.patch_gradient import FEW_INPUTS
 from tinyconv.core.algorithms import convolution_algorithm
 from tinyconv.core.arrays import Pair
 from tinyconv.core.precision import float32_precision
@@ -29,6 +31,10 @@ class Algorithm(Enum):
     DIRECT = "direct"
     """Sums over taps and channels in register tiles. Takes every shape, and few channels well: where taps lie side by
     side in memory, they and the channels are one run of numbers to sum over."""
+
+    FOLDED = "folded"
+    """Direct, with neighbouring pixels as the columns of a tile that few output channels would leave almost empty. It
+    multiplies by zeros that are no padding, so an infinite input spreads: in float32, unless it must be exact."""
 
     WINOGRAD = "winograd"
     """F(4x4, 3x3) and F(2x2, 5x5): 4 and 2.8 times fewer multiplications, for one more rounding on the way in and out.
@@ -53,6 +59,7 @@ class Problem(NamedTuple):
     """of the input, in each group"""
     outputs: int
     """channels of the output, in each group"""
+    input_size: Pair
     output_size: Pair
     kernel_size: Pair
     stride: Pair
@@ -79,15 +86,27 @@ def can_compute(algorithm: Algorithm, problem: Problem, precision: str) -> bool:
         return p.channels == 1
     if algorithm is Algorithm.GROUPED:
         return p.groups > 1
+    if p.dtype != np.float32 or precision == "exact":
+        return algorithm is Algorithm.DIRECT
+    if algorithm is Algorithm.FOLDED:
+        return fold_of(p) is not None
     if algorithm is Algorithm.WINOGRAD:
         return (
             p.kernel_size in ((3, 3), (5, 5))
             and (p.stride, p.groups) == ((1, 1), 1)
             and all(padded <= (p.kernel_size[0] - 1) * step for padded, step in zip(p.padding, p.dilation, strict=True))
-            and p.dtype == np.float32
-            and precision != "exact"
         )
     return True
+
+
+def fold_of(problem: Problem) -> Fold | None:
+    """How to fold neighbouring pixels of the result into columns, or None where that saves nothing."""
+    p = problem
+    if p.groups != 1 or (p.product is Product.WEIGHT_GRADIENT and p.channels >= FEW_INPUTS):
+        return None
+    if p.product is not Product.INPUT_GRADIENT:
+        return fold_forward(p.kernel_size, p.stride, p.padding, p.dilation, p.output_size, p.outputs, p.dtype)
+    return fold_gradient(p.kernel_size, p.stride, p.padding, p.dilation, p.input_size, p.channels, p.dtype)
 
 
 def algorithms_for(problem: Problem) -> list[Algorithm]:
@@ -117,6 +136,8 @@ def _choose(problem: Problem, precision: str, forced: str) -> Algorithm:
         return Algorithm.POINTWISE
     if Algorithm.WINOGRAD in able and _winograd_pays(problem):
         return Algorithm.WINOGRAD
+    if Algorithm.FOLDED in able:
+        return Algorithm.FOLDED
     return Algorithm.DIRECT
 
 

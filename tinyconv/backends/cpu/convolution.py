@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from tinyconv.backends.cpu import depthwise, winograd, winograd_weight_gradient
 from tinyconv.backends.cpu.activation import rectify_in_place
-from tinyconv.backends.cpu.choice import Algorithm, Problem, Product, choose
+from tinyconv.backends.cpu.choice import Algorithm, Problem, Product, choose, fold_of
 from tinyconv.backends.cpu.correlation import prepare_correlation, run_correlation
+from tinyconv.backends.cpu.folding import Fold
 from tinyconv.backends.cpu.grouped import run_grouped
 from tinyconv.backends.cpu.grouped_gradient import run_grouped_gradient
-from tinyconv.backends.cpu.packing import Memo, convolution_weight
+from tinyconv.backends.cpu.packing import Memo, Weight, convolution_weight
 from tinyconv.backends.cpu.taps import forward_taps, gradient_taps
 from tinyconv.backends.cpu.weight_gradient import run_weight_gradient
 from tinyconv.core import layout
@@ -28,17 +29,32 @@ def _one_row(images: FloatArray) -> FloatArray:
 
 def _problem(
     product: Product,
+    input_size: Pair,
     y_shape: tuple[int, ...],
     weight_shape: tuple[int, ...],
     parameters: tuple[Pair, Pair, Pair, int],
     dtype: Any,
 ) -> Problem:
-    """The convolution from images to ``y_shape`` (N, K, OH, OW), or one of its gradients."""
+    """The convolution from images of ``input_size`` to ``y_shape`` (N, K, OH, OW), or one of its gradients."""
     stride, padding, dilation, groups = parameters
     out_channels, channels, *kernel_size = weight_shape
     outputs = out_channels // max(groups, 1)
-    sizes = (y_shape[2], y_shape[3]), (kernel_size[0], kernel_size[1])
+    sizes = input_size, (y_shape[2], y_shape[3]), (kernel_size[0], kernel_size[1])
     return Problem(product, y_shape[0], groups, channels, outputs, *sizes, stride, padding, dilation, dtype)
+
+
+def _run_folded(
+    source: FloatArray,
+    weight: Weight,
+    bias: FloatArray | None,
+    out: FloatArray,
+    problem: Problem,
+    relu: bool = False,
+    memo: Memo = None,
+) -> None:
+    fold = cast("Fold", fold_of(problem))
+    folded, inner = fold.weight(weight, problem.kernel_size), fold.memo(memo)
+    run_correlation(source, folded, fold.bias(bias), fold.images(out), fold.taps, relu, inner)
 
 
 def conv2d(
@@ -65,7 +81,8 @@ def conv2d(
         return y
     source, out = layout.nhwc(x), layout.nhwc(y)
     parameters = stride, padding, dilation, groups
-    algorithm = choose(_problem(Product.FORWARD, y.shape, weight.shape, parameters, x.dtype))
+    problem = _problem(Product.FORWARD, (x.shape[2], x.shape[3]), y.shape, weight.shape, parameters, x.dtype)
+    algorithm = choose(problem)
     if algorithm is Algorithm.WINOGRAD:
         kernel = convolution_weight(weight, groups)
         winograd.run_winograd(source, kernel, bias, out, kernel_size[0], padding, dilation, relu=relu, memo=memo)
@@ -74,6 +91,9 @@ def conv2d(
         taps = forward_taps((1, 1), (1, 1), (0, 0), (1, 1), (1, source.size // source.shape[3]))
         rows = _one_row(source), convolution_weight(weight, groups), bias, _one_row(out)
         run_correlation(*rows, taps, relu, memo)
+        return y
+    if algorithm is Algorithm.FOLDED:
+        _run_folded(source, convolution_weight(weight, groups), bias, out, problem, relu, memo)
         return y
     taps = forward_taps(kernel_size, stride, padding, dilation, (height, width))
     if algorithm is Algorithm.DIRECT:
@@ -102,7 +122,8 @@ def prepare_conv2d(
 ) -> Callable[[FloatArray, FloatArray], None]:
     """``conv2d`` of x (N, C, H, W) to y (N, K, OH, OW), both flat and channels last, ready but for the two."""
     parameters = stride, padding, dilation, groups
-    algorithm = choose(_problem(Product.FORWARD, y_shape, weight.shape, parameters, weight.dtype))
+    problem = _problem(Product.FORWARD, (x_shape[2], x_shape[3]), y_shape, weight.shape, parameters, weight.dtype)
+    algorithm = choose(problem)
     kernel, kernel_size = convolution_weight(weight, groups), (weight.shape[2], weight.shape[3])
     source, out = ((n, height, width, channels) for n, channels, height, width in (x_shape, y_shape))
     if algorithm is Algorithm.WINOGRAD:
@@ -111,6 +132,11 @@ def prepare_conv2d(
         )
     if algorithm is Algorithm.POINTWISE:
         source, out = ((1, 1, n * height * width, channels) for n, height, width, channels in (source, out))
+    if algorithm is Algorithm.FOLDED:
+        fold = cast("Fold", fold_of(problem))
+        out = (*out[:2], out[2] // fold.pixels, out[3] * fold.pixels)
+        folded, inner = fold.weight(kernel, kernel_size), fold.memo(memo)
+        return prepare_correlation(source, folded, fold.bias(bias), out, fold.taps, relu, inner)
     if algorithm in (Algorithm.POINTWISE, Algorithm.DIRECT):
         taps = forward_taps(kernel_size, stride, padding, dilation, (out[1], out[2]))
         return prepare_correlation(source, kernel, bias, out, taps, relu, memo)
@@ -145,7 +171,8 @@ def conv2d_input_gradient(
     source, out = layout.nhwc(dy), layout.nhwc(dx)
     transposed = convolution_weight(weight, groups).transposed()
     parameters = stride, padding, dilation, groups
-    algorithm = choose(_problem(Product.INPUT_GRADIENT, dy.shape, weight.shape, parameters, dy.dtype))
+    problem = _problem(Product.INPUT_GRADIENT, input_size, dy.shape, weight.shape, parameters, dy.dtype)
+    algorithm = choose(problem)
     if algorithm is Algorithm.WINOGRAD:
         # With stride 1, dx is the convolution of dy with the weight turned by 180 degrees.
         extents = zip(kernel_size, padding, dilation, strict=True)
@@ -155,6 +182,9 @@ def conv2d_input_gradient(
     if algorithm is Algorithm.POINTWISE:
         taps = gradient_taps((1, 1), (1, 1), (0, 0), (1, 1), (1, source.size // source.shape[3]))
         run_correlation(_one_row(source), transposed, bias, _one_row(out), taps)
+        return dx
+    if algorithm is Algorithm.FOLDED:
+        _run_folded(source, transposed, bias, out, problem)
         return dx
     taps = gradient_taps(kernel_size, stride, padding, dilation, input_size)
     if algorithm is Algorithm.DEPTHWISE:
@@ -186,13 +216,21 @@ def conv2d_weight_gradient(
         return dweight
     source, cotangent, out = layout.nhwc(x), layout.nhwc(dy), convolution_weight(dweight, groups)
     parameters = stride, padding, dilation, groups
-    algorithm = choose(_problem(Product.WEIGHT_GRADIENT, dy.shape, dweight.shape, parameters, x.dtype))
+    size = x.shape[2], x.shape[3]
+    problem = _problem(Product.WEIGHT_GRADIENT, size, dy.shape, dweight.shape, parameters, x.dtype)
+    algorithm = choose(problem)
     if algorithm is Algorithm.WINOGRAD:
         winograd_weight_gradient.run_weight_gradient(source, cotangent, out, kernel_size[0], padding, dilation)
         return dweight
     if algorithm is Algorithm.POINTWISE:
         taps = forward_taps((1, 1), (1, 1), (0, 0), (1, 1), (1, source.size // source.shape[3]))
         run_weight_gradient(_one_row(source), _one_row(cotangent), out, taps)
+        return dweight
+    if algorithm is Algorithm.FOLDED:
+        fold = cast("Fold", fold_of(problem))
+        folded, folded_weight = fold.empty_gradient(dweight.shape, x.dtype)
+        run_weight_gradient(source, fold.images(cotangent), folded_weight, fold.taps)
+        fold.unfold_gradient(folded, layout.nhwc(dweight))
         return dweight
     taps = forward_taps(kernel_size, stride, padding, dilation, (dy.shape[2], dy.shape[3]))
     if algorithm is Algorithm.DEPTHWISE:

@@ -26,13 +26,12 @@ from tinyconv.backends.cpu.blocks import (
     chunks_for,
     flat,
     geometry,
-    lies_inside,
     pixel_offsets,
     read_window,
     sight,
 )
 from tinyconv.backends.cpu.compilation import helper, kernel
-from tinyconv.backends.cpu.host import Shape
+from tinyconv.backends.cpu.host import VECTOR_BYTES, Shape
 from tinyconv.backends.cpu.packing import Memo, Weight, aligned_buffer, kept, pack, pack_taps
 from tinyconv.backends.cpu.parallel import launch
 from tinyconv.backends.cpu.register_tile import (
@@ -63,15 +62,23 @@ from tinyconv.core.arrays import FloatArray
 BLOCK_BYTES = 256 * 1024
 """Input seen by one job: with a panel of weights beside it, it should stay in the second-level cache."""
 
-BLOCK_PIXELS = (64, 1024)
+BLOCK_PIXELS = (256, 1024)
+
+SLAB_BYTES = 16 * 1024
+"""Of a panel of weights, what all pixels of a block are multiplied by before the next: it stays in the first-level
+cache, beside the pixels of a tile."""
 
 MANY_INPUTS = 48
 """From so many channels on, a tile may be saved and read again for each tap."""
+
+MOST_EDGE = 8
+"""One part of so many of a window may lie outside the image before it is taken tap by tap."""
 
 
 def make_multiply_panel(shape: Shape):
     """The inner loops, for one shape of register tile: its numbers must be constants of the compiled function."""
     TILE_ROWS, TILE_VECTORS = shape
+    SLAB = max(1, SLAB_BYTES // (TILE_VECTORS * VECTOR_BYTES))
 
     @helper
     def multiply_panel(values, sources, pixels, runs, weight, w, bias, b, begins, least, out, targets, columns):
@@ -79,19 +86,30 @@ def make_multiply_panel(shape: Shape):
 
         Where the sum ``begins``, bias[b + k] stands for what was in ``out``. ``runs``: (first, end) of each.
         """
-        for p in range(0, pixels, TILE_ROWS):
-            inputs = tile_rows(TILE_ROWS, values, sources, p)
-            outputs = tile_rows(TILE_ROWS, out, targets, p)
-            if begins:
-                sums = tile_repeat(TILE_ROWS, TILE_VECTORS, bias, b)
-            else:
-                sums = tile_fetch(TILE_VECTORS, outputs, 0, columns)
-            place = w
-            for run in range(runs.shape[0]):
-                for index in range(runs[run, 0], runs[run, 1]):
-                    sums = tile_rank1(sums, inputs, index, weight, place)
-                    place += tile_width(sums)
-            tile_store(tile_at_least(sums, least), outputs, columns)
+        first_run, first, place = 0, runs[0, 0] if runs.shape[0] else 0, w
+        while first_run < runs.shape[0] or begins:
+            for p in range(0, pixels, TILE_ROWS):
+                inputs = tile_rows(TILE_ROWS, values, sources, p)
+                outputs = tile_rows(TILE_ROWS, out, targets, p)
+                if begins:
+                    sums = tile_repeat(TILE_ROWS, TILE_VECTORS, bias, b)
+                else:
+                    sums = tile_fetch(TILE_VECTORS, outputs, 0, columns)
+                run, start, place, left = first_run, first, w, SLAB
+                while run < runs.shape[0] and left > 0:
+                    end = min(runs[run, 1], start + left)
+                    for index in range(start, end):
+                        sums = tile_rank1(sums, inputs, index, weight, place)
+                        place += tile_width(sums)
+                    left -= end - start
+                    start = end
+                    if end == runs[run, 1]:
+                        run += 1
+                        start = runs[run, 0] if run < runs.shape[0] else 0
+                if run == runs.shape[0]:
+                    sums = tile_at_least(sums, least)
+                tile_store(sums, outputs, columns)
+            first_run, first, w, begins = run, start, place, False
 
     return multiply_panel
 
@@ -139,6 +157,14 @@ def see_through_tap(y, x, block, targets, sources, seeing, g):
     return pixels
 
 
+@helper
+def is_mostly_edge(row, column, rows, columns, g):
+    """Whether so much of a window lies outside the image that to multiply by its zeros costs more than to avoid it."""
+    inside_rows = min(row + rows, g.height) - max(row, 0)
+    inside_columns = min(column + columns, g.width) - max(column, 0)
+    return inside_rows * inside_columns * MOST_EDGE < (MOST_EDGE - 1) * rows * columns
+
+
 @kernel
 def correlate(
     job, source, weight, strides, kernel_rows, kernel_columns, bias, out, phases, runs, chunks, packs, relu, g
@@ -174,7 +200,7 @@ def correlate(
     y, x = row * g.stride_y + top, column * g.stride_x + left
     seen_rows = (rows - 1) * g.stride_y + bottom - top + 1
     seen_columns = (columns - 1) * g.stride_x + right - left + 1
-    tap_by_tap = g.inputs >= MANY_INPUTS and not lies_inside(y, x, seen_rows, seen_columns, g)
+    tap_by_tap = g.inputs >= MANY_INPUTS and is_mostly_edge(y, x, seen_rows, seen_columns, g)
     if tap_by_tap:
         values, sources, seeing = source, np.empty(targets.size, np.int64), np.empty(targets.size, np.int64)
         rounds, taps, numbers = end_run - first_run, 1, np.empty((1, 2), np.int64)

@@ -15,17 +15,21 @@ import numpy as np
 
 from tinyconv.backends.cpu.blocks import TILES, chunks_for, copy_block, flat, geometry, read_window
 from tinyconv.backends.cpu.compilation import helper, kernel
-from tinyconv.backends.cpu.host import Shape
+from tinyconv.backends.cpu.host import VECTOR_BYTES, Shape
 from tinyconv.backends.cpu.packing import Weight, aligned
 from tinyconv.backends.cpu.parallel import launch
 from tinyconv.backends.cpu.register_tile import tile_load, tile_rank1, tile_repeat, tile_rows, tile_save
 from tinyconv.backends.cpu.taps import BOTTOM, LEFT, RIGHT, TOP, Taps
+from tinyconv.backends.cpu.tile_products import tile_add
 from tinyconv.core.arrays import FloatArray
 
 BLOCK_BYTES = 128 * 1024
 """Input seen by one block of pixels: it is read again for every tile, so it should stay in the second-level cache."""
 
 BLOCK_PIXELS = (128, 128)
+
+FEW_INPUTS = 24
+"""Fewer channels than this, seen through several taps, fill a tile better as its rows."""
 
 FEW_TILES = 8
 """With so few tiles, reading dy in place costs less than a copy that many tiles would share."""
@@ -146,16 +150,24 @@ def correlate_patches(job, x, dy, partials, partial_sums, phases, runs, chunks, 
 
 
 @kernel
-def add_patch_partials(job, partials, rows, gradient, strides, g):
-    """One row of the gradient, from partial sums (partial sums, groups, panels, rows, panel width) added in order."""
+def add_patch_partials(job, partials, partial_sums, rows, pitch, gradient, strides, g):
+    """One row of the gradient, from flat partial sums (partial sums, groups, panels, pitch, panel width).
+
+    They are added in order, side by side, in place of the first. ``pitch``: rows of all tiles of a panel, of which the
+    first ``rows`` count.
+    """
     group, row = divmod(job, rows)
-    for panel in range(partials.shape[2]):
+    size, lanes = g.groups * g.panels * pitch * g.panel_width, VECTOR_BYTES // partials.itemsize
+    for panel in range(g.panels):
+        first = ((group * g.panels + panel) * pitch + row) * g.panel_width
+        for place in range(first, first + g.panel_width, lanes):
+            sums = tile_repeat(1, 1, partials, place)
+            for partial in range(1, partial_sums):
+                sums = tile_add(sums, partials, place + partial * size)
+            tile_save(sums, partials, place)
         for k in range(min(g.panel_width, g.outputs - panel * g.panel_width)):
-            total = partials[0, group, panel, row, k]
-            for partial in range(1, partials.shape[0]):
-                total += partials[partial, group, panel, row, k]
             place = group * strides[0] + (panel * g.panel_width + k) * strides[1] + row * strides[2]
-            gradient[place] = total
+            gradient[place] = partials[first + k]
 
 
 def run_patch_gradient(x: FloatArray, dy: FloatArray, out: Weight, taps: Taps) -> None:
@@ -187,4 +199,5 @@ def run_patch_gradient(x: FloatArray, dy: FloatArray, out: Weight, taps: Taps) -
         tiles,
         g,
     )
-    launch(add_patch_partials, groups * rows, partials, rows, out.numbers, out.strides, g)
+    pitch = tiles * g.tile_rows
+    launch(add_patch_partials, groups * rows, flat(partials), partial_sums, rows, pitch, out.numbers, out.strides, g)

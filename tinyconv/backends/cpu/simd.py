@@ -49,6 +49,20 @@ def lanes_of(typingctx, array):
     return types.intp(array), lambda context, builder, signature, args: context.get_constant(types.intp, lanes)
 
 
+@intrinsic
+def prefetch(typingctx, array, index):
+    """Ask for the cache line of ``array[index]``, inside the array or not: nothing waits for it."""
+
+    def codegen(context, builder, signature, args):
+        pointer = builder.bitcast(address(context, builder, signature.args[0], args[0], args[1]), BYTES)
+        kind = ir.FunctionType(ir.VoidType(), [BYTES, INT32, INT32, INT32])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        builder.call(function, [pointer, INT32(0), INT32(2), INT32(1)])  # to read; into the second level; data
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), codegen
+
+
 @intrinsic(prefer_literal=True)
 def tile_fetch(typingctx, vectors, rows, index, count):
     """A tile of ``vectors`` vectors a row: ``rows[i][index : index + count]``, and 0 after them."""
@@ -109,6 +123,19 @@ def tile_choose(typingctx, value, largest, this, other):
         return result
 
     return value(value, largest, this, other), codegen
+
+
+@intrinsic
+def tile_part(typingctx, array, index, count):
+    """A tile of one vector: ``array[index : index + count]``, and 0 after them; more than fit are not read."""
+    tile = Tile(1, 1, array.dtype)
+
+    def codegen(context, builder, signature, args):
+        pointer = address(context, builder, signature.args[0], args[0], args[1])
+        value = masked_load(builder, tile, pointer, first_lanes(builder, tile, args[2]))
+        return builder.insert_value(ir.Constant(tile.aggregate, ir.Undefined), value, 0)
+
+    return tile(array, types.intp, types.intp), codegen
 
 
 @intrinsic

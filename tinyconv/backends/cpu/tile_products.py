@@ -113,6 +113,20 @@ def tile_add_windows(typingctx, taps, stride, tile, source, index, pitch, weight
 
 
 @intrinsic
+def tile_add(typingctx, tile, array, index):
+    """The tile, one vector a row, plus ``array[index + l]`` in every row."""
+
+    def codegen(context, builder, signature, args):
+        sums = args[0]
+        other = load_vector(builder, tile, address(context, builder, signature.args[1], args[1], args[2]))
+        for m in range(tile.rows):
+            sums = builder.insert_value(sums, builder.fadd(builder.extract_value(sums, m), other), m)
+        return sums
+
+    return tile(tile, array, types.intp), codegen
+
+
+@intrinsic
 def tile_scatter(typingctx, tile, out, index, step):
     """Write row i of a tile, one vector a row, to ``out[index + i step : ... + lanes]``."""
 

@@ -23,7 +23,7 @@ from tinyconv.backends.cpu.compilation import helper, kernel
 from tinyconv.backends.cpu.host import VECTOR_BYTES, Shape, host
 from tinyconv.backends.cpu.packing import Weight, aligned, aligned_buffer
 from tinyconv.backends.cpu.parallel import get_num_threads, launch
-from tinyconv.backends.cpu.patch_gradient import run_patch_gradient
+from tinyconv.backends.cpu.patch_gradient import FEW_INPUTS, run_patch_gradient
 from tinyconv.backends.cpu.register_tile import (
     small_code,
     tile_outer,
@@ -32,17 +32,14 @@ from tinyconv.backends.cpu.register_tile import (
     tile_save,
     tile_store,
 )
-from tinyconv.backends.cpu.simd import tile_fetch
+from tinyconv.backends.cpu.simd import prefetch, tile_fetch, tile_part
 from tinyconv.backends.cpu.taps import BOTTOM, LEFT, RIGHT, TOP, Taps
 from tinyconv.core.arrays import FloatArray
 
-BLOCK_BYTES = 128 * 1024
+BLOCK_BYTES = 256 * 1024
 """Input seen by one block of pixels: it is read again for every tile, so it should stay in the second-level cache."""
 
 BLOCK_PIXELS = (256, 256)
-
-FEW_INPUTS = 24
-"""Fewer channels than this, seen through several taps, fill a tile better as its rows."""
 
 PARTIAL_BYTES = 2 * 1024 * 1024
 """All partial sums together: they are written and read once more than the gradient itself."""
@@ -77,11 +74,14 @@ def make_rows(shape: Shape):
                 packed[p * TILE_ROWS + (tiles - 1) * pitch + row % TILE_ROWS] = repeated
 
     @helper
-    def add_outer_products(packed, pitch, x, steps, zeros, begins, sums, targets, columns):
+    def add_outer_products(packed, pitch, x, first_value, steps, zeros, begins, sums, targets, columns, soon):
         """sums[targets[row] + c] += the products of dy and x over pixels, for c below ``columns``.
 
-        ``steps``: where each pixel lies in a tile of ``packed``, and in ``x``.
+        ``steps``: where each pixel lies in a tile of ``packed``, and in ``x`` from ``first_value`` on. ``soon``: where
+        the next block lies in memory, (images, place, end) of both; it is fetched meanwhile.
         """
+        images, x_next, x_end, dy, dy_next, dy_end = soon
+        line = 64 // x.itemsize
         for row in range(0, targets.size, TILE_ROWS):
             first = row // TILE_ROWS * pitch
             outputs = tile_rows(TILE_ROWS, sums, targets, row)
@@ -90,8 +90,12 @@ def make_rows(shape: Shape):
             else:
                 products = tile_fetch(TILE_VECTORS, outputs, 0, columns)
             for p in range(steps.shape[0]):
-                products = tile_outer(products, packed, first + steps[p, 0], x, steps[p, 1])
+                prefetch(images, x_next)
+                prefetch(dy, dy_next)
+                x_next, dy_next = min(x_next + line, x_end), min(dy_next + line, dy_end)
+                products = tile_outer(products, packed, first + steps[p, 0], x, first_value + steps[p, 1])
             tile_store(products, outputs, columns)
+        return images, x_next, x_end, dy, dy_next, dy_end
 
     return pack_rows, add_outer_products
 
@@ -102,21 +106,23 @@ pack_narrow, add_narrow = make_rows(TILES[2])
 
 
 @helper
-def copy_panel(x, channel, filled, image, images, first_row, end_row, first_column, end_column, values, g):
-    """values[pixel, c] = x[pixel, channel + c] for the pixels of a window, with zeros up to the width of a panel."""
+def copy_panels(x, first_channel, image, images, first_row, end_row, first_column, end_column, values, pitch, g):
+    """values[panel pitch + pixel width + c] = x[pixel, first_channel + panel width + c] for the pixels of a window.
+
+    All panels of a pixel after each other, as they lie in memory; zeros up to the width of the last.
+    """
+    lanes = VECTOR_BYTES // x.itemsize
     place = 0
     for n in range(image, image + images):
         for i in range(first_row, end_row):
-            source = ((n * g.height + i) * g.width + first_column) * g.channels + channel
+            source = ((n * g.height + i) * g.width + first_column) * g.channels + first_channel
             for _ in range(first_column, end_column):
-                if filled == g.panel_width:
-                    for c in range(g.panel_width):
-                        values[place + c] = x[source + c]
-                else:
-                    for c in range(filled):
-                        values[place + c] = x[source + c]
-                    for c in range(filled, g.panel_width):
-                        values[place + c] = 0
+                target = place
+                for begin in range(0, g.inputs, g.panel_width):
+                    for c in range(begin, begin + g.panel_width, lanes):
+                        tile_save(tile_part(x, source + c, g.inputs - c), values, target)
+                        target += lanes
+                    target += pitch - g.panel_width
                 source += g.channels
                 place += g.panel_width
 
@@ -147,7 +153,8 @@ def correlate_pixels(job, x, dy, sums, partial_sums, phases, runs, chunks, g):
     counts = np.empty(taps, np.int64)
     seen_rows = (g.block_rows - 1) * g.stride_y + bottom - top + 1
     seen = g.block_images * seen_rows * ((g.block_columns - 1) * g.stride_x + right - left + 1)
-    values = aligned_buffer(seen * g.panel_width, x)
+    values_pitch = seen * g.panel_width
+    values = aligned_buffer(g.panels * values_pitch, x)
 
     blocks = g.blocks_deep * g.blocks_down * g.blocks_across
     first_block, end_block = blocks * partial // partial_sums, blocks * (partial + 1) // partial_sums
@@ -191,19 +198,28 @@ def correlate_pixels(job, x, dy, sums, partial_sums, phases, runs, chunks, g):
                 counts[tap] = p
                 tap += 1
 
+        copy_panels(x, group * g.inputs, image, images, first_y, end_y, first_x, end_x, values, values_pitch, g)
+        next_x = (((image + images - 1) * g.height + end_y - 1) * g.width + end_x) * g.channels
+        next_dy = start + pixels * g.out_channels
+        last_x, last_dy = min(x.size, next_x + values_pitch * g.panels), min(dy.size, next_dy + pixels * g.out_channels)
+        soon = (x, next_x, last_x, dy, next_dy, last_dy)
         for panel in range(g.panels):
-            filled = min(g.panel_width, g.inputs - panel * g.panel_width)
-            channel = group * g.inputs + panel * g.panel_width
-            copy_panel(x, channel, filled, image, images, first_y, end_y, first_x, end_x, values, g)
+            filled, first_value = min(g.panel_width, g.inputs - panel * g.panel_width), panel * values_pitch
             for tap in range(taps):
                 out = sums[tap * g.inputs + panel * g.panel_width :]
                 begins, seen_by = index == first_block, steps[tap, : counts[tap]]
                 if g.tile == 0:
-                    add_wide(packed, packed_pitch, values, seen_by, zeros, begins, out, targets, filled)
+                    soon = add_wide(
+                        packed, packed_pitch, values, first_value, seen_by, zeros, begins, out, targets, filled, soon
+                    )
                 elif g.tile == 1:
-                    add_middle(packed, packed_pitch, values, seen_by, zeros, begins, out, targets, filled)
+                    soon = add_middle(
+                        packed, packed_pitch, values, first_value, seen_by, zeros, begins, out, targets, filled, soon
+                    )
                 else:
-                    add_narrow(packed, packed_pitch, values, seen_by, zeros, begins, out, targets, filled)
+                    soon = add_narrow(
+                        packed, packed_pitch, values, first_value, seen_by, zeros, begins, out, targets, filled, soon
+                    )
 
 
 @kernel

@@ -31,23 +31,27 @@ def products(
     }
 
 
-def able(product: str, y: tuple[int, ...], weight: tuple[int, ...], geometry: Geometry) -> list[str]:
+Shapes = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+"""Of x (N, C, H, W), y (N, K, H', W') and the weight (K, C / groups, R, S)."""
+
+
+def able(product: str, shapes: Shapes, geometry: Geometry) -> list[str]:
     """The algorithms that can compute ``product`` in float32 at the present precision, the chosen one first."""
     from tinyconv.backends.cpu import choice
 
-    problem = _problem(product, y, weight, geometry)
+    problem = _problem(product, shapes, geometry)
     chosen = choice.choose(problem)
     return [chosen.value, *(each.value for each in choice.algorithms_for(problem) if each is not chosen)]
 
 
-def remember(product: str, y: tuple[int, ...], weight: tuple[int, ...], geometry: Geometry, order: list[str]) -> None:
+def remember(product: str, shapes: Shapes, geometry: Geometry, order: list[str]) -> None:
     """Keep ``order``, the fastest algorithm first, for this machine: from now on the choice follows it.
 
     Raises: ``RunError`` where the file cannot be written.
     """
     from tinyconv.backends.cpu import choice, tuning
 
-    tuning.save({tuning.key(_problem(product, y, weight, geometry)): order})
+    tuning.save({tuning.key(_problem(product, shapes, geometry)): order})
     choice.forget()
 
 
@@ -58,9 +62,10 @@ def tuning_file() -> str:
     return str(tuning.path())
 
 
-def _problem(product: str, y: tuple[int, ...], weight: tuple[int, ...], geometry: Geometry) -> Any:
+def _problem(product: str, shapes: Shapes, geometry: Geometry) -> Any:
     from tinyconv.backends.cpu import choice
 
+    x, y, weight = shapes
     stride, padding, dilation, groups = geometry
     return choice.Problem(
         choice.Product(product.replace(" ", "_")),
@@ -68,6 +73,7 @@ def _problem(product: str, y: tuple[int, ...], weight: tuple[int, ...], geometry
         groups,
         weight[1],
         weight[0] // groups,
+        (x[2], x[3]),
         (y[2], y[3]),
         (weight[2], weight[3]),
         stride,

@@ -77,7 +77,7 @@ def measure_convolution(shape: ConvolutionShape, seconds: float) -> list[Measure
         theirs = {layout: pytorch.convolution(shape, arrays, layout) for layout in pytorch.LAYOUTS}
     found = []
     for product in PRODUCTS:
-        algorithms = able(product, shape.y, shape.weight, shape.geometry)
+        algorithms = able(product, shape.shapes, shape.geometry)
         sides: dict[str, Side] = {name: own.forced(name, ours[product]) for name in algorithms}
         sides |= {layout: runs[product] for layout, runs in theirs.items()}
         timings = take_turns(sides, seconds * len(sides))
@@ -94,7 +94,7 @@ def tune(shape: ConvolutionShape, measured: list[Measurement]) -> dict[str, list
 
     orders = {each.kind: sorted(each.algorithms, key=each.timings.median) for each in measured}
     for product, order in orders.items():
-        remember(product, shape.y, shape.weight, shape.geometry, order)
+        remember(product, shape.shapes, shape.geometry, order)
     return orders
 
 

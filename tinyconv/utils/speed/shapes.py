@@ -59,6 +59,11 @@ class ConvolutionShape:
         return self.x[0], self.filters, height, width
 
     @property
+    def shapes(self) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+        """Of x, y and the weight."""
+        return self.x, self.y, self.weight
+
+    @property
     def geometry(self) -> tuple[Pair, Pair, Pair, int]:
         """Stride, padding, dilation, groups."""
         return self.stride, self.padding, self.dilation, self.groups
