@@ -93,7 +93,7 @@ def test_tuning_keeps_the_order_for_every_product(alone, tmp_path: Path):
 
     for product, order in learned.items():
         geometry = ((1, 1), (1, 1), (1, 1), 1)
-        assert able(product, (2, 16, 8, 8), (16, 16, 3, 3), geometry)[0] == order[0]
+        assert able(product, ((2, 16, 8, 8), (2, 16, 8, 8), (16, 16, 3, 3)), geometry)[0] == order[0]
 
 
 def test_a_model_trains_and_infers():
