@@ -28,7 +28,7 @@ from tinyconv.backends.cpu.host import host
 from tinyconv.backends.cpu.packing import Weight, aligned_buffer
 from tinyconv.backends.cpu.parallel import get_num_threads, launch
 from tinyconv.backends.cpu.register_tile import tile_repeat, tile_save
-from tinyconv.backends.cpu.simd import lanes_of
+from tinyconv.backends.cpu.simd import lanes_of, prefetch
 from tinyconv.backends.cpu.taps import (
     BOTTOM,
     COLUMNS,
@@ -44,7 +44,6 @@ from tinyconv.backends.cpu.taps import (
     Taps,
 )
 from tinyconv.backends.cpu.tile_products import (
-    prefetch,
     tile_add_line,
     tile_add_windows_of_line,
     tile_spread,

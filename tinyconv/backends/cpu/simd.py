@@ -96,21 +96,6 @@ def tile_at_least(typingctx, tile, least):
 
 
 @intrinsic
-def prefetch(typingctx, array, index):
-    """Ask for the cache line of ``array[index]``, which will be read soon, without waiting for it."""
-
-    def codegen(context, builder, signature, args):
-        pointer = builder.bitcast(address(context, builder, signature.args[0], *args), BYTES)
-        kind = ir.FunctionType(ir.VoidType(), [BYTES, INT32, INT32, INT32])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        read, keep, data = INT32(0), INT32(3), INT32(1)
-        builder.call(function, [pointer, read, keep, data])
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp), codegen
-
-
-@intrinsic
 def tile_choose(typingctx, value, largest, this, other):
     """``this`` in the lanes where ``value`` exceeds ``largest`` or is NaN, else ``other``: tiles of one type."""
 

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 
 from tinyconv.backends.cpu.register_tile import (
-    INT32,
     INT64,
     Tile,
     address,
@@ -246,17 +244,3 @@ def tile_spread(typingctx, groups, source, index, step, bound, width, last):
 
     number = types.intp
     return tile(groups, source, number, number, number, number, number), codegen
-
-
-@intrinsic
-def prefetch(typingctx, array, index):
-    """Ask for the line of memory of ``array[index]`` in the second-level cache."""
-
-    def codegen(context, builder, signature, args):
-        pointer = builder.bitcast(address(context, builder, signature.args[0], *args), ir.IntType(8).as_pointer())
-        kind = ir.FunctionType(ir.VoidType(), [pointer.type, INT32, INT32, INT32])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        builder.call(function, [pointer, INT32(0), INT32(2), INT32(1)])  # to read; not in the first cache; data
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp), codegen
