@@ -32,6 +32,7 @@ GROUPED_POINTWISE = Convolution(2, 2, 3, 17, (2, 3), (1, 1), (1, 1), (0, 0), (1,
 DEPTHWISE = Convolution(2, 5, 1, 2, (5, 4), (3, 3), (2, 1), (1, 1), (1, 1))
 GROUPED = Convolution(2, 5, 3, 4, (9, 18), (3, 3), (2, 2), (1, 1), (1, 1))
 GROUPED_BEYOND_THE_EDGE = Convolution(1, 3, 2, 1, (3, 2), (3, 2), (1, 1), (5, 6), (2, 2))
+TAPS_THAT_SEE_NOTHING = Convolution(2, 1, 64, 70, (1, 2), (3, 3), (1, 1), (1, 1), (1, 1))
 ONE_PIXEL = Convolution(2, 1, 3, 4, (1, 1), (3, 3), (1, 1), (1, 1), (1, 1))
 KERNEL_AS_LARGE_AS_THE_IMAGE = Convolution(1, 1, 1, 2, (9, 8), (9, 8), (1, 1), (0, 0), (1, 1))
 
@@ -47,6 +48,7 @@ KERNEL_AS_LARGE_AS_THE_IMAGE = Convolution(1, 1, 1, 2, (9, 8), (9, 8), (1, 1), (
 @example(GROUPED)
 @example(GROUPED_BEYOND_THE_EDGE)
 @example(ONE_PIXEL)
+@example(TAPS_THAT_SEE_NOTHING)
 @example(KERNEL_AS_LARGE_AS_THE_IMAGE)
 def test_float64_convolutions_agree_with_the_definition(case):
     arrays = case.arrays()

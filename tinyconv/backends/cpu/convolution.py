@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
-from tinyconv.backends.cpu import depthwise, winograd, winograd_weight_gradient
+from tinyconv.backends.cpu import depthwise, depthwise_gradient, winograd, winograd_weight_gradient
 from tinyconv.backends.cpu.activation import rectify_in_place
 from tinyconv.backends.cpu.choice import Algorithm, Problem, Product, choose, fold_of
 from tinyconv.backends.cpu.correlation import prepare_correlation, run_correlation
@@ -234,7 +234,7 @@ def conv2d_weight_gradient(
         return dweight
     taps = forward_taps(kernel_size, stride, padding, dilation, (dy.shape[2], dy.shape[3]))
     if algorithm is Algorithm.DEPTHWISE:
-        depthwise.run_weight_gradient(source, cotangent, dweight, taps)
+        depthwise_gradient.run_weight_gradient(source, cotangent, dweight, taps)
     elif algorithm is Algorithm.GROUPED:
         run_grouped_gradient(source, cotangent, out, taps)
     else:

@@ -87,7 +87,7 @@ def make_multiply_panel(shape: Shape):
         Where the sum ``begins``, bias[b + k] stands for what was in ``out``. ``runs``: (first, end) of each.
         """
         first_run, first, place = 0, runs[0, 0] if runs.shape[0] else 0, w
-        while first_run < runs.shape[0] or begins:
+        while pixels > 0 and (first_run < runs.shape[0] or begins):
             for p in range(0, pixels, TILE_ROWS):
                 inputs = tile_rows(TILE_ROWS, values, sources, p)
                 outputs = tile_rows(TILE_ROWS, out, targets, p)

@@ -4,11 +4,9 @@ With m output channels to each input channel, output k reads input k // m. The k
 the input is repeated m times, and the input gradient summed over the m copies.
 
     out[n, origin + out_stride i, c]  =  bias[c] + sum over taps t of  in[n, i in_stride + offset(t), c] W[t, c]
-    dW[t, c]  =  sum over images n, output pixels i of  x[n, i stride + offset(t), c] dy[n, i, c]
 
-Forward and for the input gradient, the rows of a register tile are neighbouring outputs, which share the weight of each
-tap; the few whose window hangs over the edge are computed one by one. For the weight gradient they are taps, which
-share dy.
+The rows of a register tile are neighbouring outputs, which share the weight of each tap; the few whose window hangs
+over the edge are computed one by one. ``depthwise_gradient.py`` has the weight gradient.
 """
 
 from __future__ import annotations
@@ -16,12 +14,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import prange
 
 from tinyconv.backends.cpu.compilation import helper, kernel
 from tinyconv.backends.cpu.host import host
 from tinyconv.backends.cpu.parallel import get_num_threads, launch
-from tinyconv.backends.cpu.register_tile import tile_load, tile_repeat, tile_rows, tile_save, tile_store
+from tinyconv.backends.cpu.register_tile import tile_repeat, tile_rows, tile_store
 from tinyconv.backends.cpu.simd import lanes_of
 from tinyconv.backends.cpu.taps import (
     COLUMNS,
@@ -35,28 +32,18 @@ from tinyconv.backends.cpu.taps import (
     ROWS,
     Taps,
 )
-from tinyconv.backends.cpu.tile_products import (
-    tile_add_products,
-    tile_add_products_where,
-    tile_add_windows,
-    tile_scatter,
-)
+from tinyconv.backends.cpu.tile_products import tile_add_products, tile_add_windows, tile_scatter
 from tinyconv.core import pool
 from tinyconv.core.arrays import FloatArray
 
 OUTPUTS = 8
 """Outputs of a tile: as many sums as the arithmetic units need to be kept busy."""
 
-TAPS = 9
-"""Taps of a tile: those of a 3 x 3 kernel."""
-
 WINDOW = 3
 """Taps side by side for which outputs share what they see."""
 
 JOBS = 4
 """Jobs for each thread: rows differ in work."""
-
-MOST_PARTIALS = 64
 
 
 class Maps(NamedTuple):
@@ -216,81 +203,14 @@ def correlate_channel_rows(first, end, source, weight, bias, out, phases, runs, 
 
 
 @kernel
-def correlate_channels(jobs, source, weight, bias, out, phases, runs, g):
-    """Fill ``out`` (N, height, width, C) from ``source`` (N, height, width, C), both flat. ``weight``: (taps, C)."""
-    for index in prange(jobs):
-        job = np.int64(index)
-        total = g.images * g.most_rows * phases.shape[0]
-        correlate_channel_rows(
-            total * job // jobs, total * (job + 1) // jobs, source, weight, bias, out, phases, runs, g
-        )
+def correlate_channels(job, jobs, source, weight, bias, out, phases, runs, g):
+    """A share of ``out`` (N, height, width, C) from ``source`` (N, height, width, C), flat. ``weight``: (taps, C)."""
+    total = g.images * g.most_rows * phases.shape[0]
+    correlate_channel_rows(total * job // jobs, total * (job + 1) // jobs, source, weight, bias, out, phases, runs, g)
 
 
-@helper
-def add_row(tile, inside, offsets, x, dy, image, row, column_taps, row_taps, first, taps, c, phase, g):
-    """The tile of the taps ``first`` ... plus their products with one row of dy."""
-    count = g.channels - c
-    rows_inside = True
-    for t in range(TAPS):
-        y = row * g.stride_y + row_taps[min(first + t, taps - 1)]
-        rows_inside = rows_inside and 0 <= y < g.height
-    pixels = tile_rows(TAPS, x, offsets, 0)
-    start = (image * g.height + row * g.stride_y) * g.width * g.channels + c
-    target = (image * g.out_height + row) * g.out_width * g.channels + c
-    begin = max(0, -(phase[LEFT] // g.stride_x))
-    end = min(g.out_width, (g.width - 1 - phase[RIGHT]) // g.stride_x + 1)
-    if not rows_inside or end < begin:
-        begin = end = g.out_width
-    index, place = start + begin * g.stride_x * g.channels, target + begin * g.channels
-    for _ in range(begin, end):
-        tile = tile_add_products(tile, pixels, index, dy, place, count)
-        index += g.stride_x * g.channels
-        place += g.channels
-    for number in range(g.out_width - (end - begin)):
-        column = number if number < begin else number + end - begin
-        for t in range(TAPS):
-            tap = min(first + t, taps - 1)
-            y, seen = row * g.stride_y + row_taps[tap], column * g.stride_x + column_taps[tap]
-            inside[t] = 0 <= y < g.height and 0 <= seen < g.width
-        index, place = start + column * g.stride_x * g.channels, target + column * g.channels
-        tile = tile_add_products_where(tile, inside, pixels, index, dy, place, count)
-    return tile
-
-
-@helper
-def add_channel_rows(partial, partial_sums, lines, x, dy, sums, column_taps, row_taps, phase, g):
-    """One partial sum, flat (groups of taps, channels in vectors, TAPS, lanes): the rows of its share, in order."""
-    lanes = lanes_of(x)
-    taps = row_taps.size
-    offsets, inside = np.empty(TAPS, np.int64), np.empty(TAPS, np.int64)
-    sums[:] = 0
-    for line in range(lines * partial // partial_sums, lines * (partial + 1) // partial_sums):
-        image, row = divmod(line, g.out_height)
-        place = 0
-        for first in range(0, taps, TAPS):
-            for t in range(TAPS):
-                tap = min(first + t, taps - 1)
-                offsets[t] = (row_taps[tap] * g.width + column_taps[tap]) * g.channels
-            for c in range(0, g.channels, lanes):
-                tile = tile_load(TAPS, 1, sums, place)
-                tile = add_row(
-                    tile, inside, offsets, x, dy, image, row, column_taps, row_taps, first, taps, c, phase, g
-                )  # fmt: skip
-                tile_save(tile, sums, place)
-                place += TAPS * lanes
-
-
-@kernel
-def correlate_channel_pixels(lines, x, dy, partials, column_taps, row_taps, phases, g):
-    """Fill ``partials`` from the ``lines`` rows of dy of all images."""
-    for index in prange(partials.shape[0]):
-        partial = np.int64(index)
-        add_channel_rows(
-            partial, partials.shape[0], lines, x, dy, partials[partial], column_taps, row_taps, phases[0], g
-        )  # fmt: skip
-
-
-def _maps(source: FloatArray, out: FloatArray, taps: Taps) -> Maps:
+def maps_of(source: FloatArray, out: FloatArray, taps: Taps) -> Maps:
+    """The maps of a convolution from ``source`` to ``out``, (N, H, W, C) of as many channels."""
     lanes = host().lanes(source.dtype)
     return Maps(
         images=source.shape[0],
@@ -308,15 +228,16 @@ def _maps(source: FloatArray, out: FloatArray, taps: Taps) -> Maps:
     )
 
 
-def _repeated(images: FloatArray, multiplier: int) -> FloatArray:
+def repeated(images: FloatArray, multiplier: int) -> FloatArray:
+    """``images`` (N, H, W, C), with each channel so many times."""
     return images if multiplier == 1 else np.repeat(images, multiplier, axis=3)
 
 
 def run_forward(source: FloatArray, weight: FloatArray, bias: FloatArray | None, out: FloatArray, taps: Taps) -> None:
     """Fill ``out`` (N, OH, OW, K) from ``source`` (N, H, W, C) and the weight (K, 1, R, S)."""
     outputs = weight.shape[0]
-    repeated = _repeated(source, outputs // source.shape[3])
-    g = _maps(repeated, out, taps)
+    images = repeated(source, outputs // source.shape[3])
+    g = maps_of(images, out, taps)
     # Whole vectors, so that the last one can be read like the others.
     rows = np.zeros((taps.kernel_rows.size, g.pitch), source.dtype)
     rows[:, :outputs] = weight[:, 0, taps.kernel_rows, taps.kernel_columns].T
@@ -326,7 +247,7 @@ def run_forward(source: FloatArray, weight: FloatArray, bias: FloatArray | None,
     jobs = min(JOBS * get_num_threads(), g.images * g.most_rows * len(taps.phases))
     flat_out = out.reshape(-1)
     launch(
-        correlate_channels, jobs, repeated.reshape(-1), rows.reshape(-1), start, flat_out, taps.phases, taps.runs, g
+        correlate_channels, jobs, images.reshape(-1), rows.reshape(-1), start, flat_out, taps.phases, taps.runs, g
     )  # fmt: skip
 
 
@@ -342,22 +263,3 @@ def run_input_gradient(
         each.reshape(*out.shape, multiplier).sum(axis=4, out=out)
         if bias is not None:
             out += bias
-
-
-def run_weight_gradient(x: FloatArray, dy: FloatArray, out: FloatArray, taps: Taps) -> None:
-    """Fill ``out``, a logical (K, 1, R, S), from x (N, H, W, C) and dy (N, OH, OW, K)."""
-    outputs = dy.shape[3]
-    repeated = _repeated(x, outputs // x.shape[3])
-    g = _maps(repeated, dy, taps)
-    count, lines = taps.kernel_rows.size, dy.shape[0] * dy.shape[1]
-    offsets = [(y, first + step) for y, first, length in taps.runs for step in range(length)]
-    row_taps, column_taps = (np.array(values, np.int64) for values in zip(*offsets, strict=True))
-    lanes = host().lanes(x.dtype)
-    groups, vectors = -(-count // TAPS), -(-outputs // lanes)
-    partials = np.empty((min(MOST_PARTIALS, lines), groups * vectors * TAPS * lanes), x.dtype)
-    launch(
-        correlate_channel_pixels, lines, repeated.reshape(-1), dy.reshape(-1), partials,
-        column_taps, row_taps, taps.phases, g,
-    )  # fmt: skip
-    sums = partials.sum(axis=0).reshape(groups, vectors, TAPS, lanes).transpose(0, 2, 1, 3)
-    out[:, 0] = sums.reshape(groups * TAPS, vectors * lanes)[:count, :outputs].T.reshape(outputs, *out.shape[2:])

@@ -55,14 +55,14 @@ def tile_add_products(typingctx, tile, rows, index, b, b_index, count):
 
 
 @intrinsic
-def tile_add_products_where(typingctx, tile, inside, rows, index, b, b_index, count):
-    """``tile_add_products`` in the rows i for which ``inside[i]`` is not 0; what the others point to is not read."""
+def tile_add_products_where(typingctx, tile, inside, first, rows, index, b, b_index, count):
+    """``tile_add_products`` in the rows i where ``inside[first + i]`` is not 0; what others point to is not read."""
 
     def codegen(context, builder, signature, args):
-        sums, inside_value, pointers, index_value, b_value, b_index_value, count_value = args
+        sums, inside_value, first_value, pointers, index_value, b_value, b_index_value, count_value = args
         mask = first_lanes(builder, tile, count_value)
-        factor = _factors(context, builder, tile, signature.args[4], b_value, b_index_value, mask)
-        flags = address(context, builder, signature.args[1], inside_value, INT64(0))
+        factor = _factors(context, builder, tile, signature.args[5], b_value, b_index_value, mask)
+        flags = address(context, builder, signature.args[1], inside_value, first_value)
         for m in range(tile.rows):
             flag = builder.load(builder.gep(flags, [INT64(m)]))
             counted = builder.icmp_signed("!=", flag, ir.Constant(flag.type, 0))
@@ -75,7 +75,7 @@ def tile_add_products_where(typingctx, tile, inside, rows, index, b, b_index, co
             sums = builder.insert_value(sums, update, m)
         return sums
 
-    return tile(tile, inside, rows, types.intp, b, types.intp, types.intp), codegen
+    return tile(tile, inside, types.intp, rows, types.intp, b, types.intp, types.intp), codegen
 
 
 @intrinsic(prefer_literal=True)
