@@ -32,7 +32,9 @@ GROUPED_POINTWISE = Convolution(2, 2, 3, 17, (2, 3), (1, 1), (1, 1), (0, 0), (1,
 DEPTHWISE = Convolution(2, 5, 1, 2, (5, 4), (3, 3), (2, 1), (1, 1), (1, 1))
 GROUPED = Convolution(2, 5, 3, 4, (9, 18), (3, 3), (2, 2), (1, 1), (1, 1))
 GROUPED_BEYOND_THE_EDGE = Convolution(1, 3, 2, 1, (3, 2), (3, 2), (1, 1), (5, 6), (2, 2))
+GROUPS_AND_A_PHASE_WITHOUT_TAPS = Convolution(1, 2, 2, 3, (1, 1), (1, 1), (1, 2), (0, 1), (1, 1))
 TAPS_THAT_SEE_NOTHING = Convolution(2, 1, 64, 70, (1, 2), (3, 3), (1, 1), (1, 1), (1, 1))
+DEPTHWISE_OF_MANY_TAPS = Convolution(2, 17, 1, 1, (6, 7), (7, 7), (1, 1), (3, 3), (1, 1))
 ONE_PIXEL = Convolution(2, 1, 3, 4, (1, 1), (3, 3), (1, 1), (1, 1), (1, 1))
 KERNEL_AS_LARGE_AS_THE_IMAGE = Convolution(1, 1, 1, 2, (9, 8), (9, 8), (1, 1), (0, 0), (1, 1))
 
@@ -47,6 +49,8 @@ KERNEL_AS_LARGE_AS_THE_IMAGE = Convolution(1, 1, 1, 2, (9, 8), (9, 8), (1, 1), (
 @example(DEPTHWISE)
 @example(GROUPED)
 @example(GROUPED_BEYOND_THE_EDGE)
+@example(DEPTHWISE_OF_MANY_TAPS)
+@example(GROUPS_AND_A_PHASE_WITHOUT_TAPS)
 @example(ONE_PIXEL)
 @example(TAPS_THAT_SEE_NOTHING)
 @example(KERNEL_AS_LARGE_AS_THE_IMAGE)

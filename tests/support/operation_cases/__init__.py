@@ -60,5 +60,6 @@ IN_PLACE = {
 }
 """Covered by tests/autograd/test_in_place.py, and beside PyTorch by tests/parity."""
 
-SHARED = {"normalized_batch", "pooled"}
-"""What layers that are fused, or several poolings, have in common: covered by tests/nn/test_fused.py and by theirs."""
+SHARED = {"add_relu", "normalized_batch", "pooled"}
+"""What layers that are fused, or several poolings, have in common: covered by tests/nn/test_fused.py,
+tests/nn/test_prepared.py and by theirs."""

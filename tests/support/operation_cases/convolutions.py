@@ -39,6 +39,20 @@ CASES = [
     case(convolution.conv1d, normal(2, 2, 5), normal(2, 2, 3), label="no bias", padding=1),
     *(
         case(
+            convolution.conv2d_relu,
+            normal(2, 4, 4, 5),
+            normal(6, 4 // groups, 3, 2),
+            normal(6),
+            label=label,
+            stride=stride,
+            padding=1,
+            dilation=1,
+            groups=groups,
+        )
+        for label, stride, groups in (("plain", 1, 1), ("strided", 2, 1), ("grouped", 1, 2))
+    ),
+    *(
+        case(
             transposed_convolution.conv_transpose2d,
             normal(*x),
             normal(*weight),

@@ -26,6 +26,7 @@ CASES = [
     case(linear.linear, normal(3), normal(4, 3), normal(4), label="1-D"),
     case(linear.linear, normal(2, 3), normal(4, 3), label="constant weight", constants=(1,)),
     case(linear.linear, normal(2, 3), normal(3), label="weight of one row"),
+    case(linear.linear_relu, normal(2, 3), normal(4, 3), normal(4)),
     case(linear.bilinear, normal(2, 3), normal(2, 4), normal(5, 3, 4), normal(5)),
     case(linear.bilinear, normal(2, 2, 3), normal(2, 2, 4), normal(5, 3, 4), label="3-D, no bias"),
     case(matmul.mv, normal(2, 3), normal(3)),

@@ -164,7 +164,7 @@ def _winograd_pays(problem: Problem) -> bool:
         tiles *= step * -(-size // (side * step))
     saving = problem.pixels * taps**2 / (tiles * TILE_SIZE**2)
     channels = min(problem.channels, problem.outputs)
-    return channels >= LEAST_CHANNELS and problem.pixels >= LEAST_PIXELS and saving >= LEAST_SAVING
+    return channels >= LEAST_CHANNELS and problem.pixels >= LEAST_PIXELS[problem.product] and saving >= LEAST_SAVING
 
 
 MOST_OUTPUTS = 8
@@ -176,5 +176,6 @@ TILE_SIZE = 6
 LEAST_SAVING = 1.5
 """How many times fewer products Winograd must need."""
 
-LEAST_PIXELS = 128
-"""Fewer pixels, as those of one small image, do not repay the transformation of many weights."""
+LEAST_PIXELS = {Product.FORWARD: 256, Product.INPUT_GRADIENT: 128, Product.WEIGHT_GRADIENT: 128}
+"""Fewer pixels, as those of one small image, do not repay the transformation of many weights. Forward, the direct sum
+packs weights on the way; for the other products it needs another pass over them too."""

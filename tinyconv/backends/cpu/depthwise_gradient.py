@@ -62,12 +62,11 @@ def correlate_channel_pixels(job, jobs, lines, x, dy, partials, column_taps, row
         partials[place] = 0
     for line in range(lines * job // jobs, lines * (job + 1) // jobs):
         image, row = divmod(line, g.out_height)
-        place = job * size
         for first in range(0, taps, TAPS):
             any_inside, all_inside = see_taps(row, first, row_taps, column_taps, edges, offsets, rows_inside, inside, g)
             pixels = tile_rows(TAPS, x, offsets, 0)
             for c in range(0, g.channels if any_inside else 0, lanes):
-                count = g.channels - c
+                count, place = g.channels - c, job * size + first * g.pitch + c * TAPS
                 start = (image * g.height + row * g.stride_y) * g.width * g.channels + c
                 target = line * g.out_width * g.channels + c
                 tile = tile_load(TAPS, 1, partials, place)
@@ -85,7 +84,6 @@ def correlate_channel_pixels(job, jobs, lines, x, dy, partials, column_taps, row
                     for t in range(TAPS):
                         if rows_inside[t]:
                             tile_save(tile_load(1, 1, sums, t * lanes), partials, place + t * lanes)
-                place += TAPS * lanes
 
 
 def run_weight_gradient(x: FloatArray, dy: FloatArray, out: FloatArray, taps: Taps) -> None:

@@ -313,7 +313,9 @@ def _in_vectors(weight: Weight, taps: Taps, vectors: int, lanes: int) -> FloatAr
     strides = tuple(numbers.itemsize * step for step in weight.strides)
     stored = np.lib.stride_tricks.as_strided(numbers, (groups, outputs, inputs, *size), strides)
     rows = np.zeros((vectors * lanes, inputs, taps.kernel_rows.size), numbers.dtype)
-    rows[: groups * outputs] = stored[..., taps.kernel_rows, taps.kernel_columns].reshape(-1, *rows.shape[1:])
+    rows[: groups * outputs] = stored[..., taps.kernel_rows, taps.kernel_columns].reshape(
+        groups * outputs, *rows.shape[1:]
+    )
     ordered = rows.reshape(vectors, lanes, *rows.shape[1:]).transpose(0, 3, 2, 1)
     return np.ascontiguousarray(ordered).reshape(-1)
 
