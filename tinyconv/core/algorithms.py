@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Self
-
 from tinyconv.core.errors import ArgumentError
+from tinyconv.core.setting import Setting
 
 AUTOMATIC = "automatic"
 ALGORITHMS = ("direct", "winograd", "pointwise", "depthwise", "grouped", "folded")
-
-_name = AUTOMATIC
 
 
 def convolution_algorithm() -> str:
@@ -21,10 +17,10 @@ def convolution_algorithm() -> str:
     >>> tc.get_convolution_algorithm()
     'automatic'
     """
-    return _name
+    return set_convolution_algorithm._value
 
 
-class set_convolution_algorithm:
+class set_convolution_algorithm(Setting):
     """Force how convolutions are computed, at once; in a ``with`` statement, until its block ends.
 
     ``name``: "automatic", the default, chooses by the shape. "direct", "winograd", "pointwise", "depthwise",
@@ -42,22 +38,10 @@ class set_convolution_algorithm:
     'automatic'
     """
 
+    _value = AUTOMATIC
+
     def __init__(self, name: str) -> None:
         names = (AUTOMATIC, *ALGORITHMS)
         if name not in names:
             raise ArgumentError(f"set_convolution_algorithm: name is {', '.join(map(repr, names))}, got {name!r}")
-        self._before = _name
-        _set(name)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        _set(self._before)
-
-
-def _set(name: str) -> None:
-    global _name
-    _name = name
+        super().__init__(name)

@@ -6,15 +6,11 @@ Kernels' callers ask when they start, so a change holds for everything that star
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Self
-
 from tinyconv.core import devices
 from tinyconv.core.errors import ArgumentError
+from tinyconv.core.setting import Setting
 
 MODES = ("exact", "fast", "tf32")
-
-_mode = "fast"
 
 
 def float32_precision() -> str:
@@ -25,10 +21,10 @@ def float32_precision() -> str:
     >>> tc.get_float32_precision()
     'fast'
     """
-    return _mode
+    return set_float32_precision._value
 
 
-class set_float32_precision:
+class set_float32_precision(Setting):
     """Choose how float32 is computed with, at once; in a ``with`` statement, until its block ends.
 
     ``mode``: with "exact", sums of products are formed as they are written: direct convolution. With "fast", which is
@@ -46,6 +42,8 @@ class set_float32_precision:
     'fast'
     """
 
+    _value = "fast"
+
     def __init__(self, mode: str) -> None:
         if mode not in MODES:
             raise ArgumentError(f"set_float32_precision: mode is {', '.join(map(repr, MODES))}, got {mode!r}")
@@ -54,18 +52,4 @@ class set_float32_precision:
                 "set_float32_precision: 'tf32' is a mode of GPUs, and tinyconv computes on "
                 f"{', '.join(devices.KINDS)} here: use 'fast' or 'exact'"
             )
-        self._before = _mode
-        _set(mode)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        _set(self._before)
-
-
-def _set(mode: str) -> None:
-    global _mode
-    _mode = mode
+        super().__init__(mode)
