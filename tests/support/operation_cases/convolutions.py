@@ -48,6 +48,9 @@ CASES = [
             padding=1,
             dilation=1,
             groups=groups,
+            torch=lambda *x, stride=stride, groups=groups: (
+                __import__("torch").nn.functional.conv2d(*x, stride=stride, padding=1, groups=groups).relu()
+            ),
         )
         for label, stride, groups in (("plain", 1, 1), ("strided", 2, 1), ("grouped", 1, 2))
     ),
