@@ -1,6 +1,7 @@
 """The arithmetic of comparisons, on times that are made up: nothing here depends on how fast anything is."""
 
 import math
+import threading
 
 import numpy as np
 import pytest
@@ -144,11 +145,33 @@ def test_the_spread_is_the_middle_half_over_the_median():
 
 
 @pytest.mark.parametrize(("share", "quiet"), [(0.0, True), (0.1, True), (0.5, False), (2.0, False)])
-def test_the_process_is_quiet_when_no_thread_computes(monkeypatch, share, quiet):
-    """On a clock that only sleeping moves, beside threads that compute for a share of it."""
+def test_the_process_is_quiet_when_no_thread_computes(monkeypatch, tmp_path, share, quiet):
+    """On a clock that only sleeping moves, beside threads that compute for a share of it, of which nothing tells."""
     slept = []
+    monkeypatch.setattr(measure, "THREADS", tmp_path / "nothing")
     monkeypatch.setattr(measure.time, "sleep", slept.append)
     monkeypatch.setattr(measure.time, "perf_counter", lambda: sum(slept))
     monkeypatch.setattr(measure.time, "process_time", lambda: share * sum(slept))
     assert measure.wait_until_quiet() is quiet
     assert sum(slept) <= measure.LONGEST_WAIT + measure.QUIET_SECONDS
+
+
+def test_a_thread_in_a_busy_loop_is_seen_however_seldom_its_time_is_counted(monkeypatch, tmp_path):
+    """The system counts no time at all here, but it tells which threads run; this one is not asked about."""
+    slept = []
+    monkeypatch.setattr(measure, "THREADS", tmp_path)
+    for number, name in ((threading.get_native_id(), "main"), (7, "a) S (b")):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "stat").write_text(f"{number} ({name}) R 1 2")
+    (tmp_path / "8").mkdir()  # it ended before its file was read
+
+    def sleep(seconds):
+        slept.append(seconds)
+        if len(slept) == 3:
+            (tmp_path / "7" / "stat").write_text("7 (a) S (b) S 1 2")
+
+    monkeypatch.setattr(measure.time, "sleep", sleep)
+    monkeypatch.setattr(measure.time, "perf_counter", lambda: sum(slept))
+    monkeypatch.setattr(measure.time, "process_time", lambda: 0.0)
+    assert measure.wait_until_quiet()
+    assert len(slept) == 3
