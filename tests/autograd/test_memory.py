@@ -282,3 +282,26 @@ def test_training_a_network_keeps_memory_flat_without_the_garbage_collector():
         optimizer.step()
 
     assert_flat(measured_after_each(step, 5))
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (64, 8, 16, 16)], ids=["small", "of the pool"])
+@pytest.mark.parametrize("function", [tc.relu, tc.nn.functional.gelu, lambda x: tc.nn.functional.softmax(x, 1)])
+def test_a_gradient_that_nobody_else_holds_becomes_that_of_the_leaf_without_a_copy(monkeypatch, function, shape):
+    from tinyconv.autograd import accumulate
+
+    def copy(*_):
+        raise AssertionError("the gradient was copied")
+
+    x = tc.ones(shape, requires_grad=True)
+    y = function(x)
+    monkeypatch.setattr(accumulate, "backend", copy)
+    y.backward(tc.ones_like(y))
+    assert x.grad.shape == x.shape
+
+
+def test_a_gradient_that_somebody_holds_is_copied():
+    x, y = (tc.ones(64, 8, 16, 16, requires_grad=True) for _ in range(2))
+    cotangent = tc.ones(64, 8, 16, 16)
+    (x + y).backward(cotangent)
+    for mine, other in ((x.grad, y.grad), (x.grad, cotangent), (y.grad, cotangent)):
+        assert not np.shares_memory(mine.array, other.array)

@@ -69,12 +69,16 @@ def _segment(size: int) -> memoryview:
     memory = np.empty(size + LINE - 1, np.uint8)
     # Of a type that is no NumPy array: arrays made on it are then the base of their views.
     array = (ctypes.c_ubyte * size).from_buffer(memory, -memory.ctypes.data % LINE)  # type: ignore[arg-type]
+    array.is_of_pool = True  # type: ignore[attr-defined]
     return memoryview(array).cast("B")
 
 
 def is_lent(base: object) -> bool:
-    """Whether ``base``, the ``base`` of an array, is memory of a pool, which is lent to that array alone."""
-    return isinstance(base, memoryview) and isinstance(base.obj, ctypes.Array)
+    """Whether ``base``, the ``base`` of an array, is memory of a pool, which is lent to that array alone.
+
+    NumPy makes an array on a memoryview, of all or a part of a segment, an array on what the segment was made of.
+    """
+    return getattr(base, "is_of_pool", False)
 
 
 class _Loan(weakref.ref[Array]):
