@@ -64,7 +64,7 @@ def package(tmp_path):
     folder = tmp_path / "package"
     folder.mkdir()
     (folder / "__init__.py").touch()
-    for name in ("compilation.py", "cache_key.py", "jobs.py", "libraries.py"):
+    for name in ("compilation.py", "cache_key.py", "jobs.py", "libraries.py", "borrowing.py"):
         source = Path(compilation.__file__).with_name(name).read_text()
         (folder / name).write_text(source.replace("tinyconv.backends.cpu", "package"))
     (folder / "kernels.py").write_text(KERNELS)

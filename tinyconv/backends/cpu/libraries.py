@@ -19,6 +19,10 @@ from typing import Any, ClassVar
 import llvmlite.binding as llvm
 from numba.core import codegen
 from numba.core.compiler import Compiler
+from numba.core.lowering import Lower
+from numba.core.typed_passes import NativeLowering
+
+from tinyconv.backends.cpu.borrowing import BorrowingLowering
 
 PARTS = {
     codegen.JITCodeLibrary: (
@@ -26,7 +30,9 @@ PARTS = {
         "get_pointer_to_function", "enable_object_caching",
     ),
     codegen.JITCPUCodegen: ("_library_class", "_add_module"),
-    Compiler: ("_compile_core",),
+    Compiler: ("_compile_core", "define_pipelines"),
+    Lower: ("extract_function_arguments",),
+    NativeLowering: ("lowering_class",),
 }  # fmt: skip
 """What is overridden or called here."""
 
@@ -83,6 +89,16 @@ class HelperCompiler(Compiler):  # type: ignore[misc,unused-ignore]
     """Numba's compiler, for a helper: it runs while a kernel is compiled."""
 
     library_class: ClassVar[type[codegen.JITCodeLibrary]] = HelperLibrary
+
+    def define_pipelines(self) -> Any:
+        """Numba's steps, in which arguments are borrowed."""
+        pipelines = super().define_pipelines()
+        for pipeline in pipelines:
+            pipeline.passes = [
+                (BorrowingLowering if step is NativeLowering else step, why) for step, why in pipeline.passes
+            ]
+            pipeline.finalize()
+        return pipelines
 
     def _compile_core(self) -> Any:
         name = self.state.func_id.func_qualname
