@@ -16,11 +16,12 @@ import functools
 import math
 
 import numpy as np
-from numba import prange
 
-from tinyconv.backends.cpu.compilation import helper, kernel
+from tinyconv.backends.cpu.compilation import helper, kernel_of_loops
+from tinyconv.backends.cpu.jobs import run_jobs
 from tinyconv.backends.cpu.memory import in_memory_order
 from tinyconv.backends.cpu.parallel import launch
+from tinyconv.backends.cpu.register_tile import small_code
 from tinyconv.core import layout
 from tinyconv.core.arrays import Array, FloatArray
 
@@ -36,6 +37,7 @@ FEW_ROWS = 64
 @helper
 def add_repeats(sums, channels):
     """Of sums for repeated channels: those for each channel, in front."""
+    small_code()
     for start in range(channels, sums.shape[0], channels):
         for c in range(channels):
             sums[c] += sums[start + c]
@@ -92,6 +94,7 @@ def moments_of_piece(x, channels, few, sums, squares, centre):
 @helper
 def merge_moments(bounds, centres, sums, squares, mean, variance):
     """Moments of pieces merged as in Chan, Golub & LeVeque (1979), see ``normalization.channel_moments``."""
+    small_code()
     channels = mean.shape[0]
     pixels = bounds[-1] // channels
     mean[:] = 0
@@ -115,6 +118,7 @@ def merge_moments(bounds, centres, sums, squares, mean, variance):
 @helper
 def repeat(factors, channels):
     """Repeat the factors of the channels, in front of each row, to its end."""
+    small_code()
     for start in range(channels, factors.shape[1], channels):
         for c in range(channels):
             for row in range(factors.shape[0]):
@@ -124,6 +128,7 @@ def repeat(factors, channels):
 @helper
 def affine_factors(mean, variance, weight, bias, eps, factors):
     """factors = centre, scale, shift of y = (x - centre) scale + shift, which makes good what rounding a mean loses."""
+    small_code()
     channels = mean.shape[0]
     for c in range(channels):
         scale = weight[c] / math.sqrt(variance[c] + eps)
@@ -152,20 +157,28 @@ def affine_piece(x, residual, relu, first, end, factors, y):
                 target[c] = zero if relu & (value <= zero) else value
 
 
-@kernel
+@helper
+def sum_up_piece(piece, x, channels, bounds, few, sums):
+    """``moments_of_piece`` of one of the pieces."""
+    own = x[bounds[piece] : bounds[piece + 1]]
+    moments_of_piece(own, channels, few[piece], sums[0, piece], sums[1, piece], sums[2, piece])
+
+
+@helper
+def normalise_piece(piece, x, residual, relu, bounds, factors, y):
+    """``affine_piece`` of one of the pieces."""
+    affine_piece(x, residual, relu, bounds[piece], bounds[piece + 1], factors, y)
+
+
+@kernel_of_loops
 def normalise_batch(x, residual, relu, weight, bias, eps, measured, bounds, few, sums, mean, variance, factors, y):
     """Fill ``y``, and ``mean`` and ``variance``, float64 (C,), unless they are ``measured``; piece by piece."""
     pieces = bounds.shape[0] - 1
     if not measured:
-        for index in prange(pieces):
-            piece = np.int64(index)
-            own = x[bounds[piece] : bounds[piece + 1]]
-            moments_of_piece(own, mean.shape[0], few[piece], sums[0, piece], sums[1, piece], sums[2, piece])
+        run_jobs(sum_up_piece, pieces, (x, mean.shape[0], bounds, few, sums))
         merge_moments(bounds, sums[2], sums[0], sums[1], mean, variance)
     affine_factors(mean, variance, weight, bias, eps, factors)
-    for index in prange(pieces):
-        piece = np.int64(index)
-        affine_piece(x, residual, relu, bounds[piece], bounds[piece + 1], factors, y)
+    run_jobs(normalise_piece, pieces, (x, residual, relu, bounds, factors, y))
 
 
 @functools.lru_cache(maxsize=256)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import prange
 
 from tinyconv.backends.cpu.batch_norm import (
     FEW_ROWS,
@@ -17,9 +16,11 @@ from tinyconv.backends.cpu.batch_norm import (
     vectors,
     width_of,
 )
-from tinyconv.backends.cpu.compilation import helper, kernel
+from tinyconv.backends.cpu.compilation import helper, kernel_of_loops
+from tinyconv.backends.cpu.jobs import run_jobs
 from tinyconv.backends.cpu.memory import in_memory_order
 from tinyconv.backends.cpu.parallel import launch
+from tinyconv.backends.cpu.register_tile import small_code
 from tinyconv.core import layout
 from tinyconv.core.arrays import Array, FloatArray
 
@@ -86,6 +87,7 @@ def products_of_piece(dy, x, channels, gate, few, sums, products):
 @helper
 def merge_products(pixels, fixed, sums, products, mean, variance, weight, eps, gate, factors, dweight, dbias):
     """dweight and dbias, and the factors a, b, c of dx = a g + b (x - centre) + c."""
+    small_code()
     channels = mean.shape[0]
     dweight[:] = 0
     dbias[:] = 0
@@ -120,7 +122,22 @@ def combine_piece(dy, x, first, end, gate, factors, dx):
             target[c] = dy_factor[c] * opened + x_factor[c] * distance + constant[c]
 
 
-@kernel
+@helper
+def multiply_piece(piece, dy, x, y, source, channels, bounds, gate, few, sums, g):
+    """``products_of_piece`` of one of the pieces, whose g is made first if there is a ``y``."""
+    first, end = bounds[piece], bounds[piece + 1]
+    if y.size:
+        close_piece(dy, y, first, end, g)
+    products_of_piece(source[first:end], x[first:end], channels, gate, few[piece], sums[0, piece], sums[1, piece])
+
+
+@helper
+def spread_piece(piece, source, x, bounds, gate, factors, dx):
+    """``combine_piece`` of one of the pieces."""
+    combine_piece(source, x, bounds[piece], bounds[piece + 1], gate, factors, dx)
+
+
+@kernel_of_loops
 def batch_gradient(
     dy, x, y, closes, fixed, weight, bias, eps, mean, variance, bounds, few, sums, gate, factors, g, dx, dweight, dbias
 ):
@@ -128,18 +145,10 @@ def batch_gradient(
     pieces = bounds.shape[0] - 1
     gate_factors(mean, variance, weight, bias, eps, closes and y.size == 0, gate)
     source = g if y.size else dy
-    for index in prange(pieces):
-        piece = np.int64(index)
-        first, end = bounds[piece], bounds[piece + 1]
-        if y.size:
-            close_piece(dy, y, first, end, g)
-        own, numbers = source[first:end], x[first:end]
-        products_of_piece(own, numbers, mean.shape[0], gate, few[piece], sums[0, piece], sums[1, piece])
+    run_jobs(multiply_piece, pieces, (dy, x, y, source, mean.shape[0], bounds, gate, few, sums, g))
     pixels = x.size // mean.shape[0]
     merge_products(pixels, fixed, sums[0], sums[1], mean, variance, weight, eps, gate, factors, dweight, dbias)
-    for index in prange(pieces):
-        piece = np.int64(index)
-        combine_piece(source, x, bounds[piece], bounds[piece + 1], gate, factors, dx)
+    run_jobs(spread_piece, pieces, (source, x, bounds, gate, factors, dx))
 
 
 def batch_norm_gradient(

@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 
 import numpy as np
-from numba import prange
 
 from tinyconv.backends.cpu.batch_norm import (
     MOST_PIECES,
@@ -23,7 +22,8 @@ from tinyconv.backends.cpu.batch_norm import (
     width_of,
 )
 from tinyconv.backends.cpu.batch_norm_gradient import merge_products, products_of_piece, rounded
-from tinyconv.backends.cpu.compilation import helper, kernel
+from tinyconv.backends.cpu.compilation import helper, kernel_of_loops
+from tinyconv.backends.cpu.jobs import run_jobs
 from tinyconv.backends.cpu.parallel import launch
 from tinyconv.core import layout
 from tinyconv.core.arrays import Array, FloatArray
@@ -93,30 +93,38 @@ def normalise_winners(winners, factors, switches, y):
             switch[c] = np.uint8(CLOSED) if closes else switch[c]
 
 
-@kernel
+@helper
+def sum_up_and_win(piece, x, sign, down, across, bounds, few, sums, winners, switches):
+    """The moments of one piece of x, which is whole rows of windows, and the winners of these."""
+    pieces, channels = few.shape[0], sign.shape[0]
+    rows = x.shape[0] * down.shape[0]
+    first, end = rows * piece // pieces, rows * (piece + 1) // pieces
+    own = x.reshape(x.size)[bounds[piece] : bounds[piece + 1]]
+    moments_of_piece(own, channels, few[piece], sums[0, piece], sums[1, piece], sums[2, piece])
+    for row in range(first, end):
+        image, i = divmod(row, down.shape[0])
+        winners_of_row(x[image], sign, winners[image, i], switches[image, i], down[i], across)
+
+
+@helper
+def normalise_piece(piece, pieces, rows, winners, factors, switches, y):
+    """``normalise_winners`` of a piece's rows of windows; arrays are flat."""
+    first = rows * piece // pieces * (y.size // rows)
+    end = rows * (piece + 1) // pieces * (y.size // rows)
+    normalise_winners(winners[first:end], factors, switches[first:end], y[first:end])
+
+
+@kernel_of_loops
 def normalise_and_pool(
     x, weight, bias, eps, sign, down, across, bounds, few, sums, mean, variance, factors, winners, switches, y
 ):
     """Fill ``mean``, ``variance``, ``winners``, ``switches`` and ``y``; x is (N, H, W, C)."""
-    pieces, channels = few.shape[0], mean.shape[0]
-    rows = x.shape[0] * down.shape[0]
-    numbers = x.reshape(x.size)
-    for index in prange(pieces):
-        piece = np.int64(index)
-        first, end = rows * piece // pieces, rows * (piece + 1) // pieces
-        own = numbers[bounds[piece] : bounds[piece + 1]]
-        moments_of_piece(own, channels, few[piece], sums[0, piece], sums[1, piece], sums[2, piece])
-        for row in range(first, end):
-            image, i = divmod(row, down.shape[0])
-            winners_of_row(x[image], sign, winners[image, i], switches[image, i], down[i], across)
+    pieces, rows = few.shape[0], x.shape[0] * down.shape[0]
+    run_jobs(sum_up_and_win, pieces, (x, sign, down, across, bounds, few, sums, winners, switches))
     merge_moments(bounds, sums[2], sums[0], sums[1], mean, variance)
     affine_factors(mean, variance, weight, bias, eps, factors)
     flat_winners, flat_switches, flat_y = winners.reshape(y.size), switches.reshape(y.size), y.reshape(y.size)
-    for index in prange(pieces):
-        piece = np.int64(index)
-        first = rows * piece // pieces * (y.size // rows)
-        end = rows * (piece + 1) // pieces * (y.size // rows)
-        normalise_winners(flat_winners[first:end], factors, flat_switches[first:end], flat_y[first:end])
+    run_jobs(normalise_piece, pieces, (pieces, rows, flat_winners, factors, flat_switches, flat_y))
 
 
 @helper
@@ -147,7 +155,25 @@ def add_to_winners_of_row(dx, dy, switches, down, across, dy_factor):
                 add_to_winner(target, dy[j], switches[j], r * across.shape[1] + s, dy_factor)
 
 
-@kernel
+@helper
+def multiply_winners(piece, pieces, rows, dy, winners, gate, few, sums, channels):
+    """The sums over a piece's winners; arrays are flat."""
+    first = rows * piece // pieces * (dy.size // rows)
+    end = rows * (piece + 1) // pieces * (dy.size // rows)
+    products_of_piece(dy[first:end], winners[first:end], channels, gate, few[piece], sums[0, piece], sums[1, piece])
+
+
+@helper
+def spread_piece(piece, pieces, dy, x, switches, down, across, bounds, gate, factors, dx):
+    """dx of a piece: what every pixel gets, and what the winners get besides."""
+    rows = x.shape[0] * down.shape[0]
+    straight_piece(x.reshape(x.size), bounds[piece], bounds[piece + 1], gate, factors, dx.reshape(x.size))
+    for row in range(rows * piece // pieces, rows * (piece + 1) // pieces):
+        image, i = divmod(row, down.shape[0])
+        add_to_winners_of_row(dx[image], dy[image, i], switches[image, i], down[i], across, factors[0])
+
+
+@kernel_of_loops
 def pooled_gradient(
     dy,
     x,
@@ -170,29 +196,13 @@ def pooled_gradient(
     dbias,
 ):
     """Fill ``dx``, ``dweight`` and ``dbias``; x and dx are (N, H, W, C), dy, winners and switches (N, H', W', C)."""
-    pieces, channels = few.shape[0], mean.shape[0]
-    rows = x.shape[0] * down.shape[0]
+    pieces, rows, channels = few.shape[0], x.shape[0] * down.shape[0], mean.shape[0]
     affine_factors(mean, variance, weight, bias, eps, gate)
-    flat_dy, flat_winners, flat_x, flat_dx = (
-        dy.reshape(dy.size),
-        winners.reshape(dy.size),
-        x.reshape(x.size),
-        dx.reshape(x.size),
-    )
-    for index in prange(pieces):
-        piece = np.int64(index)
-        first = rows * piece // pieces * (dy.size // rows)
-        end = rows * (piece + 1) // pieces * (dy.size // rows)
-        own, seen = flat_dy[first:end], flat_winners[first:end]
-        products_of_piece(own, seen, channels, gate, few[piece], sums[0, piece], sums[1, piece])
+    flat_dy, flat_winners = dy.reshape(dy.size), winners.reshape(dy.size)
+    run_jobs(multiply_winners, pieces, (pieces, rows, flat_dy, flat_winners, gate, few, sums, channels))
     pixels = x.size // channels
     merge_products(pixels, False, sums[0], sums[1], mean, variance, weight, eps, gate, factors, dweight, dbias)
-    for index in prange(pieces):
-        piece = np.int64(index)
-        straight_piece(flat_x, bounds[piece], bounds[piece + 1], gate, factors, flat_dx)
-        for row in range(rows * piece // pieces, rows * (piece + 1) // pieces):
-            image, i = divmod(row, down.shape[0])
-            add_to_winners_of_row(dx[image], dy[image, i], switches[image, i], down[i], across, factors[0])
+    run_jobs(spread_piece, pieces, (pieces, dy, x, switches, down, across, bounds, gate, factors, dx))
 
 
 @functools.lru_cache(maxsize=256)

@@ -163,7 +163,16 @@ def kernel(function: Callable[..., None]) -> Any:
         return _kept(
             jit(parallel=True, no_cfunc_wrapper=True, pipeline_class=KernelCompiler, **FLAGS)(function), function
         )
-    entry = _entry(function)
+    return _called_from_python(_entry(function), function)
+
+
+def kernel_of_loops(function: Callable[..., None]) -> Any:
+    """A kernel that is written out: loops one after another, each as ``run_jobs``, and what is done between them."""
+    return _called_from_python(function, function)
+
+
+def _called_from_python(entry: Callable[..., None], function: Callable[..., None]) -> Any:
+    """Compile ``entry`` to a kernel that is made of ``function``."""
     return _kept(jit(no_cfunc_wrapper=True, pipeline_class=KernelCompiler, **FLAGS)(entry), function)
 
 
