@@ -100,6 +100,14 @@ LARGE = [
     Convolution(3, 9, 6, 4, (21, 31), (3, 5), (2, 2), (1, 2), (1, 1)),
 ]
 
+FEW_PIXELS = [
+    Convolution(2, 1, 128, 140, (7, 5), (3, 3), (1, 1), (1, 1), (1, 1)),
+    Convolution(1, 1, 64, 165, (9, 8), (3, 3), (2, 2), (1, 1), (1, 1)),
+    Convolution(1, 1, 256, 300, (6, 7), (1, 1), (2, 2), (0, 0), (1, 1)),
+    Convolution(3, 1, 256, 257, (5, 1), (1, 1), (1, 1), (0, 0), (1, 1)),
+]
+LARGE += FEW_PIXELS
+
 
 @pytest.mark.parametrize("case", LARGE, ids=str)
 def test_convolutions_of_many_blocks_and_panels_agree_with_numpy(case):
@@ -115,6 +123,17 @@ def test_convolutions_of_many_blocks_and_panels_agree_with_numpy(case):
     expected = np.einsum("ngcijrs,ngkij->gkcrs", seen, cotangent, optimize=True).reshape(weight.shape)
     dweight = cpu.conv2d_weight_gradient(x, dy, case.kernel_size, *case.parameters)
     np.testing.assert_allclose(dweight, expected, rtol=1e-10, atol=1e-9)
+
+
+@pytest.mark.parametrize("case", FEW_PIXELS, ids=str)
+def test_weights_read_in_place_give_the_sum_of_packed_ones(case, monkeypatch):
+    _, weight, _, dy = case.arrays()
+    bias = np.arange(weight.shape[1], dtype=weight.dtype)
+    in_place = cpu.conv2d_input_gradient(dy, weight, case.size, *case.parameters, bias)
+    monkeypatch.setattr(correlation, "reads_in_place", lambda *_: False)
+    packed = cpu.conv2d_input_gradient(dy, weight, case.size, *case.parameters, bias)
+    np.testing.assert_allclose(in_place, packed, rtol=1e-12, atol=1e-11)
+    assert (in_place != packed).any()  # the order of the sums is another
 
 
 def assert_adjoint(case):

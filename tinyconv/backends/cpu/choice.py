@@ -176,6 +176,6 @@ TILE_SIZE = 6
 LEAST_SAVING = 1.5
 """How many times fewer products Winograd must need."""
 
-LEAST_PIXELS = {Product.FORWARD: 256, Product.INPUT_GRADIENT: 128, Product.WEIGHT_GRADIENT: 128}
+LEAST_PIXELS = {Product.FORWARD: 256, Product.INPUT_GRADIENT: 256, Product.WEIGHT_GRADIENT: 128}
 """Fewer pixels, as those of one small image, do not repay the transformation of many weights. Forward, the direct sum
 packs weights on the way; for the other products it needs another pass over them too."""

@@ -31,6 +31,7 @@ from tinyconv.backends.cpu.blocks import (
     sight,
 )
 from tinyconv.backends.cpu.compilation import helper, kernel
+from tinyconv.backends.cpu.few_pixels import reads_in_place, run_in_place
 from tinyconv.backends.cpu.host import VECTOR_BYTES, Shape
 from tinyconv.backends.cpu.packing import Memo, Weight, aligned_buffer, kept, pack, pack_taps
 from tinyconv.backends.cpu.parallel import launch
@@ -271,7 +272,11 @@ def run_correlation(
     ``weight`` has the direction of this sum: for an input gradient it is the transposed one. ``relu``: max(out, 0).
     ``memo``: where the packed weight of a forward convolution is kept.
     """
-    prepare_correlation(source.shape, weight, bias, out.shape, taps, relu, memo)(flat(source), flat(out))
+    g = geometry(source.shape, out.shape, source.dtype, weight.shape[0], taps, BLOCK_PIXELS, BLOCK_BYTES)
+    if memo is None and not relu and reads_in_place(weight, out.size // out.shape[3], g):
+        run_in_place(source, weight, bias, out, taps, g)
+    else:
+        prepare_correlation(source.shape, weight, bias, out.shape, taps, relu, memo)(flat(source), flat(out))
 
 
 def prepare_correlation(

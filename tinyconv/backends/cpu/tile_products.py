@@ -112,13 +112,13 @@ def tile_add_windows(typingctx, taps, stride, tile, source, index, pitch, weight
 
 @intrinsic
 def tile_add(typingctx, tile, array, index):
-    """The tile, one vector a row, plus ``array[index + l]`` in every row."""
+    """The tile plus ``array[index : index + width]`` in every row."""
 
     def codegen(context, builder, signature, args):
-        sums = args[0]
-        other = load_vector(builder, tile, address(context, builder, signature.args[1], args[1], args[2]))
-        for m in range(tile.rows):
-            sums = builder.insert_value(sums, builder.fadd(builder.extract_value(sums, m), other), m)
+        sums, first = args[0], address(context, builder, signature.args[1], args[1], args[2])
+        others = [load_vector(builder, tile, first, v) for v in range(tile.vectors)]
+        for place, _, v in tile.positions():
+            sums = builder.insert_value(sums, builder.fadd(builder.extract_value(sums, place), others[v]), place)
         return sums
 
     return tile(tile, array, types.intp), codegen

@@ -34,6 +34,7 @@ from tinyconv.backends.cpu.register_tile import (
 )
 from tinyconv.backends.cpu.simd import prefetch, tile_fetch, tile_part
 from tinyconv.backends.cpu.taps import BOTTOM, LEFT, RIGHT, TOP, Taps
+from tinyconv.backends.cpu.tile_products import tile_add
 from tinyconv.core.arrays import FloatArray
 
 BLOCK_BYTES = 256 * 1024
@@ -45,6 +46,9 @@ PARTIAL_BYTES = 2 * 1024 * 1024
 """All partial sums together: they are written and read once more than the gradient itself."""
 
 MOST_PARTIALS = 64
+
+SUMS_AT_ONCE = 8
+"""Vectors of the gradient to which all partial sums are added before the next: each begins another line of memory."""
 
 
 def make_rows(shape: Shape):
@@ -224,13 +228,21 @@ def correlate_pixels(job, x, dy, sums, partial_sums, phases, runs, chunks, g):
 
 @kernel
 def add_partials(job, jobs, partials, gradient):
-    """The gradient, flat, from partial sums (partial sums, numbers) added in order."""
-    first, end = gradient.size * job // jobs, gradient.size * (job + 1) // jobs
-    for index in range(first, end):
-        gradient[index] = partials[0, index]
-    for partial in range(1, partials.shape[0]):
-        for index in range(first, end):
-            gradient[index] += partials[partial, index]
+    """The gradient, flat, from flat partial sums (partial sums, numbers) added in order."""
+    width = SUMS_AT_ONCE * (VECTOR_BYTES // gradient.itemsize)
+    pieces = -(-gradient.size // width)
+    first, end = pieces * job // jobs * width, min(gradient.size, pieces * (job + 1) // jobs * width)
+    whole = first + (end - first) // width * width
+    for place in range(first, whole, width):
+        sums = tile_repeat(1, SUMS_AT_ONCE, partials, place)
+        for other in range(place + gradient.size, partials.size, gradient.size):
+            sums = tile_add(sums, partials, other)
+        tile_save(sums, gradient, place)
+    for place in range(whole, end):
+        total = partials[place]
+        for other in range(place + gradient.size, partials.size, gradient.size):
+            total += partials[other]
+        gradient[place] = total
 
 
 @functools.lru_cache(maxsize=1024)
@@ -261,4 +273,4 @@ def run_weight_gradient(x: FloatArray, dy: FloatArray, out: Weight, taps: Taps) 
     jobs = partial_sums * g.groups * chunks
     launch(correlate_pixels, jobs, flat(x), flat(dy), sums, partial_sums, taps.phases, taps.runs, chunks, g)
     if partial_sums > 1:
-        launch(add_partials, 1 + size // 16384, sums.reshape(partial_sums, size), out.numbers)
+        launch(add_partials, 1 + size // 16384, sums, out.numbers)
