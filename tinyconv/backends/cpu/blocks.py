@@ -117,11 +117,15 @@ def block_shape(size: Pair, most_pixels: int, pixel_bytes: int, cache_bytes: int
 
 
 def chunks_for(jobs: int, panels: int) -> int:
-    """Into how many chunks to share out panels so that every thread finds several jobs.
+    """Into how many chunks to share out panels so that every thread finds several jobs, all threads as many.
 
     May depend on the number of threads because it does not change a result: a panel is computed by one job alone.
     """
-    return min(panels, max(1, -(-4 * get_num_threads() // max(1, jobs))))
+    threads = get_num_threads()
+    chunks = max(1, -(-4 * threads // max(1, jobs)))
+    while chunks > 1 and jobs * chunks % threads:
+        chunks += 1
+    return min(panels, chunks)
 
 
 def flat(array: Array) -> FloatArray:

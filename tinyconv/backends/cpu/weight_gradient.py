@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from tinyconv.backends.cpu.blocks import MOST_LANES, TILES, Geometry, flat, geometry, pixel_offsets, sight
+from tinyconv.backends.cpu.blocks import MOST_LANES, TILES, Geometry, chunks_for, flat, geometry, pixel_offsets, sight
 from tinyconv.backends.cpu.compilation import helper, kernel
 from tinyconv.backends.cpu.host import VECTOR_BYTES, Shape, host
 from tinyconv.backends.cpu.packing import Weight, aligned, aligned_buffer
-from tinyconv.backends.cpu.parallel import get_num_threads, launch
+from tinyconv.backends.cpu.parallel import launch
 from tinyconv.backends.cpu.patch_gradient import FEW_INPUTS, run_patch_gradient
 from tinyconv.backends.cpu.register_tile import (
     small_code,
@@ -51,38 +51,43 @@ SUMS_AT_ONCE = 8
 """Vectors of the gradient to which all partial sums are added before the next: each begins another line of memory."""
 
 
-def make_rows(shape: Shape):
-    """dy as the rows of tiles, and the inner loop, for one shape of register tile."""
+@helper
+def pack_rows(dy, pixel_starts, pixels, first, rows, tile_rows, packed, pitch):
+    """packed[tile pitch + p tile_rows + m] = dy[pixel_starts[p] + first + tile tile_rows + m].
+
+    Of the rows from ``first`` on; the last is repeated to fill a tile.
+    """
+    lanes = VECTOR_BYTES // dy.itemsize
+    copied = -(-tile_rows // lanes) * lanes
+    tiles = -(-(rows - first) // tile_rows)
+    for p in range(pixels if tiles > 0 else 0):
+        place, source = p * tile_rows, pixel_starts[p] + first
+        if source + tiles * tile_rows + copied <= dy.size:
+            # Whole vectors: what is copied beyond a tile's rows, the next pixel overwrites.
+            for _ in range(tiles):
+                for index in range(0, copied, lanes):
+                    tile_save(tile_repeat(1, 1, dy, source + index), packed, place + index)
+                place += pitch
+                source += tile_rows
+        else:
+            for row in range(rows - first):
+                packed[p * tile_rows + row // tile_rows * pitch + row % tile_rows] = dy[source + row]
+        for row in range(rows - first, tiles * tile_rows):
+            repeated = dy[pixel_starts[p] + rows - 1]
+            packed[p * tile_rows + (tiles - 1) * pitch + row % tile_rows] = repeated
+
+
+def make_add_outer_products(shape: Shape):
+    """The inner loop, for one shape of register tile."""
     TILE_ROWS, TILE_VECTORS = shape
 
     @helper
-    def pack_rows(dy, pixel_starts, pixels, rows, packed, pitch):
-        """packed[tile pitch + p TILE_ROWS + m] = dy[pixel_starts[p] + tile TILE_ROWS + m]; the last row is repeated."""
-        lanes = VECTOR_BYTES // dy.itemsize
-        copied = -(-TILE_ROWS // lanes) * lanes
-        tiles = -(-rows // TILE_ROWS)
-        for p in range(pixels):
-            place, source = p * TILE_ROWS, pixel_starts[p]
-            if source + tiles * TILE_ROWS + copied <= dy.size:
-                # Whole vectors: what is copied beyond a tile's rows, the next pixel overwrites.
-                for _ in range(tiles):
-                    for index in range(0, copied, lanes):
-                        tile_save(tile_repeat(1, 1, dy, source + index), packed, place + index)
-                    place += pitch
-                    source += TILE_ROWS
-            else:
-                for row in range(rows):
-                    packed[p * TILE_ROWS + row // TILE_ROWS * pitch + row % TILE_ROWS] = dy[source + row]
-            for row in range(rows, tiles * TILE_ROWS):
-                repeated = dy[pixel_starts[p] + rows - 1]
-                packed[p * TILE_ROWS + (tiles - 1) * pitch + row % TILE_ROWS] = repeated
-
-    @helper
-    def add_outer_products(packed, pitch, x, first_value, steps, zeros, begins, sums, targets, columns, soon):
+    def add_outer_products(factors, pitch, x, first_value, steps, zeros, begins, sums, targets, columns, soon):
         """sums[targets[row] + c] += the products of dy and x over pixels, for c below ``columns``.
 
-        ``steps``: where each pixel lies in a tile of ``packed``, and in ``x`` from ``first_value`` on. ``soon``: where
-        the next block lies in memory, (images, place, end) of both; it is fetched meanwhile.
+        ``factors``: dy, of which every tile's rows are ``pitch`` from those of the one before. ``steps``: where each
+        pixel lies in them, and in ``x`` from ``first_value`` on. ``soon``: where the next block lies in memory,
+        (images, place, end) of both; it is fetched meanwhile.
         """
         images, x_next, x_end, dy, dy_next, dy_end = soon
         line = 64 // x.itemsize
@@ -97,16 +102,25 @@ def make_rows(shape: Shape):
                 prefetch(images, x_next)
                 prefetch(dy, dy_next)
                 x_next, dy_next = min(x_next + line, x_end), min(dy_next + line, dy_end)
-                products = tile_outer(products, packed, first + steps[p, 0], x, first_value + steps[p, 1])
+                products = tile_outer(products, factors, first + steps[p, 0], x, first_value + steps[p, 1])
             tile_store(products, outputs, columns)
         return images, x_next, x_end, dy, dy_next, dy_end
 
-    return pack_rows, add_outer_products
+    return add_outer_products
 
 
-pack_wide, add_wide = make_rows(TILES[0])
-pack_middle, add_middle = make_rows(TILES[1])
-pack_narrow, add_narrow = make_rows(TILES[2])
+add_wide, add_middle, add_narrow = (make_add_outer_products(tile) for tile in TILES)
+
+
+@helper
+def add_products(tile, factors, pitch, x, first_value, steps, zeros, begins, sums, targets, columns, soon):
+    """``add_outer_products`` with the tile of that number."""
+    small_code()
+    if tile == 0:
+        return add_wide(factors, pitch, x, first_value, steps, zeros, begins, sums, targets, columns, soon)
+    if tile == 1:
+        return add_middle(factors, pitch, x, first_value, steps, zeros, begins, sums, targets, columns, soon)
+    return add_narrow(factors, pitch, x, first_value, steps, zeros, begins, sums, targets, columns, soon)
 
 
 @helper
@@ -140,7 +154,8 @@ def correlate_pixels(job, x, dy, sums, partial_sums, phases, runs, chunks, g):
     tiles = -(-g.outputs // g.tile_rows)
     first_row = tiles * chunk // chunks * g.tile_rows
     end_row = min(g.outputs, tiles * (chunk + 1) // chunks * g.tile_rows)
-    tiles = -(-(end_row - first_row) // g.tile_rows)
+    row_count = end_row - first_row
+    tiles = -(-row_count // g.tile_rows)
     taps = runs[:, 2].sum()
     size_of_row = taps * g.inputs
     targets = np.empty(tiles * g.tile_rows, np.int64)
@@ -150,15 +165,21 @@ def correlate_pixels(job, x, dy, sums, partial_sums, phases, runs, chunks, g):
 
     top, bottom, left, right = phases[0, TOP], phases[0, BOTTOM], phases[0, LEFT], phases[0, RIGHT]
     most_pixels = g.block_images * g.block_rows * g.block_columns
+    # To copy dy in the order of tiles pays where several taps share the copy; else it is for the last rows alone.
+    in_place = row_count // g.tile_rows * g.tile_rows if taps == 1 else 0
     packed_pitch = most_pixels * g.tile_rows + MOST_LANES
-    packed = aligned_buffer(tiles * packed_pitch, x)
+    packed = aligned_buffer((tiles - in_place // g.tile_rows) * packed_pitch, x)
     zeros = np.zeros(g.panel_width, x.dtype)
-    steps = np.empty((taps, most_pixels, 2), np.int64)
+    steps, steps_in_place = np.empty((taps, most_pixels, 2), np.int64), np.empty((most_pixels, 2), np.int64)
     counts = np.empty(taps, np.int64)
     seen_rows = (g.block_rows - 1) * g.stride_y + bottom - top + 1
     seen = g.block_images * seen_rows * ((g.block_columns - 1) * g.stride_x + right - left + 1)
-    values_pitch = seen * g.panel_width
-    values = aligned_buffer(g.panels * values_pitch, x)
+    # Whole panels are read where they lie, others from copies with zeros up to a panel's width.
+    fills_panels = g.inputs % g.panel_width == 0
+    values, values_pitch, pixel_pitch, channel = x, g.panel_width, g.channels, group * g.inputs
+    if not fills_panels:
+        values_pitch, pixel_pitch, channel = seen * g.panel_width, g.panel_width, 0
+        values = aligned_buffer(g.panels * values_pitch, x)
 
     blocks = g.blocks_deep * g.blocks_down * g.blocks_across
     first_block, end_block = blocks * partial // partial_sums, blocks * (partial + 1) // partial_sums
@@ -172,17 +193,15 @@ def correlate_pixels(job, x, dy, sums, partial_sums, phases, runs, chunks, g):
         line = g.out_width * g.out_channels
         start = (image * g.out_height + row) * line + column * g.out_channels + group * g.outputs + first_row
         pixel_starts = pixel_offsets(images, rows, columns, start, (g.out_height * line, line, g.out_channels))
-        if g.tile == 0:
-            pack_wide(dy, pixel_starts, pixels, end_row - first_row, packed, packed_pitch)
-        elif g.tile == 1:
-            pack_middle(dy, pixel_starts, pixels, end_row - first_row, packed, packed_pitch)
-        else:
-            pack_narrow(dy, pixel_starts, pixels, end_row - first_row, packed, packed_pitch)
+        pack_rows(dy, pixel_starts, pixels, in_place, row_count, g.tile_rows, packed, packed_pitch)
         y, x_ = row * g.stride_y + top, column * g.stride_x + left
         seen_rows = (rows - 1) * g.stride_y + bottom - top + 1
         seen_columns = (columns - 1) * g.stride_x + right - left + 1
         first_y, end_y = max(0, y), max(0, min(g.height, y + seen_rows))
         first_x, end_x = max(0, x_), max(0, min(g.width, x_ + seen_columns))
+        start_x, pitches = 0, ((end_y - first_y) * (end_x - first_x), end_x - first_x)
+        if fills_panels:
+            start_x, pitches = (image * g.height + first_y) * g.width + first_x, (g.height * g.width, g.width)
         tap = 0
         for run in range(runs.shape[0]):
             tap_y = y + runs[run, 0] - top
@@ -193,37 +212,37 @@ def correlate_pixels(job, x, dy, sums, partial_sums, phases, runs, chunks, g):
                 p = 0
                 for n in range(images):
                     for i in range(top_row, end_of_rows):
-                        source = (n * (end_y - first_y) + tap_y + i * g.stride_y - first_y) * (end_x - first_x)
+                        source = start_x + n * pitches[0] + (tap_y + i * g.stride_y - first_y) * pitches[1]
                         source += tap_x - first_x
                         for j in range(left_column, end_column):
                             steps[tap, p, 0] = ((n * rows + i) * columns + j) * g.tile_rows
-                            steps[tap, p, 1] = (source + j * g.stride_x) * g.panel_width
+                            steps[tap, p, 1] = (source + j * g.stride_x) * pixel_pitch + channel
+                            if taps == 1:
+                                steps_in_place[p, 0] = pixel_starts[steps[tap, p, 0] // g.tile_rows]
+                                steps_in_place[p, 1] = steps[tap, p, 1]
                             p += 1
                 counts[tap] = p
                 tap += 1
 
-        copy_panels(x, group * g.inputs, image, images, first_y, end_y, first_x, end_x, values, values_pitch, g)
+        if not fills_panels:
+            copy_panels(x, group * g.inputs, image, images, first_y, end_y, first_x, end_x, values, values_pitch, g)
         next_x = (((image + images - 1) * g.height + end_y - 1) * g.width + end_x) * g.channels
         next_dy = start + pixels * g.out_channels
-        last_x, last_dy = min(x.size, next_x + values_pitch * g.panels), min(dy.size, next_dy + pixels * g.out_channels)
+        last_x, last_dy = min(x.size, next_x + seen * g.channels), min(dy.size, next_dy + pixels * g.out_channels)
         soon = (x, next_x, last_x, dy, next_dy, last_dy)
         for panel in range(g.panels):
             filled, first_value = min(g.panel_width, g.inputs - panel * g.panel_width), panel * values_pitch
             for tap in range(taps):
                 out = sums[tap * g.inputs + panel * g.panel_width :]
                 begins, seen_by = index == first_block, steps[tap, : counts[tap]]
-                if g.tile == 0:
-                    soon = add_wide(
-                        packed, packed_pitch, values, first_value, seen_by, zeros, begins, out, targets, filled, soon
-                    )
-                elif g.tile == 1:
-                    soon = add_middle(
-                        packed, packed_pitch, values, first_value, seen_by, zeros, begins, out, targets, filled, soon
-                    )
-                else:
-                    soon = add_narrow(
-                        packed, packed_pitch, values, first_value, seen_by, zeros, begins, out, targets, filled, soon
-                    )
+                soon = add_products(
+                    g.tile, dy, g.tile_rows, values, first_value, steps_in_place[: counts[tap]], zeros, begins, out,
+                    targets[:in_place], filled, soon,
+                )  # fmt: skip
+                soon = add_products(
+                    g.tile, packed, packed_pitch, values, first_value, seen_by, zeros, begins, out,
+                    targets[in_place:], filled, soon,
+                )  # fmt: skip
 
 
 @kernel
@@ -268,8 +287,7 @@ def run_weight_gradient(x: FloatArray, dy: FloatArray, out: Weight, taps: Taps) 
     size = out.numbers.size
     partial_sums = max(1, min(blocks, MOST_PARTIALS, PARTIAL_BYTES // (size * x.dtype.itemsize)))
     sums = aligned((partial_sums * size,), x.dtype) if partial_sums > 1 else out.numbers
-    # The number of chunks may depend on that of threads: a row of a tile belongs to one chunk alone.
-    chunks = min(-(-g.outputs // g.tile_rows), max(1, -(-4 * get_num_threads() // (partial_sums * g.groups))))
+    chunks = chunks_for(partial_sums * g.groups, -(-g.outputs // g.tile_rows))  # a tile's rows belong to one alone
     jobs = partial_sums * g.groups * chunks
     launch(correlate_pixels, jobs, flat(x), flat(dy), sums, partial_sums, taps.phases, taps.runs, chunks, g)
     if partial_sums > 1:
