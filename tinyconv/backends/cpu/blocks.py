@@ -103,6 +103,10 @@ def geometry(
     )
 
 
+EVEN_PARTS = 8
+"""A multiple of most numbers of threads."""
+
+
 def equal_parts(size: int, most: int) -> int:
     """The size of parts of at most ``most`` (but at least 1) into which ``size`` is cut, as equal as possible."""
     parts = max(1, -(-size // max(1, most)))
@@ -110,8 +114,14 @@ def equal_parts(size: int, most: int) -> int:
 
 
 def block_shape(size: Pair, most_pixels: int, pixel_bytes: int, cache_bytes: int) -> Pair:
-    """(rows, columns) of a block of a map of ``size``: full rows where they fit."""
+    """(rows, columns) of a block of a map of ``size``: full rows where they fit.
+
+    A single long row, as of all pixels of a 1 x 1 convolution, is cut into as many parts for every thread.
+    """
     most = max(1, min(most_pixels, cache_bytes // max(1, pixel_bytes)))
+    parts = -(-size[1] // most)
+    if size[0] == 1 and parts > EVEN_PARTS:
+        most = -(-size[1] // (-(-parts // EVEN_PARTS) * EVEN_PARTS))
     columns = equal_parts(size[1], most)
     return equal_parts(size[0], most // columns), columns
 
