@@ -47,11 +47,20 @@ def test_bias_and_rectifier_are_added_on_the_way_out_and_a_memo_keeps_the_panels
     np.testing.assert_allclose(cpu.matmul(a, ORDERS[order](b), bias), expected, rtol=1e-10, atol=1e-10)
     rectified = cpu.matmul(a, ORDERS[order](b), bias, relu=True)
     np.testing.assert_allclose(rectified, reference.matmul(a, b, bias, relu=True), rtol=1e-10, atol=1e-10)
-    memo = {}
-    for _ in range(2):
+    memo, packed = {}, []
+    pack = module.pack
+    monkeypatch.setattr(module, "pack", lambda *weight: packed.append(weight) or pack(*weight))
+    for uses in range(4):
         kept = cpu.matmul(a, ORDERS[order](b), bias, relu=True, memo=memo)
         np.testing.assert_array_equal(kept, rectified)
-        monkeypatch.setattr(module, "pack", None)
+        assert len(packed) == (inner > 0 and uses > 0), "a weight is packed once, from its second use on"
+
+
+@pytest.mark.parametrize(("rows", "inner", "columns"), [(300, 500, 40), (40, 500, 300), (4000, 40, 70)])
+def test_a_matrix_stored_by_columns_is_read_as_it_lies_or_copied(rows, inner, columns):
+    random = np.random.default_rng(0)
+    a, b = random.standard_normal((inner, rows)).T, random.standard_normal((inner, columns))
+    np.testing.assert_allclose(cpu.matmul(a, b), a @ b, rtol=1e-10, atol=1e-10)
 
 
 def test_the_rectifier_lets_nan_pass():

@@ -43,7 +43,7 @@ BLOCK_ROWS = 192
 """Rows of a block: what a slab is copied for. A multiple of every tile's rows."""
 
 MUCH_TO_TRANSPOSE = 128 * 1024
-"""Numbers of a matrix stored by columns that are too many to be copied by rows first."""
+"""Numbers of a matrix stored by columns that are too many to be copied by rows first, unless the result has more."""
 
 ONE_TAP = forward_taps((1, 1), (1, 1), (0, 0), (1, 1), (1, 1))
 
@@ -68,17 +68,26 @@ class Product(NamedTuple):
     relu: int
 
 
+USES = "products"
+"""Where a memo counts the products with its matrix, up to one."""
+
 BY_COLUMNS, BY_ROWS, PACKED = range(3)
 """PACKED: panel after panel, each by rows."""
 
 
 @helper
 def fetch_ahead(b, part, column, first, g):
-    """Ask for what some columns of a panel have in the slab from ``first`` on: too far apart to be foreseen."""
-    lanes = lanes_of(b)
-    for j in range(column + part[0], min(column + part[1], g.columns)):
-        for k in range(first, min(first + SLAB, g.inner), lanes):
-            prefetch(b, j * g.inner + k)
+    """Ask for one of the parts of the slab from ``first`` on: its lines lie too far apart to be foreseen."""
+    lanes, (this, parts) = lanes_of(b), part
+    end = min(first + SLAB, g.inner)
+    if g.stored == BY_COLUMNS:
+        for j in range(column + g.width * this // parts, min(column + g.width * (this + 1) // parts, g.columns)):
+            for k in range(first, end, lanes):
+                prefetch(b, j * g.inner + k)
+    else:
+        for k in range(first + SLAB * this // parts, min(first + SLAB * (this + 1) // parts, end)):
+            for j in range(column, min(column + g.width, g.columns), lanes):
+                prefetch(b, k * g.columns + j)
 
 
 def make_multiply(shape: Shape):
@@ -93,9 +102,8 @@ def make_multiply(shape: Shape):
         """
         least = a.dtype.type(0 if g.relu else -np.inf)
         for i in range(0, rows, TILE_ROWS):
-            if g.stored == BY_COLUMNS:
-                part = (g.width * i // rows, g.width * min(i + TILE_ROWS, rows) // rows)
-                fetch_ahead(b, part, column, first + depth, g)
+            if g.stored != PACKED:
+                fetch_ahead(b, (i // TILE_ROWS, -(-rows // TILE_ROWS)), column, first + depth, g)
             inputs = tile_rows(TILE_ROWS, a, offsets, i)
             place = i * g.width
             if first == 0:
@@ -181,7 +189,8 @@ def matmul(
 ) -> FloatArray:
     """a (M, K) times b (K, N), of any strides, plus bias (N,): (M, N). The same bits for any number of threads.
 
-    ``relu``: max(c, 0), in which NaN passes. ``memo``: where the packed ``b`` is kept, as long as it does not change.
+    ``relu``: max(c, 0), in which NaN passes. ``memo``: where the packed ``b`` is kept, as long as it does not change,
+    from the second use on: what is trained would be packed in vain.
     """
     rows, inner = a.shape
     columns = b.shape[1]
@@ -190,7 +199,8 @@ def matmul(
         c[...] = 0 if bias is None else bias
         return np.maximum(c, 0) if relu else c
     plain = bias is None and not relu and memo is None
-    if plain and a.flags.f_contiguous and a.size >= MUCH_TO_TRANSPOSE and rows > 1 and a.flags.writeable:
+    much = a.size >= MUCH_TO_TRANSPOSE and a.size > c.size
+    if plain and much and a.flags.f_contiguous and rows > 1 and a.flags.writeable:
         # Read as it is stored, k by k: the weight gradient of a 1 x 1 convolution whose pixels are the terms.
         taps = forward_taps((1, 1), (1, 1), (0, 0), (1, 1), (1, inner))
         out = Weight(c.reshape(-1), (1, rows, columns), (0, columns, 1, 0, 0))
@@ -198,6 +208,8 @@ def matmul(
         run_weight_gradient(source[None, None], a.T[None, None], out, taps)
         return c
     a = a if a.flags.c_contiguous and a.flags.writeable else np.array(a, order="C")
+    if memo is not None and memo.setdefault(USES, 0) == 0:
+        memo[USES], memo = 1, None
     prepare_product(rows, b, bias, relu, memo)(a.reshape(-1), c.reshape(-1))
     return c
 
