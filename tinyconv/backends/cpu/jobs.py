@@ -90,7 +90,6 @@ def _share(context, module, description, arguments_type, data_type):
     data = builder.bitcast(data_bytes, data_type)
     arguments, jobs, shares, taken, failed = (cgutils.gep_inbounds(builder, data, 0, field) for field in range(5))
     values = cgutils.unpack_tuple(builder, builder.load(arguments), len(arguments_type))
-    values = [_borrowed(context, builder, kind, value) for kind, value in zip(arguments_type, values, strict=True)]
     jobs, shares = builder.load(jobs), builder.load(shares)
     shared = builder.sdiv(builder.mul(jobs, INT64(SHARED_FIFTHS)), INT64(5))
     first = builder.ptrtoint(builder.load(places), INT64)
@@ -124,16 +123,3 @@ def _share(context, module, description, arguments_type, data_type):
     builder.position_at_end(done)
     builder.ret_void()
     return function
-
-
-def _borrowed(context, builder, kind, value):
-    """An array without its owner, so that nobody counts its references: the caller keeps it alive.
-
-    The threads would take turns at the one counter, in every function that is handed the array. That was half the time
-    of a grouped convolution.
-    """
-    if not isinstance(kind, types.Array):
-        return value
-    array = context.make_array(kind)(context, builder, value)
-    array.meminfo = cgutils.get_null_value(array.meminfo.type)
-    return array._getvalue()
