@@ -205,6 +205,14 @@ def helper(function: Callable[..., Any]) -> Any:
     return _inner(function)
 
 
+def inlined_helper(function: Callable[..., Any]) -> Any:
+    """As ``helper``, but always part of its caller: for work so small that handing over its arguments takes longer.
+
+    Arrays and a tuple of geometry are dozens of numbers, and a reference to every array is counted.
+    """
+    return _inner(function, forceinline=True)
+
+
 def exact_helper(function: Callable[..., Any]) -> Any:
     """As ``helper``, for a formula whose steps must be done as written: nothing is reordered or turned into another.
 

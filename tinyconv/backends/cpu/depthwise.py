@@ -5,45 +5,44 @@ the input is repeated m times, and the input gradient summed over the m copies.
 
     out[n, origin + out_stride i, c]  =  bias[c] + sum over taps t of  in[n, i in_stride + offset(t), c] W[t, c]
 
-The rows of a register tile are neighbouring outputs, which share the weight of each tap; the few whose window hangs
-over the edge are computed one by one. ``depthwise_gradient.py`` has the weight gradient.
+The rows of a register tile are neighbouring outputs. Taps side by side are taken in windows, through which neighbouring
+outputs see the same pixels. ``depthwise_gradient.py`` has the weight gradient.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import functools
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinyconv.backends.cpu.compilation import helper, kernel
+from tinyconv.backends.cpu.blocks import Shape4, equal_parts, flat
+from tinyconv.backends.cpu.compilation import helper, inlined_helper, kernel
 from tinyconv.backends.cpu.host import host
+from tinyconv.backends.cpu.packing import aligned
 from tinyconv.backends.cpu.parallel import get_num_threads, launch
-from tinyconv.backends.cpu.register_tile import tile_repeat, tile_rows, tile_store
+from tinyconv.backends.cpu.register_tile import tile_repeat
 from tinyconv.backends.cpu.simd import lanes_of
-from tinyconv.backends.cpu.taps import (
-    COLUMNS,
-    END_RUN,
-    FIRST_RUN,
-    FIRST_TAP,
-    LEFT,
-    ORIGIN_X,
-    ORIGIN_Y,
-    RIGHT,
-    ROWS,
-    Taps,
-)
-from tinyconv.backends.cpu.tile_products import tile_add_products, tile_add_windows, tile_scatter
+from tinyconv.backends.cpu.taps import COLUMNS, LEFT, ORIGIN_X, ORIGIN_Y, RIGHT, ROWS, Taps
+from tinyconv.backends.cpu.tile_products import tile_scatter, tile_store_first
+from tinyconv.backends.cpu.window_products import tile_add_windows, tile_add_windows_inside
 from tinyconv.core import pool
-from tinyconv.core.arrays import FloatArray
+from tinyconv.core.arrays import Array, FloatArray
 
 OUTPUTS = 8
 """Outputs of a tile: as many sums as the arithmetic units need to be kept busy."""
 
 WINDOW = 3
-"""Taps side by side for which outputs share what they see."""
+"""Taps of a window, at strides 1 and 2. Other windows are of one tap."""
 
-JOBS = 4
-"""Jobs for each thread: rows differ in work."""
+BLOCK_ROWS = 32
+"""The most rows of outputs of a block."""
+
+BLOCKS = 8
+"""Blocks for each thread, at least, if there are so many rows."""
+
+ROW, COLUMN, START, PLACE, TAPS = range(5)
+"""Of a window: the row and column that it sees from output (0, 0), their place in the source, its weights, its taps."""
 
 
 class Maps(NamedTuple):
@@ -63,169 +62,148 @@ class Maps(NamedTuple):
     out_stride_x: int
     most_rows: int
     """rows of outputs of the phase that has most"""
+    rows: int
+    """of a block"""
+    blocks: int
+    """of an image"""
 
 
 @helper
-def runs_are_windows(phase, runs):
-    """Whether every run of a phase is WINDOW taps long."""
-    others = 0
-    for run in range(phase[FIRST_RUN], phase[END_RUN]):
-        others += runs[run, 2] != WINDOW
-    return others == 0
+def correlate_edge(column, columns, base, first, end, windows, source, weight, bias, out, line, step, g):
+    """The outputs from ``column`` to ``columns``, whose windows may hang over the edge, ``step`` apart in ``out``."""
+    lanes, filled = lanes_of(source), min(lanes_of(source), g.channels)
+    for start in range(column, columns, OUTPUTS):
+        place, target = base + start * g.stride_x * g.channels, line + start * step
+        last = (min(OUTPUTS, columns - start) - 1) * g.stride_x
+        for channel in range(0, g.channels, lanes):
+            c = max(0, min(channel, g.channels - lanes))
+            tile = tile_repeat(OUTPUTS, 1, bias, c)
+            for w in range(first, end):
+                index, factor, taps = place + windows[w, START] + c, windows[w, PLACE] + c, windows[w, TAPS]
+                left = -(windows[w, COLUMN] + start * g.stride_x)
+                right = min(left + g.width, last + taps)
+                if taps == 1:
+                    tile = tile_add_windows_inside(
+                        1, g.stride_x, tile, source, index, g.channels, left, right, filled, weight, factor, g.pitch
+                    )
+                elif g.stride_x == 1:
+                    tile = tile_add_windows_inside(
+                        WINDOW, 1, tile, source, index, g.channels, left, right, filled, weight, factor, g.pitch
+                    )
+                else:
+                    tile = tile_add_windows_inside(
+                        WINDOW, 2, tile, source, index, g.channels, left, right, filled, weight, factor, g.pitch
+                    )
+            tile_store_first(tile, out, target + c, step, columns - start, filled)
 
 
-@helper
-def taps_of_row(row, phase, runs, indices, places, columns, g):
-    """The taps that see the image from a row of outputs: where they read, their weights, and their columns."""
-    tap, count = phase[FIRST_TAP], 0
-    for run in range(phase[FIRST_RUN], phase[END_RUN]):
-        y = row * g.stride_y + runs[run, 0]
-        if 0 <= y < g.height:
-            for step in range(runs[run, 2]):
-                columns[count] = runs[run, 1] + step
-                indices[count] = (y * g.width + runs[run, 1] + step) * g.channels
-                places[count] = (tap + step) * g.pitch
-                count += 1
-        tap += runs[run, 2]
-    return count
+@inlined_helper
+def correlate_inner(column, columns, base, first, end, windows, source, weight, bias, out, line, step, g):
+    """At least OUTPUTS outputs from ``column`` to ``columns``, whose windows lie within the image's columns.
 
-
-@helper
-def correlate_one(
-    column, taps, source, first, indices, places, offsets, weight, bias, out, target, sources, targets, g
-):
-    """A single output, whose window may hang over the edge."""
-    lanes = lanes_of(source)
-    seen = column * g.stride_x
-    sources[0] = first + seen * g.channels
-    pixel = tile_rows(1, source, sources, 0)
-    for c in range(0, g.channels, lanes):
-        targets[0] = target + c
-        tile = tile_repeat(1, 1, bias, c)
-        for tap in range(taps):
-            if 0 <= seen + offsets[tap] < g.width:
-                tile = tile_add_products(tile, pixel, indices[tap] + c, weight, places[tap] + c, g.channels - c)
-        tile_store(tile, tile_rows(1, out, targets, 0), g.channels - c)
-
-
-@helper
-def correlate_inner(
-    begin, end, taps, source, first, indices, places, weight, bias, out, line, step, sources, targets, g
-):
-    """The outputs [begin, end) of a row, at least OUTPUTS, whose windows lie within the image's columns.
-
-    Outputs are ``step`` apart in ``out``. The last tile reaches back over outputs that are done.
+    The last tile reaches back over outputs that are done, and the last vector over channels.
     """
     lanes = lanes_of(source)
-    for block in range(begin, end, OUTPUTS):
-        column = min(block, end - OUTPUTS)
-        for p in range(OUTPUTS):
-            sources[p] = first + (column + p) * g.stride_x * g.channels
-        pixels = tile_rows(OUTPUTS, source, sources, 0)
-        for c in range(0, g.channels, lanes):
+    for start in range(column, columns, OUTPUTS):
+        first_output = min(start, columns - OUTPUTS)
+        place, target = base + first_output * g.stride_x * g.channels, line + first_output * step
+        for channel in range(0, g.channels, lanes):
+            c = min(channel, g.channels - lanes)
             tile = tile_repeat(OUTPUTS, 1, bias, c)
-            for tap in range(taps):
-                tile = tile_add_products(tile, pixels, indices[tap] + c, weight, places[tap] + c, g.channels - c)
-            for p in range(OUTPUTS):
-                targets[p] = line + (column + p) * step + c
-            tile_store(tile, tile_rows(OUTPUTS, out, targets, 0), g.channels - c)
+            for w in range(first, end):
+                index, factor = place + windows[w, START] + c, windows[w, PLACE] + c
+                if windows[w, TAPS] == 1:
+                    tile = tile_add_windows(1, g.stride_x, tile, source, index, g.channels, weight, factor, g.pitch)
+                elif g.stride_x == 1:
+                    tile = tile_add_windows(WINDOW, 1, tile, source, index, g.channels, weight, factor, g.pitch)
+                else:
+                    tile = tile_add_windows(WINDOW, 2, tile, source, index, g.channels, weight, factor, g.pitch)
+            tile_scatter(tile, out, target + c, step)
 
 
-def make_correlate_windows(stride: int):
-    """``correlate_inner`` for kernels WINDOW taps wide, side by side: neighbouring outputs share what they see."""
-
-    @helper
-    def correlate_windows(begin, end, taps, source, first, indices, places, weight, bias, out, line, step, g):
-        lanes = lanes_of(source)
-        for block in range(begin, end, OUTPUTS):
-            column = min(block, end - OUTPUTS)
-            pixel, target = first + column * stride * g.channels, line + column * step
-            for c in range(0, g.channels, lanes):
-                tile = tile_repeat(OUTPUTS, 1, bias, c)
-                for tap in range(0, taps, WINDOW):
-                    index, place = pixel + indices[tap] + c, places[tap] + c
-                    tile = tile_add_windows(WINDOW, stride, tile, source, index, g.channels, weight, place, g.pitch)
-                tile_scatter(tile, out, target + c, step)
-
-    return correlate_windows
+@inlined_helper
+def windows_inside(row, first, end, windows, g):
+    """Which of the windows ``first`` ... ``end``, from top to bottom, see the image from a row of outputs."""
+    while first < end and row * g.stride_y + windows[first, ROW] < 0:
+        first += 1
+    while first < end and row * g.stride_y + windows[end - 1, ROW] >= g.height:
+        end -= 1
+    return first, end
 
 
-correlate_windows, correlate_strided_windows = make_correlate_windows(1), make_correlate_windows(2)
+@inlined_helper
+def columns_inside(first, last, columns, g):
+    """The outputs of a row whose taps, in the columns ``first`` to ``last``, all lie within the image."""
+    left = max(0, -(first // g.stride_x))  # -first / stride, rounded up
+    return left, min(columns, (g.width - 1 - last) // g.stride_x + 1)
 
 
-@helper
-def correlate_channels_row(
-    image, row, phase, source, weight, bias, out, runs, indices, places, offsets, sources, targets, g
-):
-    """One row of outputs of one phase. The arrays after ``runs`` are working memory: to make them takes longer."""
-    taps = taps_of_row(row, phase, runs, indices, places, offsets, g)
-    first = image * g.height * g.width * g.channels
-    line = (image * g.out_height + phase[ORIGIN_Y] + row * g.out_stride_y) * g.out_width + phase[ORIGIN_X]
-    line, step = line * g.channels, g.out_stride_x * g.channels
-    # The outputs whose windows lie within the image: from -left / stride, rounded up.
-    begin = max(0, -(phase[LEFT] // g.stride_x))
-    end = min(phase[COLUMNS], (g.width - 1 - phase[RIGHT]) // g.stride_x + 1)
-    if end - begin < OUTPUTS:
-        begin = end = phase[COLUMNS]
-    elif g.channels < g.pitch or g.stride_x > 2 or not runs_are_windows(phase, runs):
-        correlate_inner(
-            begin, end, taps, source, first, indices, places, weight, bias, out, line, step, sources, targets, g
-        )  # fmt: skip
-    elif g.stride_x == 1:
-        correlate_windows(begin, end, taps, source, first, indices, places, weight, bias, out, line, step, g)
-    else:
-        correlate_strided_windows(begin, end, taps, source, first, indices, places, weight, bias, out, line, step, g)
-    for column in range(begin):
-        target = line + column * step
-        correlate_one(
-            column, taps, source, first, indices, places, offsets, weight, bias, out, target, sources, targets, g
-        )  # fmt: skip
-    for column in range(end, phase[COLUMNS]):
-        target = line + column * step
-        correlate_one(
-            column, taps, source, first, indices, places, offsets, weight, bias, out, target, sources, targets, g
-        )  # fmt: skip
-
-
-@helper
-def correlate_channel_rows(first, end, source, weight, bias, out, phases, runs, g):
-    """A share of the rows of all images; the phase runs fastest, because phases differ in work."""
-    most = weight.size // g.pitch
-    indices, places, offsets = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64)
-    sources, targets = np.empty(OUTPUTS, np.int64), np.empty(OUTPUTS, np.int64)
-    for number in range(first, end):
-        rest, p = divmod(number, phases.shape[0])
-        image, row = divmod(rest, g.most_rows)
-        if row < phases[p, ROWS]:
-            correlate_channels_row(
-                image, row, phases[p], source, weight, bias, out, runs, indices, places, offsets, sources, targets, g
-            )
+@inlined_helper
+def correlate_row(image, row, p, source, weight, bias, out, phases, windows, bounds, g):
+    """A row of outputs of phase p."""
+    base = (image * g.height + row * g.stride_y) * g.width * g.channels
+    first, end = windows_inside(row, bounds[p], bounds[p + 1], windows, g)
+    line = (image * g.out_height + phases[p, ORIGIN_Y] + row * g.out_stride_y) * g.out_width + phases[p, ORIGIN_X]
+    line, step, columns = line * g.channels, g.out_stride_x * g.channels, phases[p, COLUMNS]
+    left, right = columns_inside(phases[p, LEFT], phases[p, RIGHT], columns, g)
+    if right - left < OUTPUTS or g.channels < lanes_of(source):
+        left = right = columns
+    correlate_inner(left, right, base, first, end, windows, source, weight, bias, out, line, step, g)
+    correlate_edge(0, left, base, first, end, windows, source, weight, bias, out, line, step, g)
+    correlate_edge(right, columns, base, first, end, windows, source, weight, bias, out, line, step, g)
 
 
 @kernel
-def correlate_channels(job, jobs, source, weight, bias, out, phases, runs, g):
-    """A share of ``out`` (N, height, width, C) from ``source`` (N, height, width, C), flat. ``weight``: (taps, C)."""
-    total = g.images * g.most_rows * phases.shape[0]
-    correlate_channel_rows(total * job // jobs, total * (job + 1) // jobs, source, weight, bias, out, phases, runs, g)
+def correlate_channels(job, jobs, source, weight, bias, out, phases, windows, bounds, g):
+    """A share of ``out`` (N, height, width, C) from ``source`` (N, height, width, C), flat. ``weight``: (taps, C).
+
+    The windows of phase p are those from bounds[p] to bounds[p + 1].
+    """
+    blocks = g.images * g.blocks
+    for number in range(blocks * job // jobs, blocks * (job + 1) // jobs):
+        image, block = divmod(number, g.blocks)
+        for row in range(block * g.rows, min((block + 1) * g.rows, g.most_rows)):
+            for p in range(phases.shape[0]):
+                if row < phases[p, ROWS]:
+                    correlate_row(image, row, p, source, weight, bias, out, phases, windows, bounds, g)
 
 
-def maps_of(source: FloatArray, out: FloatArray, taps: Taps) -> Maps:
-    """The maps of a convolution from ``source`` to ``out``, (N, H, W, C) of as many channels."""
-    lanes = host().lanes(source.dtype)
+@functools.lru_cache(maxsize=1024)
+def maps_of(source: Shape4, out: Shape4, dtype: Any, taps: Taps, blocks: int) -> Maps:
+    """The maps of a convolution of a source (N, H, W, C) to ``out`` (N, H', W', C), in ``blocks`` blocks or more."""
+    lanes = host().lanes(dtype)
+    rows = int(taps.phases[:, ROWS].max())
+    block_rows = equal_parts(rows, min(BLOCK_ROWS, -(-rows * source[0] // blocks)))
     return Maps(
-        images=source.shape[0],
-        height=source.shape[1],
-        width=source.shape[2],
-        out_height=out.shape[1],
-        out_width=out.shape[2],
-        channels=source.shape[3],
-        pitch=-(-source.shape[3] // lanes) * lanes,
+        images=source[0],
+        height=source[1],
+        width=source[2],
+        out_height=out[1],
+        out_width=out[2],
+        channels=source[3],
+        pitch=max(source[3], lanes),
         stride_y=taps.in_stride[0],
         stride_x=taps.in_stride[1],
         out_stride_y=taps.out_stride[0],
         out_stride_x=taps.out_stride[1],
-        most_rows=int(taps.phases[:, ROWS].max()),
+        most_rows=rows,
+        rows=block_rows,
+        blocks=-(-rows // block_rows),
     )
+
+
+@functools.lru_cache(maxsize=1024)
+def windows_of(taps: Taps, g: Maps) -> tuple[Array, Array]:
+    """The windows of all phases, from top to bottom; and the first of each phase, with the end."""
+    most = WINDOW if g.stride_x <= 2 else 1
+    windows, bounds, tap = [], [0], 0
+    for first, end, *_ in taps.phases:
+        for y, x, length in taps.runs[first:end]:
+            for size in [most] * (length // most) + [1] * (length % most):
+                windows.append((y, x, (y * g.width + x) * g.channels, tap * g.pitch, size))
+                x, tap = x + size, tap + size
+        bounds.append(len(windows))
+    return np.array(windows, np.int64).reshape(-1, 5), np.array(bounds, np.int64)
 
 
 def repeated(images: FloatArray, multiplier: int) -> FloatArray:
@@ -237,18 +215,16 @@ def run_forward(source: FloatArray, weight: FloatArray, bias: FloatArray | None,
     """Fill ``out`` (N, OH, OW, K) from ``source`` (N, H, W, C) and the weight (K, 1, R, S)."""
     outputs = weight.shape[0]
     images = repeated(source, outputs // source.shape[3])
-    g = maps_of(images, out, taps)
-    # Whole vectors, so that the last one can be read like the others.
-    rows = np.zeros((taps.kernel_rows.size, g.pitch), source.dtype)
+    jobs = BLOCKS * get_num_threads()
+    g = maps_of(images.shape, out.shape, source.dtype, taps, jobs)
+    rows = aligned((taps.kernel_rows.size, g.pitch), source.dtype)
+    rows[:, outputs:] = 0  # a vector of fewer channels is filled up
     rows[:, :outputs] = weight[:, 0, taps.kernel_rows, taps.kernel_columns].T
     start = np.zeros(g.pitch, source.dtype)
     if bias is not None:
         start[:outputs] = bias
-    jobs = min(JOBS * get_num_threads(), g.images * g.most_rows * len(taps.phases))
-    flat_out = out.reshape(-1)
-    launch(
-        correlate_channels, jobs, images.reshape(-1), rows.reshape(-1), start, flat_out, taps.phases, taps.runs, g
-    )  # fmt: skip
+    arrays = flat(images), flat(rows), start, flat(out)
+    launch(correlate_channels, min(jobs, g.images * g.blocks), *arrays, taps.phases, *windows_of(taps, g), g)
 
 
 def run_input_gradient(

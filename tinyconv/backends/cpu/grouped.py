@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyconv.backends.cpu.blocks import MOST_LANES, Shape4, equal_parts, flat
-from tinyconv.backends.cpu.compilation import helper, kernel
+from tinyconv.backends.cpu.compilation import inlined_helper, kernel
 from tinyconv.backends.cpu.host import host
 from tinyconv.backends.cpu.packing import Weight, aligned_buffer
 from tinyconv.backends.cpu.parallel import get_num_threads, launch
@@ -111,7 +111,7 @@ class Strips(NamedTuple):
 def make_spread_row(groups: int):
     """The spreading of a row of the source into vectors that see at most so many groups."""
 
-    @helper
+    @inlined_helper
     def spread_row(source, line, first, end, bound, last, held, place, g):
         for parity in range(g.parities):
             begin = first + (parity - first) % g.parities
@@ -129,7 +129,7 @@ def make_spread_row(groups: int):
 spread_two, spread_four, spread_many = make_spread_row(2), make_spread_row(4), make_spread_row(MOST_LANES)
 
 
-@helper
+@inlined_helper
 def hold_row(source, image, y, x, vector, held, place, g):
     """Spread what a strip sees of row ``y`` from column ``x`` on, for one vector of outputs, and ask for the next."""
     lanes = lanes_of(source)
@@ -149,7 +149,7 @@ def hold_row(source, image, y, x, vector, held, place, g):
 def make_correlate_tile(outputs: int):
     """The inner loops, for one number of outputs beside each other."""
 
-    @helper
+    @inlined_helper
     def correlate_tile(held, lines, count, across, weight, w, bias, b, out, target, step, columns, filled, g):
         """``lines``: for each run of taps that lies inside the image, (place of its row, first tap, end of taps)."""
         lanes = lanes_of(held)
@@ -177,7 +177,7 @@ def make_correlate_tile(outputs: int):
 correlate_wide, correlate_narrow = (make_correlate_tile(outputs) for outputs in STRIPS)
 
 
-@helper
+@inlined_helper
 def ask_for_pixels(array, first, end, channels, part, parts):
     """Ask for one of so many parts of neighbouring pixels."""
     start, size = first * channels, max(0, end - first) * channels
@@ -185,7 +185,7 @@ def ask_for_pixels(array, first, end, channels, part, parts):
         prefetch(array, index)
 
 
-@helper
+@inlined_helper
 def ask_for_row(number, row, source, out, g):
     """Ask for a part of what row ``row`` of a strip reads and writes. All vectors of the strip before it do so."""
     rest, vector = divmod(number, g.vectors)
@@ -203,7 +203,7 @@ def ask_for_row(number, row, source, out, g):
             ask_for_pixels(out, line + x_out, line + end, g.out_channels, vector, g.vectors)
 
 
-@helper
+@inlined_helper
 def correlate_strip(number, source, weight, bias, out, phases, runs, across, held, holds, lines, g):
     """One vector of outputs of one strip of a block of rows. ``holds``: which row of the source each held row is;
 

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from tinyconv.backends.cpu.blocks import Shape4, equal_parts, flat, sight
-from tinyconv.backends.cpu.compilation import helper, kernel
+from tinyconv.backends.cpu.compilation import inlined_helper, kernel
 from tinyconv.backends.cpu.grouped import Strips, ask_for_row, hold_row, strips_of
 from tinyconv.backends.cpu.host import host
 from tinyconv.backends.cpu.packing import Weight, aligned, aligned_buffer
@@ -48,7 +48,7 @@ PARTIAL_BYTES = 2 * 1024 * 1024
 MOST_PARTIALS = 64
 
 
-@helper
+@inlined_helper
 def add_row(sums, place, held, start, x, length, dy, pixel, columns, filled, g):
     """sums[place ...] += the products of one row of dy, ``columns`` pixels from ``pixel`` on, and a run of taps.
 
@@ -81,7 +81,7 @@ def add_row(sums, place, held, start, x, length, dy, pixel, columns, filled, g):
         place += TERMS * lanes
 
 
-@helper
+@inlined_helper
 def add_block(number, x, dy, sums, held, holds, runs, g):
     """The products of a block of rows of a strip, for one vector of outputs."""
     lanes = lanes_of(x)
