@@ -20,7 +20,6 @@ from collections.abc import Callable
 import numpy as np
 
 from tinyconv.backends.cpu.blocks import (
-    MOST_TILE_ROWS,
     TILES,
     Shape4,
     chunks_for,
@@ -28,7 +27,6 @@ from tinyconv.backends.cpu.blocks import (
     geometry,
     pixel_offsets,
     read_window,
-    sight,
 )
 from tinyconv.backends.cpu.compilation import helper, kernel
 from tinyconv.backends.cpu.few_pixels import reads_in_place, run_in_place
@@ -44,6 +42,7 @@ from tinyconv.backends.cpu.register_tile import (
     tile_width,
 )
 from tinyconv.backends.cpu.simd import tile_at_least, tile_fetch
+from tinyconv.backends.cpu.tap_by_tap import begin_with_bias, is_mostly_edge, rectify_pixels, see_through_tap
 from tinyconv.backends.cpu.taps import (
     BOTTOM,
     COLUMNS,
@@ -72,9 +71,6 @@ cache, beside the pixels of a tile."""
 MANY_INPUTS = 48
 """From so many channels on, a tile may be saved and read again for each tap."""
 
-MOST_EDGE = 8
-"""One part of so many of a window may lie outside the image before it is taken tap by tap."""
-
 
 def make_multiply_panel(shape: Shape):
     """The inner loops, for one shape of register tile: its numbers must be constants of the compiled function."""
@@ -98,7 +94,9 @@ def make_multiply_panel(shape: Shape):
                     sums = tile_fetch(TILE_VECTORS, outputs, 0, columns)
                 run, start, place, left = first_run, first, w, SLAB
                 while run < runs.shape[0] and left > 0:
-                    end = min(runs[run, 1], start + left)
+                    end = runs[run, 1]
+                    if end - start > left + SLAB // 4:  # a little more is better than a run in two parts
+                        end = start + left
                     for index in range(start, end):
                         sums = tile_rank1(sums, inputs, index, weight, place)
                         place += tile_width(sums)
@@ -116,54 +114,6 @@ def make_multiply_panel(shape: Shape):
 
 
 multiply_wide, multiply_middle, multiply_narrow = (make_multiply_panel(tile) for tile in TILES)
-
-
-@helper
-def begin_with_bias(out, targets, pixels, columns, bias, b):
-    """out[targets[p] + k] = bias[b + k]"""
-    small_code()
-    for p in range(pixels):
-        for k in range(columns):
-            out[targets[p] + k] = bias[b + k]
-
-
-@helper
-def rectify_pixels(out, targets, pixels, columns):
-    """out[targets[p] + k] = max(out[targets[p] + k], 0); NaN passes."""
-    zero = out.dtype.type(0)
-    for p in range(pixels):
-        for k in range(columns):
-            value = out[targets[p] + k]
-            out[targets[p] + k] = zero if value <= zero else value
-
-
-@helper
-def see_through_tap(y, x, block, targets, sources, seeing, g):
-    """List the pixels of a block that see the image through the tap at (y, x); returns their number."""
-    small_code()
-    group, image, images, rows, columns = block
-    top, bottom = sight(y, g.stride_y, g.height, rows)
-    left, right = sight(x, g.stride_x, g.width, columns)
-    pixels = 0
-    for n in range(images):
-        for i in range(top, bottom):
-            line = ((image + n) * g.height + y + i * g.stride_y) * g.width + x
-            for j in range(left, right):
-                sources[pixels] = (line + j * g.stride_x) * g.channels + group * g.inputs
-                seeing[pixels] = targets[(n * rows + i) * columns + j]
-                pixels += 1
-    if pixels > 0:
-        for extra in range(pixels, min(pixels + MOST_TILE_ROWS, sources.size)):
-            sources[extra], seeing[extra] = sources[pixels - 1], seeing[pixels - 1]
-    return pixels
-
-
-@helper
-def is_mostly_edge(row, column, rows, columns, g):
-    """Whether so much of a window lies outside the image that to multiply by its zeros costs more than to avoid it."""
-    inside_rows = min(row + rows, g.height) - max(row, 0)
-    inside_columns = min(column + columns, g.width) - max(column, 0)
-    return inside_rows * inside_columns * MOST_EDGE < (MOST_EDGE - 1) * rows * columns
 
 
 @kernel

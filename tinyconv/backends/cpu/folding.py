@@ -22,9 +22,6 @@ from tinyconv.backends.cpu.packing import Memo, Weight
 from tinyconv.backends.cpu.taps import AxisPhase, Taps, combine, forward_axis, gradient_axis
 from tinyconv.core.arrays import Array, FloatArray, Pair
 
-COSTS = (1.5, 1.1, 1.0, 1.0)
-"""What a multiply-add of tiles of 1 ... 4 vectors costs: the narrow ones load more for each."""
-
 COSTS = (1.5, 2.2, 4.0, 4.0)
 """What a tap costs a tile of 1 ... 4 vectors, relative to a vector of a wide one: narrow ones load more for each
 multiply-add, and three vectors take the place of four."""

@@ -35,6 +35,10 @@ def kept(memo: Memo, key: Any, make: Callable[[], FloatArray]) -> FloatArray:
     return found
 
 
+JOB_NUMBERS = 4096
+"""Fewer are packed before another thread would have begun."""
+
+
 class Weight(NamedTuple):
     """A weight as its numbers in memory and the strides to find them: Numba would compile again for each layout."""
 
@@ -91,25 +95,25 @@ def pack_taps(numbers, order, first, end, first_input, end_input, inputs, width,
 
 
 @kernel
-def pack_weight(job, numbers, strides, outputs, kernel_rows, kernel_columns, shape, parts, packed):
+def pack_weight(job, jobs, numbers, strides, outputs, kernel_rows, kernel_columns, shape, parts, packed):
     """Fill ``packed``, of ``shape`` (groups, panels, taps, inputs, panel width), flat.
 
-    A job takes one panel of one tap; or, in ``parts``, a few inputs of all of them.
+    A job takes a few taps of a few panels; or, in ``parts``, a few inputs of all of them.
     """
-    _, panels, taps, inputs, width = shape
+    groups, panels, taps, inputs, width = shape
     order = (strides, outputs, kernel_rows, kernel_columns)
-    first_tap, end_tap, first, end = 0, taps, 0, inputs
-    first_panel, end_panel = 0, panels
     if parts > 1:
         g, part = divmod(job, parts)
         first, end = inputs * part // parts, inputs * (part + 1) // parts
-    else:
-        rest, first_tap = divmod(job, taps)
-        g, first_panel = divmod(rest, panels)
-        end_tap, end_panel = first_tap + 1, first_panel + 1
-    for panel in range(first_panel, end_panel):
-        place = ((g * panels + panel) * taps + first_tap) * inputs * width
-        pack_taps(numbers, order, first_tap, end_tap, first, end, inputs, width, g, panel, packed, place)
+        for panel in range(panels):
+            place = (g * panels + panel) * taps * inputs * width
+            pack_taps(numbers, order, 0, taps, first, end, inputs, width, g, panel, packed, place)
+        return
+    pieces = groups * panels * taps
+    for piece in range(pieces * job // jobs, pieces * (job + 1) // jobs):
+        rest, tap = divmod(piece, taps)
+        g, panel = divmod(rest, panels)
+        pack_taps(numbers, order, tap, tap + 1, 0, inputs, inputs, width, g, panel, packed, piece * inputs * width)
 
 
 def aligned(shape: tuple[int, ...], dtype: Any) -> FloatArray:
@@ -142,7 +146,7 @@ def pack(weight: Weight, taps: Taps, width: int) -> FloatArray:
     parts = -(-inputs // 16) if weight.strides[1] == 1 else 1
     launch(
         pack_weight,
-        groups * parts if parts > 1 else math.prod(shape[:3]),
+        groups * parts if parts > 1 else min(math.prod(shape[:3]), 1 + packed.size // JOB_NUMBERS),
         weight.numbers,
         weight.strides,
         outputs,

@@ -11,6 +11,8 @@ block of pixels a tile is loaded, updated once per pixel, and saved, while the b
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from tinyconv.backends.cpu.blocks import TILES, chunks_for, copy_block, flat, geometry, read_window
@@ -18,7 +20,7 @@ from tinyconv.backends.cpu.compilation import helper, kernel
 from tinyconv.backends.cpu.host import VECTOR_BYTES, Shape
 from tinyconv.backends.cpu.packing import Weight, aligned
 from tinyconv.backends.cpu.parallel import launch
-from tinyconv.backends.cpu.register_tile import tile_load, tile_rank1, tile_repeat, tile_rows, tile_save
+from tinyconv.backends.cpu.register_tile import small_code, tile_load, tile_rank1, tile_repeat, tile_rows, tile_save
 from tinyconv.backends.cpu.taps import BOTTOM, LEFT, RIGHT, TOP, Taps
 from tinyconv.backends.cpu.tile_products import tile_add
 from tinyconv.core.arrays import FloatArray
@@ -26,7 +28,7 @@ from tinyconv.core.arrays import FloatArray
 BLOCK_BYTES = 128 * 1024
 """Input seen by one block of pixels: it is read again for every tile, so it should stay in the second-level cache."""
 
-BLOCK_PIXELS = (128, 128)
+BLOCK_PIXELS = (512, 512)
 
 FEW_INPUTS = 24
 """Fewer channels than this, seen through several taps, fill a tile better as its rows."""
@@ -45,7 +47,9 @@ def make_add_outer_products(shape: Shape):
     TILE_ROWS, TILE_VECTORS = shape
 
     @helper
-    def add_outer_products(values, offsets, tiles, pixels, x_steps, dy, dy_start, dy_steps, panel_width, sums, place):
+    def add_outer_products(
+        values, x_start, offsets, tiles, pixels, x_steps, dy, dy_start, dy_steps, panel_width, sums, place
+    ):
         """Add x dy^T over a block of ``pixels`` (images, rows, columns) to the tiles from ``sums[place]`` on.
 
         ``x_steps`` and ``dy_steps`` lead to the next image, row and column.
@@ -69,7 +73,7 @@ def make_add_outer_products(shape: Shape):
             products = tile_load(TILE_ROWS, TILE_VECTORS, sums, place)
             for n in range(images):
                 for i in range(rows):
-                    x_index = n * x_steps[0] + i * x_steps[1]
+                    x_index = x_start + n * x_steps[0] + i * x_steps[1]
                     dy_index = dy_start + n * dy_steps[0] + i * dy_steps[1]
                     for _ in range(columns):
                         products = tile_rank1(products, inputs, x_index, dy, dy_index)
@@ -85,18 +89,17 @@ add_wide, add_middle, add_narrow = (make_add_outer_products(tile) for tile in TI
 
 
 @helper
-def tap_offsets(runs, top, left, start, pitch, tiles, g):
+def set_tap_offsets(offsets, runs, top, left, pitch, g):
     """Where the input of each (tap, channel) lies, seen from a pixel; the last is repeated to fill a tile's rows."""
-    offsets = np.empty(tiles * g.tile_rows, np.int64)
+    small_code()
     place = 0
     for run in range(runs.shape[0]):
-        first = start + (runs[run, 0] - top) * pitch + (runs[run, 1] - left) * g.inputs
+        first = (runs[run, 0] - top) * pitch + (runs[run, 1] - left) * g.inputs
         for index in range(runs[run, 2] * g.inputs):
             offsets[place] = first + index
             place += 1
     for rest in range(place, offsets.size):
         offsets[rest] = offsets[place - 1]
-    return offsets
 
 
 @kernel
@@ -112,6 +115,7 @@ def correlate_patches(job, x, dy, partials, partial_sums, phases, runs, chunks, 
 
     top, bottom, left, right = phases[0, TOP], phases[0, BOTTOM], phases[0, LEFT], phases[0, RIGHT]
     size = (g.out_height, g.out_width, g.out_channels)
+    offsets, known_pitch = np.empty(tiles * g.tile_rows, np.int64), 0
     blocks = g.blocks_deep * g.blocks_down * g.blocks_across
     for block in range(blocks * partial // partial_sums, blocks * (partial + 1) // partial_sums):
         rest, across = divmod(block, g.blocks_across)
@@ -124,7 +128,9 @@ def correlate_patches(job, x, dy, partials, partial_sums, phases, runs, chunks, 
         seen_rows = (rows - 1) * g.stride_y + bottom - top + 1
         seen_columns = (columns - 1) * g.stride_x + right - left + 1
         values, first, pitches, pixel = read_window(x, g, group, image, seen_y, seen_x, images, seen_rows, seen_columns)
-        offsets = tap_offsets(runs, top, left, first, pitches[1], tiles, g)
+        if pitches[1] != known_pitch:
+            known_pitch = pitches[1]
+            set_tap_offsets(offsets, runs, top, left, known_pitch, g)
         x_steps = (pitches[0], g.stride_y * pitches[1], g.stride_x * pixel)
 
         pixels = (images, rows, columns)
@@ -142,11 +148,15 @@ def correlate_patches(job, x, dy, partials, partial_sums, phases, runs, chunks, 
             sums = first_sum + (panel - first_panel) * panel_size
             width = g.panel_width
             if g.tile == 0:
-                add_wide(values, offsets, tiles, pixels, x_steps, cotangent, start, steps, width, partials, sums)
+                add_wide(values, first, offsets, tiles, pixels, x_steps, cotangent, start, steps, width, partials, sums)
             elif g.tile == 1:
-                add_middle(values, offsets, tiles, pixels, x_steps, cotangent, start, steps, width, partials, sums)
+                add_middle(
+                    values, first, offsets, tiles, pixels, x_steps, cotangent, start, steps, width, partials, sums
+                )
             else:
-                add_narrow(values, offsets, tiles, pixels, x_steps, cotangent, start, steps, width, partials, sums)
+                add_narrow(
+                    values, first, offsets, tiles, pixels, x_steps, cotangent, start, steps, width, partials, sums
+                )
 
 
 @kernel
@@ -181,7 +191,7 @@ def run_patch_gradient(x: FloatArray, dy: FloatArray, out: Weight, taps: Taps) -
     tiles = -(-rows // g.tile_rows)
     blocks = g.blocks_deep * g.blocks_down * g.blocks_across
     shape = (groups, g.panels, tiles * g.tile_rows, g.panel_width)
-    bytes_of_one = int(np.prod(shape)) * x.dtype.itemsize
+    bytes_of_one = math.prod(shape) * x.dtype.itemsize
     partial_sums = max(1, min(blocks, MOST_PARTIALS, PARTIAL_BYTES // bytes_of_one))
     partials = aligned((partial_sums, *shape), x.dtype)
     jobs = partial_sums * groups
