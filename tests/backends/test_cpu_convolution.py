@@ -6,7 +6,7 @@ from convolution_cases import Convolution, convolutions, windows
 from hypothesis import example, given, settings
 
 from tinyconv.backends import cpu, reference
-from tinyconv.backends.cpu import correlation, parallel
+from tinyconv.backends.cpu import convolution, correlation, parallel
 from tinyconv.backends.cpu.choice import Algorithm, Problem, Product, algorithms_for, choose
 from tinyconv.core import layout
 from tinyconv.core.algorithms import set_convolution_algorithm
@@ -106,7 +106,12 @@ FEW_PIXELS = [
     Convolution(1, 1, 256, 300, (6, 7), (1, 1), (2, 2), (0, 0), (1, 1)),
     Convolution(3, 1, 256, 257, (5, 1), (1, 1), (1, 1), (0, 0), (1, 1)),
 ]
-LARGE += FEW_PIXELS
+FEW_CHANNELS = [
+    Convolution(3, 1, 6, 16, (14, 14), (5, 5), (1, 1), (0, 0), (1, 1)),
+    Convolution(5, 1, 9, 21, (9, 30), (3, 2), (1, 1), (2, 0), (1, 1)),
+    Convolution(2, 1, 2, 9, (7, 15), (3, 3), (1, 1), (3, 2), (2, 1)),
+]
+LARGE += [*FEW_PIXELS, *FEW_CHANNELS]
 
 
 @pytest.mark.parametrize("case", LARGE, ids=str)
@@ -134,6 +139,16 @@ def test_weights_read_in_place_give_the_sum_of_packed_ones(case, monkeypatch):
     packed = cpu.conv2d_input_gradient(dy, weight, case.size, *case.parameters, bias)
     np.testing.assert_allclose(in_place, packed, rtol=1e-12, atol=1e-11)
     assert (in_place != packed).any()  # the order of the sums is another
+
+
+@pytest.mark.parametrize("case", FEW_CHANNELS, ids=str)
+def test_pixels_as_columns_give_the_bits_of_channels_as_columns(case, monkeypatch):
+    _, weight, _, dy = case.arrays()
+    gradients = []
+    for chosen in (True, False):
+        monkeypatch.setattr(convolution, "pixels_fill_vectors", lambda _, chosen=chosen: chosen)
+        gradients.append(cpu.conv2d_input_gradient(dy, weight, case.size, *case.parameters))
+    np.testing.assert_array_equal(*gradients)
 
 
 def assert_adjoint(case):

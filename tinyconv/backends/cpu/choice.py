@@ -11,6 +11,7 @@ import numpy as np
 from tinyconv.backends.cpu import tuning
 from tinyconv.backends.cpu.folding import Fold, fold_forward, fold_gradient
 from tinyconv.backends.cpu.patch_gradient import FEW_INPUTS
+from tinyconv.backends.cpu.planes import planes_pay
 from tinyconv.core.algorithms import convolution_algorithm
 from tinyconv.core.arrays import Pair
 from tinyconv.core.precision import float32_precision
@@ -136,7 +137,7 @@ def _choose(problem: Problem, precision: str, forced: str) -> Algorithm:
         return Algorithm.POINTWISE
     if Algorithm.WINOGRAD in able and _winograd_pays(problem):
         return Algorithm.WINOGRAD
-    if Algorithm.FOLDED in able:
+    if Algorithm.FOLDED in able and not pixels_fill_vectors(problem):
         return Algorithm.FOLDED
     return Algorithm.DIRECT
 
@@ -144,6 +145,17 @@ def _choose(problem: Problem, precision: str, forced: str) -> Algorithm:
 def forget() -> None:
     """Choose anew from now on: what is known of the machine has changed."""
     _choose.cache_clear()
+
+
+def pixels_fill_vectors(problem: Problem) -> bool:
+    """Whether the direct sum of an input gradient takes its pixels as the columns of tiles: it has few channels."""
+    p = problem
+    reach = tuple((taps - 1) * step for taps, step in zip(p.kernel_size, p.dilation, strict=True))
+    return (
+        (p.product, p.stride, p.groups) == (Product.INPUT_GRADIENT, (1, 1), 1)
+        and all(padded <= further for padded, further in zip(p.padding, reach, strict=True))
+        and planes_pay(p.channels, p.outputs, p.input_size, (reach[0], reach[1]), p.dtype)
+    )
 
 
 def _grouped_pays(problem: Problem) -> bool:

@@ -7,12 +7,13 @@ from typing import Any, cast
 
 from tinyconv.backends.cpu import depthwise, depthwise_gradient, winograd, winograd_weight_gradient
 from tinyconv.backends.cpu.activation import rectify_in_place
-from tinyconv.backends.cpu.choice import Algorithm, Problem, Product, choose, fold_of
+from tinyconv.backends.cpu.choice import Algorithm, Problem, Product, choose, fold_of, pixels_fill_vectors
 from tinyconv.backends.cpu.correlation import prepare_correlation, run_correlation
 from tinyconv.backends.cpu.folding import Fold
 from tinyconv.backends.cpu.grouped import run_grouped
 from tinyconv.backends.cpu.grouped_gradient import run_grouped_gradient
 from tinyconv.backends.cpu.packing import Memo, Weight, convolution_weight
+from tinyconv.backends.cpu.planes import run_planes
 from tinyconv.backends.cpu.taps import forward_taps, gradient_taps
 from tinyconv.backends.cpu.weight_gradient import run_weight_gradient
 from tinyconv.core import layout
@@ -191,6 +192,8 @@ def conv2d_input_gradient(
         depthwise.run_input_gradient(source, weight, bias, out, taps)
     elif algorithm is Algorithm.GROUPED:
         run_grouped(source, transposed, bias, out, taps)
+    elif bias is None and pixels_fill_vectors(problem):
+        run_planes(source, transposed, out, taps)
     else:
         run_correlation(source, transposed, bias, out, taps)
     return dx

@@ -37,6 +37,28 @@ def _row(builder, sums, m):
 
 
 @intrinsic
+def tile_outer_rows(typingctx, tile, a, a_index, rows, index):
+    """The tile plus, in row i and vector v, a[a_index + i] rows[v][index : index + lanes]."""
+
+    def codegen(context, builder, signature, args):
+        sums, a_value, a_index_value, pointers, index_value = args
+        first = address(context, builder, signature.args[1], a_value, a_index_value)
+        vectors = []
+        for v in range(tile.vectors):
+            pointer = builder.gep(builder.extract_value(pointers, v), [index_value])
+            vectors.append(load_vector(builder, tile, pointer))
+        for m in range(tile.rows):
+            factor = broadcast(builder, tile, builder.load(builder.gep(first, [INT64(m)])))
+            for v in range(tile.vectors):
+                place = m * tile.vectors + v
+                update = multiply_add(builder, tile, factor, vectors[v], builder.extract_value(sums, place))
+                sums = builder.insert_value(sums, update, place)
+        return sums
+
+    return tile(tile, a, types.intp, rows, types.intp), codegen
+
+
+@intrinsic
 def tile_add(typingctx, tile, array, index):
     """The tile plus ``array[index : index + width]`` in every row."""
 
