@@ -44,7 +44,7 @@ from tinyconv.backends.cpu.window_products import (
 )
 from tinyconv.core.arrays import Array, FloatArray
 
-MOST_PARTIALS = 64
+MOST_PARTIALS = 32
 
 
 @inlined_helper

@@ -182,19 +182,25 @@ def tile_add_pixels_inside(typingctx, stride, tile, source, index, pitch, begin,
 
     def codegen(context, builder, signature, args):
         stride_, sums, source_, index_, pitch_, begin_, end_, last_, count_, outputs_ = args
-        mask = first_lanes(builder, tile, count_)
+        mask, masks = first_lanes(builder, tile, count_), []
+        for i in range(outputs.rows):
+            counted = builder.icmp_signed("<=", INT64(i), last_)
+            masks.append(first_lanes(builder, tile, builder.select(counted, count_, INT64(0))))
         for pixel, pairs in _pixels(builder, outputs.rows, tile.rows, stride, stride_):
             place = builder.add(index_, builder.mul(pitch_, pixel))
-            inside = _between(builder, begin_, pixel, end_)
-            for i, t in pairs:
 
-                def product(place=place, i=i, t=t, sums=sums):
-                    pointer = address(context, builder, signature.args[2], source_, place)
-                    seen, factor = masked_load(builder, tile, pointer, mask), builder.extract_value(outputs_, i)
-                    return {t: multiply_add(builder, tile, seen, factor, builder.extract_value(sums, t))}
+            def products(place=place, pairs=pairs, sums=sums):
+                pointer = address(context, builder, signature.args[2], source_, place)
+                seen, rows = masked_load(builder, tile, pointer, mask), {}
+                for i, t in pairs:
+                    before = rows.get(t, builder.extract_value(sums, t))
+                    update = multiply_add(builder, tile, seen, builder.extract_value(outputs_, i), before)
+                    rows[t] = builder.select(masks[i], update, before)
+                return rows
 
-                counted = builder.and_(inside, builder.icmp_signed("<=", INT64(i), last_))
-                sums = _where(builder, counted, sums, [t], product)
+            sums = _where(
+                builder, _between(builder, begin_, pixel, end_), sums, dict.fromkeys(t for _, t in pairs), products
+            )
         return sums
 
     return tile(stride, tile, source, number, number, number, number, number, number, outputs), codegen
