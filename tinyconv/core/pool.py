@@ -32,7 +32,7 @@ from tinyconv.core.arrays import Array
 SMALLEST = 1 << 16
 """Bytes: below it, the allocator of the C library has memory at hand that has been touched before."""
 
-SLACK = 1 << 24
+SLACK = 1 << 23
 """Bytes: so much may wait, in blocks of the sizes that a small network asks for, before blocks are cut and joined."""
 
 LINE = 64
@@ -230,7 +230,7 @@ def empty_cache() -> None:
     """Give the memory that waits for the next large array back to the system.
 
     Large arrays (64 KB and more) that are gone leave their memory for those to come, because new memory is slow when it
-    is first written. All in all no more is kept than arrays once took at the same time, and 16 MB. Arrays in use stay.
+    is first written. All in all no more is kept than arrays once took at the same time, and 8 MB. Arrays in use stay.
 
     Raises: nothing of its own.
 
