@@ -208,7 +208,7 @@ def helper(function: Callable[..., Any]) -> Any:
 def inlined_helper(function: Callable[..., Any]) -> Any:
     """As ``helper``, but always part of its caller: for work so small that handing over its arguments takes longer.
 
-    Arrays and a tuple of geometry are dozens of numbers, and a reference to every array is counted.
+    Arrays and a tuple of geometry are dozens of numbers.
     """
     return _inner(function, forceinline=True)
 

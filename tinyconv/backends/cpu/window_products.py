@@ -191,7 +191,8 @@ def tile_add_pixels_inside(typingctx, stride, tile, source, index, pitch, begin,
 
             def products(place=place, pairs=pairs, sums=sums):
                 pointer = address(context, builder, signature.args[2], source_, place)
-                seen, rows = masked_load(builder, tile, pointer, mask), {}
+                seen = masked_load(builder, tile, pointer, mask)
+                rows: dict[int, ir.Value] = {}
                 for i, t in pairs:
                     before = rows.get(t, builder.extract_value(sums, t))
                     update = multiply_add(builder, tile, seen, builder.extract_value(outputs_, i), before)
