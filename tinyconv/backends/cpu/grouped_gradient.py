@@ -24,12 +24,13 @@ import numpy as np
 
 from tinyconv.backends.cpu.blocks import Shape4, equal_parts, flat, sight
 from tinyconv.backends.cpu.compilation import inlined_helper, kernel
-from tinyconv.backends.cpu.grouped import Strips, ask_for_row, hold_row, strips_of
+from tinyconv.backends.cpu.grouped import ask_for_row, hold_row
 from tinyconv.backends.cpu.host import host
 from tinyconv.backends.cpu.packing import Weight, aligned, aligned_buffer
 from tinyconv.backends.cpu.parallel import get_num_threads, launch
 from tinyconv.backends.cpu.register_tile import tile_load, tile_save
 from tinyconv.backends.cpu.simd import lanes_of
+from tinyconv.backends.cpu.strips import Strips, strips_of
 from tinyconv.backends.cpu.taps import Taps
 from tinyconv.backends.cpu.tile_products import tile_add_line, tile_add_part_of_line
 from tinyconv.core.arrays import FloatArray
