@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -163,6 +164,15 @@ def test_an_interruption_leaves_a_valid_run_and_exit_code_130(tmp_path: Path, mo
     assert tinyconv("summary", tmp_path / "run").code == 0
 
 
+@pytest.fixture
+def python_hears_of_interruptions() -> Iterator[None]:
+    """Ctrl-C raises KeyboardInterrupt, also where a shell started the tests in the background, which ignores it."""
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, previous)
+
+
+@pytest.mark.usefixtures("python_hears_of_interruptions")
 @pytest.mark.parametrize(
     "moment",
     ["tinyconv.features.recorder.activations_of", "tinyconv.features.recorder.FeatureRecorder.__init__"],
