@@ -19,6 +19,9 @@ TILES = (host().wide, host().middle, host().narrow)
 MOST_TILE_ROWS = max(tile.rows for tile in TILES)
 MOST_LANES = VECTOR_BYTES // 4
 
+EVEN_PARTS = 8
+"""A multiple of most numbers of threads."""
+
 
 class Geometry(NamedTuple):
     """The numbers that a dense kernel needs beside its arrays. All int: such a tuple may enter a parallel loop."""
@@ -101,10 +104,6 @@ def geometry(
         tile_rows=tile.rows,
         tile=TILES.index(tile),
     )
-
-
-EVEN_PARTS = 8
-"""A multiple of most numbers of threads."""
 
 
 def equal_parts(size: int, most: int) -> int:

@@ -45,6 +45,7 @@ from tinyconv.backends.cpu.window_products import (
 from tinyconv.core.arrays import Array, FloatArray
 
 MOST_PARTIALS = 32
+"""Partial sums: enough for many threads, few enough to be added in no time."""
 
 
 @inlined_helper

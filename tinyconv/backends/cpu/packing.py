@@ -24,6 +24,9 @@ from tinyconv.core.arrays import FloatArray
 Memo = dict[Any, Any] | None
 """Where a weight's transformed copies are kept, as long as it does not change; None to keep none."""
 
+JOB_NUMBERS = 4096
+"""Fewer are packed before another thread would have begun."""
+
 
 def kept(memo: Memo, key: Any, make: Callable[[], FloatArray]) -> FloatArray:
     """What ``make`` returns, from ``memo`` if it is there."""
@@ -33,10 +36,6 @@ def kept(memo: Memo, key: Any, make: Callable[[], FloatArray]) -> FloatArray:
         memo[key] = make()
     found: FloatArray = memo[key]
     return found
-
-
-JOB_NUMBERS = 4096
-"""Fewer are packed before another thread would have begun."""
 
 
 class Weight(NamedTuple):
