@@ -26,8 +26,9 @@ OWNER = "meminfo", "parent"
 
 def holds_array(kind: Any) -> bool:
     """Whether a value of this type is an array, or has one in it, or is of a type that could have."""
-    if isinstance(kind, types.BaseTuple):
-        return any(holds_array(kind[place]) for place in range(len(kind)))  # type: ignore[arg-type,index,unused-ignore]
+    is_tuple = isinstance(kind, types.BaseTuple)
+    if is_tuple:
+        return any(map(holds_array, kind))
     return not isinstance(kind, types.Number | types.Boolean | types.NoneType)
 
 
@@ -43,10 +44,11 @@ class BorrowingLower(Lower):  # type: ignore[misc,unused-ignore]
         return values
 
     def _unowned(self, kind: Any, value: Any) -> Any:
-        if isinstance(kind, types.BaseTuple):
-            for place in range(len(kind)):  # type: ignore[arg-type,unused-ignore]
+        is_tuple = isinstance(kind, types.BaseTuple)
+        if is_tuple:
+            for place, part in enumerate(kind):
                 old = self.builder.extract_value(value, place)
-                new = self._unowned(kind[place], old)  # type: ignore[index,unused-ignore]
+                new = self._unowned(part, old)
                 if new is not old:
                     value = self.builder.insert_value(value, new, place)
         elif isinstance(kind, types.Array):
