@@ -11,7 +11,7 @@ import pytest
 FOLDER = Path(__file__).parent / "simulated"
 FILES = sorted(path.name for path in FOLDER.glob("test_*.py"))
 LIMIT = 600
-"""Seconds, for what hangs: a simulated kernel waits for ever at a barrier that one thread of the block never reaches."""
+"""Seconds, for what hangs: a simulated kernel waits for ever at a barrier that one thread never reaches."""
 
 
 @pytest.fixture(scope="module")
