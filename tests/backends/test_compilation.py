@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tinyconv.backends import notices
 from tinyconv.backends.cpu import cache_key, compilation, libraries
 
 KERNELS = """
@@ -34,7 +35,7 @@ def summand(i):
 
 USE = """
 import numpy as np
-from package.compilation import on_first_compile
+from tinyconv.backends.notices import on_first_compile
 from package.kernels import fill
 
 compiled = []
@@ -246,13 +247,13 @@ class Terminal(io.StringIO):
 
 def test_somebody_before_a_terminal_is_told_once_unless_somebody_else_tells(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
-    compilation._announce.cache_clear()
-    stop = compilation.on_first_compile(lambda kernel: None)
-    compilation._notify("first")
+    notices.announce.cache_clear()
+    stop = notices.on_first_compile(lambda kernel: None)
+    notices.compiles("first")
     assert sys.stderr.getvalue() == ""
     stop()
-    compilation._notify("second")
-    compilation._notify("third")
+    notices.compiles("second")
+    notices.compiles("third")
     assert sys.stderr.getvalue().count("\n") == 1
     assert "`tinyconv warmup`" in sys.stderr.getvalue()
 
@@ -260,8 +261,8 @@ def test_somebody_before_a_terminal_is_told_once_unless_somebody_else_tells(monk
 @pytest.mark.parametrize("stream", [None, io.StringIO()])
 def test_files_notebooks_and_tests_are_told_nothing(monkeypatch, stream):
     monkeypatch.setattr(sys, "stderr", stream)
-    compilation._announce.cache_clear()
-    compilation._notify("first")
+    notices.announce.cache_clear()
+    notices.compiles("first")
     assert stream is None or stream.getvalue() == ""
 
 

@@ -8,6 +8,7 @@ import pytest
 
 import tinyconv as tc
 from tinyconv.backends.cpu import choice, tuning
+from tinyconv.core import cache
 from tinyconv.core.errors import RunError
 
 PROBLEM = choice.Problem(
@@ -23,7 +24,7 @@ def own_folder(tmp_path, monkeypatch):
         tuning.learned.cache_clear()
         choice.forget()
 
-    monkeypatch.setenv(tuning.FOLDER, str(tmp_path / "cache"))
+    monkeypatch.setenv(cache.FOLDER, str(tmp_path / "cache"))
     forget()
     with tc.set_float32_precision("fast"):
         yield
@@ -106,13 +107,13 @@ def test_an_unknown_algorithm_in_the_file_is_passed_over():
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
-    monkeypatch.setenv(tuning.FOLDER, str(tmp_path / "file"))
+    monkeypatch.setenv(cache.FOLDER, str(tmp_path / "file"))
     with pytest.raises(RunError, match=r"cannot be written.*names another folder"):
         tuning.save({"a": ["direct"]})
 
 
 def test_the_user_s_cache_folder_is_where_it_is_kept(tmp_path, monkeypatch):
-    monkeypatch.delenv(tuning.FOLDER)
+    monkeypatch.delenv(cache.FOLDER)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert tuning.path().parent == tmp_path / "tinyconv"
 

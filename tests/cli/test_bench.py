@@ -16,10 +16,11 @@ CONV = ("bench", "conv", "2x16x8x8", "16", "--padding", "1", "--seconds", "0.001
 def quick(monkeypatch, tmp_path):
     """A machine whose peaks are known, rounds as few as can be, and a cache folder of the test's own."""
     from tinyconv.backends.cpu import choice, tuning
+    from tinyconv.core import cache
     from tinyconv.ops import machine
     from tinyconv.utils import measure
 
-    monkeypatch.setenv(tuning.FOLDER, str(tmp_path / "cache"))
+    monkeypatch.setenv(cache.FOLDER, str(tmp_path / "cache"))
     monkeypatch.setattr(machine, "peak_flops", lambda: 1e12)
     monkeypatch.setattr(machine, "peak_bandwidth", lambda: 1e10)
     monkeypatch.setattr(measure, "BLOCK_SECONDS", 1e-4)

@@ -52,7 +52,7 @@ def test_other_modes_are_refused_and_change_nothing(mode):
 
 
 def test_tf32_is_refused_where_no_gpu_computes():
-    with pytest.raises(ValueError, match="'tf32' is a mode of GPUs, and tinyconv computes on cpu here"):
+    with pytest.raises(ValueError, match="'tf32' is a mode of GPUs, and none can be used here: "):
         set_float32_precision("tf32")
     assert float32_precision() == "fast"
 

@@ -3,7 +3,8 @@
 import subprocess
 import sys
 
-from tinyconv.backends.cpu import compilation, parallel
+from tinyconv.backends import notices
+from tinyconv.backends.cpu import parallel
 from tinyconv.ops import machine
 
 
@@ -14,9 +15,9 @@ def test_the_threading_layer_is_that_of_the_kernels():
 def test_a_listener_hears_of_compilations_until_it_is_taken_off():
     heard = []
     stop = machine.on_first_compile(heard.append)
-    compilation._notify("matmul")
+    notices.compiles("matmul")
     stop()
-    compilation._notify("relu")
+    notices.compiles("relu")
     assert heard == ["matmul"]
 
 

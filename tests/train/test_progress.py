@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tinyconv.backends.cpu import compilation
+from tinyconv.backends import notices
 from tinyconv.train import EpochRecord
 from tinyconv.train.progress import LiveProgress, Progress, duration, progress
 
@@ -20,7 +20,7 @@ def run_two_epochs(display: Progress) -> None:
     display.on_train_start(trainer)
     for epoch in (1, 2):
         display.on_epoch_start(trainer)
-        compilation._notify("some_kernel")
+        notices.compiles("some_kernel")
         trainer.step += 1
         display.on_batch_end(trainer, 0.5, 8)
         trainer.epoch = epoch
@@ -84,7 +84,7 @@ def test_after_the_training_no_kernel_is_announced_any_more() -> None:
     stream = io.StringIO()
     run_two_epochs(progress(stream))
     written = stream.getvalue()
-    compilation._notify("another_kernel")
+    notices.compiles("another_kernel")
     assert stream.getvalue() == written
 
 

@@ -6,21 +6,23 @@ simulator computes with NumPy arrays too.
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from tinyconv.core import gpu
 from tinyconv.core.errors import DeviceError
 
-KINDS = ("cpu",)
+KINDS = ("cpu", "cuda")
 
 
 class Device:
-    """Where a tensor lives: ``device("cpu")``. Equal devices compare and hash equal.
+    """Where a tensor lives: ``device("cpu")``, ``device("cuda")``. Equal devices compare and hash equal.
 
-    ``name``: "cpu" or "cpu:0", or a device. ``index``: of the processor, where the name does not say it; there is one.
-    Raises: ``DeviceError`` for a device that is not there.
+    ``name``: "cpu", "cuda" or either with ":0" behind it, or a device. ``index``: which one, where the name does not
+    say it: of each kind a process uses the first. Another GPU is chosen by the environment variable
+    ``CUDA_VISIBLE_DEVICES``, before the process starts.
+    Raises: ``DeviceError`` for a device that is not there, with the reason.
 
     >>> tc.device("cpu"), tc.zeros(2).device == tc.device("cpu:0")
     (device(type='cpu'), True)
@@ -39,8 +41,10 @@ class Device:
         self.type, self.index = kind, int(number) if colon else index
         if kind not in KINDS:
             raise DeviceError(f"device {name!r} is not available: tinyconv computes on {', '.join(KINDS)}")
+        if kind == "cuda":
+            gpu.require()
         if self.index not in (None, 0):
-            raise DeviceError(f"device {name!r} is not available: there is one cpu device, 'cpu'")
+            raise DeviceError(f"device {name!r} is not available: {_ONE[kind]}")
 
     def __repr__(self) -> str:
         return f"device(type={self.type!r})"
@@ -55,11 +59,14 @@ class Device:
         return hash(self.type)
 
 
-CPU = Device("cpu")
+_ONE = {
+    "cpu": "there is one cpu device, 'cpu'",
+    "cuda": "a process computes on one GPU, 'cuda'; start it with CUDA_VISIBLE_DEVICES=1, say, for the second one",
+}
 
-_MODULES: dict[str, ModuleType] = {"cpu": np}
+CPU = Device("cpu")
 
 
 def array_module(device: Device) -> Any:
     """The module (``xp``) with NumPy's interface whose arrays live on ``device``."""
-    return _MODULES[device.type]
+    return np if device.type == "cpu" else gpu.array_module()

@@ -69,6 +69,14 @@ class DeviceError(TinyconvError, RuntimeError):
     """
 
 
+class DeviceMemoryError(DeviceError, MemoryError):
+    """The memory of a GPU is full.
+
+    >>> issubclass(tc.core.errors.DeviceMemoryError, MemoryError)
+    True
+    """
+
+
 class GraphError(TinyconvError, RuntimeError):
     """Use of the tape that has no defined gradient: a freed graph, a value overwritten before its backward.
 

@@ -68,9 +68,9 @@ def on_first_compile(callback: Callable[[str], None]) -> Callable[[], None]:
 
     Returns a function that takes the callback off again.
     """
-    from tinyconv.backends.cpu import parallel
+    from tinyconv.backends import notices
 
-    return parallel.on_first_compile(callback)
+    return notices.on_first_compile(callback)
 
 
 def on_preparation(callback: Callable[[str, bool], None]) -> Callable[[], None]:
@@ -78,9 +78,9 @@ def on_preparation(callback: Callable[[str, bool], None]) -> Callable[[], None]:
 
     Returns a function that takes the callback off again.
     """
-    from tinyconv.backends.cpu import compilation
+    from tinyconv.backends import notices
 
-    return compilation.on_preparation(callback)
+    return notices.on_preparation(callback)
 
 
 def kernel_cache_folder() -> str | None:

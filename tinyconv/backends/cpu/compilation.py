@@ -5,12 +5,7 @@ Machine code is kept on disk under a key that knows all that it was made of: ``c
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import inspect
-import sys
-import threading
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +13,7 @@ import numba
 from numba.core.caching import FunctionCache
 from numba.core.compiler import Compiler
 
+from tinyconv.backends import notices
 from tinyconv.backends.cpu.cache_key import parts_of
 from tinyconv.backends.cpu.jobs import run_jobs
 
@@ -38,40 +34,6 @@ FLAGS: dict[str, Any] = {
     "nogil": True,
 }
 
-_callbacks: list[Callable[[str], None]] = []
-_preparations: list[Callable[[str, bool], None]] = []
-_warned = threading.Event()
-
-
-def on_first_compile(callback: Callable[[str], None]) -> Callable[[], None]:
-    """Call ``callback(kernel name)`` before a kernel is compiled, which takes seconds; not when the cache has it.
-
-    Returns a function that takes the callback off again.
-    """
-    _callbacks.append(callback)
-    return functools.partial(_callbacks.remove, callback)
-
-
-def on_preparation(callback: Callable[[str, bool], None]) -> Callable[[], None]:
-    """Call ``callback(kernel name, True)`` before a kernel is read from the cache or compiled, with False afterwards.
-
-    So whoever measures a first call can take that time out. Returns a function that takes the callback off again.
-    """
-    _preparations.append(callback)
-    return functools.partial(_preparations.remove, callback)
-
-
-def _warn_uncached(reason: object) -> None:
-    if _warned.is_set():
-        return
-    _warned.set()
-    warnings.warn(
-        f"compiled kernels cannot be kept on disk ({reason}): every process will compile them again; "
-        "set NUMBA_CACHE_DIR to a writable folder",
-        RuntimeWarning,
-        stacklevel=2,
-    )
-
 
 class KernelCache(FunctionCache):
     """Numba's cache on disk, with a key of its own and a notice before a compilation."""
@@ -81,20 +43,20 @@ class KernelCache(FunctionCache):
 
     def load_overload(self, sig, target_context):
         numba.get_num_threads()  # starts the threads, whose library has functions that the machine code calls
-        _prepare(self._py_func.__name__, begins=True)
+        notices.prepare(self._py_func.__name__, begins=True)
         found = super().load_overload(sig, target_context)
         if found is None:
-            _notify(self._py_func.__name__)
+            notices.compiles(self._py_func.__name__)
         else:
-            _prepare(self._py_func.__name__, begins=False)
+            notices.prepare(self._py_func.__name__, begins=False)
         return found
 
     def save_overload(self, sig, data):
         try:
             super().save_overload(sig, data)
         except OSError as error:  # a full disk must not end a training that only wanted to start faster next time
-            _warn_uncached(error)
-        _prepare(self._py_func.__name__, begins=False)
+            notices.uncached(error)
+        notices.prepare(self._py_func.__name__, begins=False)
 
 
 class Uncached:
@@ -107,11 +69,11 @@ class Uncached:
 
     def load_overload(self, sig, target_context):
         numba.get_num_threads()
-        _prepare(self._name, begins=True)
-        _notify(self._name)
+        notices.prepare(self._name, begins=True)
+        notices.compiles(self._name)
 
     def save_overload(self, sig, data):
-        _prepare(self._name, begins=False)
+        notices.prepare(self._name, begins=False)
 
     def enable(self):
         pass
@@ -130,27 +92,6 @@ def cache_folder() -> str | None:
         return str(KernelCache(cache_folder).cache_path)
     except RuntimeError:
         return None
-
-
-def _prepare(kernel_name: str, begins: bool) -> None:
-    for callback in tuple(_preparations):
-        callback(kernel_name, begins)
-
-
-def _notify(kernel_name: str) -> None:
-    if not _callbacks:
-        _announce()
-    for callback in tuple(_callbacks):
-        callback(kernel_name)
-
-
-@functools.cache
-def _announce() -> None:
-    """One line, once, to somebody who waits before a terminal; nothing in files, notebooks and tests."""
-    if sys.stderr is not None and sys.stderr.isatty():
-        text = "tinyconv: compiling kernels for this processor, once; `tinyconv warmup` does it beforehand\n"
-        with contextlib.suppress(OSError):
-            sys.stderr.write(text)
 
 
 def kernel(function: Callable[..., None]) -> Any:
@@ -181,7 +122,7 @@ def _kept(dispatcher: Any, function: Callable[..., None]) -> Any:
     try:
         dispatcher._cache = KernelCache(function)
     except RuntimeError as error:  # Numba found no folder that it may write to
-        _warn_uncached(error)
+        notices.uncached(error)
         dispatcher._cache = Uncached(function)
     return dispatcher
 

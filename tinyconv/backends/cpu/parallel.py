@@ -12,11 +12,10 @@ from typing import Any
 import numba as numba_module
 from numba.core import config as numba_config
 
-from tinyconv.backends.cpu.compilation import on_first_compile
 from tinyconv.core.errors import ArgumentError
 from tinyconv.core.threads import works_alone
 
-__all__ = ["get_num_threads", "launch", "max_threads", "on_first_compile", "set_num_threads", "threading_layer"]
+__all__ = ["get_num_threads", "launch", "max_threads", "set_num_threads", "threading_layer"]
 
 numba: Any = numba_module
 config: Any = numba_config

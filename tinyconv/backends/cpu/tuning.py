@@ -21,23 +21,16 @@ from typing import Any
 import llvmlite.binding as llvm
 
 from tinyconv.backends.cpu.cache_key import source_digest
+from tinyconv.core import cache
 from tinyconv.core.errors import RunError
 
 FORMAT = 1
-FOLDER = "TINYCONV_CACHE_DIR"
 
 
 def path() -> Path:
     """The file of this processor and these kernels."""
     name = hashlib.sha256(f"{_processor()} {_kernels()}".encode()).hexdigest()[:16]
-    return _folder() / f"tuning-{name}.json"
-
-
-def _folder() -> Path:
-    if os.environ.get(FOLDER):
-        return Path(os.environ[FOLDER])
-    caches = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".cache"
-    return Path(caches) / "tinyconv"
+    return cache.folder() / f"tuning-{name}.json"
 
 
 def _processor() -> str:
@@ -95,6 +88,6 @@ def save(orders: dict[str, list[str]]) -> None:
         temporary.replace(file)
     except OSError as error:
         raise RunError(
-            f"{file} cannot be written: {(error.strerror or str(error)).lower()}; {FOLDER} names another folder"
+            f"{file} cannot be written: {(error.strerror or str(error)).lower()}; {cache.FOLDER} names another folder"
         ) from None
     learned.cache_clear()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import builtins
 from typing import TYPE_CHECKING, Any
 
+from tinyconv.autograd.operation import Operation
 from tinyconv.autograd.tensor_base import TensorBase
 from tinyconv.core import dtypes
 from tinyconv.core.devices import Device
 from tinyconv.core.dtypes import DType
 from tinyconv.core.errors import ArgumentError, UnsupportedError
+from tinyconv.core.transfer import moved
 from tinyconv.ops.dispatch import cast, require_tensor
 from tinyconv.ops.shape import shape
 
@@ -27,6 +29,22 @@ TYPE_NAMES = {
 """What PyTorch calls a tensor of each type."""
 
 
+class Move(Operation):
+    """The same numbers on another device;  dx = dy, on the device of x."""
+
+    def __init__(self, target: Device) -> None:
+        self.target = target
+
+    def forward(self, x: Any) -> Any:
+        self.source = self.device
+        self.device = self.target  # where the result is
+        return moved(x, self.source, self.target)
+
+    def backward(self, dy: Tensor) -> Tensor:
+        moved_back: Tensor = Move(self.source).apply(dy)
+        return moved_back
+
+
 class Conversion(TensorBase):
     """The methods that convert."""
 
@@ -38,15 +56,16 @@ class Conversion(TensorBase):
         non_blocking: builtins.bool = False,
         copy: builtins.bool = False,
     ) -> Tensor:
-        """This tensor in another type or on another device: ``to(float64)``, ``to("cpu")``, ``to(other_tensor)``.
+        """This tensor in another type or on another device: ``to(float64)``, ``to("cuda")``, ``to(other_tensor)``.
 
-        It is itself if nothing changes, or a clone with ``copy``. ``non_blocking`` changes nothing: it lets PyTorch
-        return before a transfer between a GPU and the CPU is done, and here every copy is done on return. Both may
-        also stand, in this order, after the other positional arguments.
+        It is itself if nothing changes, or a clone with ``copy``. A gradient of the result comes back to where this
+        tensor is. ``non_blocking`` changes nothing: it lets PyTorch return before a transfer between a GPU and the CPU
+        is done, and here every copy is done on return. Both may also stand, in this order, after the other positional
+        arguments.
 
         Shape: any; the result has the input's.
         Dtype: any; floating-point numbers lose their fraction as integers, and what integers do not hold wraps around.
-        Raises: ``UnsupportedError`` for another device, ``ArgumentError`` for what is neither type nor device.
+        Raises: ``DeviceError`` for a device that is not there, ``ArgumentError`` for what is neither type nor device.
 
         >>> tc.tensor([1.7, -1.7]).to(tc.int64)
         tensor([ 1, -1])
@@ -66,9 +85,9 @@ class Conversion(TensorBase):
                 device = argument
         if dtype is not None and not isinstance(dtype, DType):
             raise ArgumentError(f"to: dtype must be a type such as tinyconv.float32, got {dtype!r:.60}")
-        if device is not None and Device(device) != self.device:
-            raise UnsupportedError(f"to: tensors cannot be moved from {self.device} to {Device(device)}")
         result = self if dtype is None else cast(self, dtype)
+        if device is not None and Device(device) != self.device:
+            return Move(Device(device)).apply(result)
         return shape.clone(self) if copy and result is self else result
 
     def type(self: Any, dtype: Any = None, non_blocking: builtins.bool = False) -> Any:
@@ -179,7 +198,7 @@ class Conversion(TensorBase):
         return cast(self, dtypes.bool_)
 
     def cpu(self: Any) -> Tensor:
-        """This tensor on the CPU: itself.
+        """This tensor on the CPU: itself if it is there, else a copy.
 
         Shape: any; the result has the input's.
         Dtype: any; the result has the input's.
@@ -192,14 +211,20 @@ class Conversion(TensorBase):
         return self.to("cpu")
 
     def cuda(self: Any, device: Any = None, non_blocking: builtins.bool = False) -> Tensor:
-        """Not offered: tensors stay on the CPU. ``to(device)`` with the device that you have keeps code general.
+        """This tensor on the GPU: itself if it is there, else a copy.
 
-        Raises: ``UnsupportedError``.
+        ``device``: a number, or a device; of several GPUs a process uses the first that it sees. ``non_blocking``
+        changes nothing.
 
-        >>> tc.zeros(1).to("cuda" if tc.cuda.is_available() else "cpu").device
-        device(type='cpu')
+        Shape: any; the result has the input's.
+        Dtype: any; the result has the input's.
+        Raises: ``DeviceError`` where no GPU can be used, with the reason; ``tinyconv.cuda.is_available()`` asks first.
+
+        >>> x = tc.zeros(1)
+        >>> (x.cuda() if tc.cuda.is_available() else x).shape
+        (1,)
         """
-        raise UnsupportedError("cuda: tensors cannot be moved to a GPU; ask tinyconv.cuda.is_available() first")
+        return self.to(f"cuda:{device}" if isinstance(device, builtins.int) else device or "cuda")
 
     # --- what is not offered ----------------------------------------------------------------------------------------
 

@@ -1,0 +1,147 @@
+"""Kernels: plain Python functions whose annotations are their signature, compiled to PTX, each once per machine.
+
+PTX is compiled here, from Numba, and kept on disk under a key that knows all that it was made of. The driver turns it
+into the GPU's own instructions when it is loaded, and keeps those itself.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numba
+
+from tinyconv.backends import notices
+from tinyconv.backends.cuda.compiler import SIMULATED, cuda
+from tinyconv.backends.cuda.parameters import WORKING_TYPES, Parameter
+from tinyconv.core import cache
+
+Capability = tuple[int, int] | tuple[int, int, str]
+"""What a GPU can: (9, 0), or (9, 0, "a") with the instructions that only this generation has."""
+
+_registered: dict[str, Kernel] = {}
+
+
+class Kernel:
+    """A function to be run by every thread of a grid.
+
+    ``threads``: the most that a block will have, for which the compiler then may take as many registers as there are.
+    ``least``: the capability that the instructions in it need; kernels of one generation alone have its letter there.
+    """
+
+    def __init__(
+        self, function: Callable[..., None], name: str, threads: int | None = None, least: Capability = (5, 0)
+    ) -> None:
+        self.function, self.name, self.threads, self.least = function, name, threads, least
+        annotations = inspect.get_annotations(function, eval_str=True)
+        annotations.pop("return", None)
+        self.parameters: tuple[Parameter, ...] = tuple(annotations.values())
+        self.working_index = next((i for i, each in enumerate(self.parameters) if each.element is None), None)
+        self.simulated = cuda.jit(function) if SIMULATED else None
+
+    def __repr__(self) -> str:
+        return f"<kernel {self.name}>"
+
+    @property
+    def working_types(self) -> tuple[str, ...]:
+        """The types T that the kernel is compiled for."""
+        return WORKING_TYPES if self.working_index is not None else WORKING_TYPES[:1]
+
+    def working_type(self, arguments: tuple[Any, ...]) -> str:
+        """T, as the first argument has it that depends on it."""
+        if self.working_index is None:
+            return WORKING_TYPES[0]
+        return str(arguments[self.working_index].dtype)
+
+    def target(self, capability: tuple[int, int]) -> Capability:
+        """What to compile for on a GPU of ``capability``."""
+        return (*capability, "a") if len(self.least) == 3 else capability
+
+    def ptx(self, working: str, capability: Capability) -> str:
+        """The kernel in PTX: from the disk, else compiled, and kept there if it can be."""
+        path = cache.folder() / "ptx" / f"{self._key(working, capability)}.ptx"
+        notices.prepare(self.name, begins=True)
+        try:
+            text = path.read_text(encoding="ascii")
+        except OSError:
+            notices.compiles(self.name)
+            text = self.compiled(working, capability)
+            _keep(path, text)
+        notices.prepare(self.name, begins=False)
+        return text
+
+    def compiled(self, working: str, capability: Capability) -> str:
+        """The kernel in PTX, compiled now."""
+        signature = numba.types.void(*(each.numba_type(working) for each in self.parameters))
+        text, _ = cuda.compile_ptx(  # type: ignore[attr-defined]
+            self.function, signature, cc=capability
+        )
+        return text if self.threads is None else _bounded(text, self.threads)
+
+    def _key(self, working: str, capability: Capability) -> str:
+        parts = (self.name, working, str(capability), str(self.threads), _sources(), *_versions())
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
+def kernel(
+    function: Callable[..., None] | None = None,
+    *,
+    name: str | None = None,
+    threads: int | None = None,
+    least: Capability = (5, 0),
+) -> Any:
+    """Make a kernel of ``function``. A factory gives each of its kernels a ``name`` that has its constants.
+
+    Used as ``@kernel`` or as ``@kernel(threads=256)``.
+    """
+    if function is None:
+        return functools.partial(kernel, name=name, threads=threads, least=least)
+    made = Kernel(function, name or function.__name__, threads, least)
+    if made.name in _registered:
+        raise ValueError(f"two kernels are called {made.name}")
+    _registered[made.name] = made
+    return made
+
+
+def all_kernels() -> Iterator[Kernel]:
+    """Every kernel made so far, for what compiles or lists them all."""
+    yield from _registered.values()
+
+
+def _bounded(ptx: str, threads: int) -> str:
+    """``ptx`` with the promise that a block has no more than ``threads``."""
+    return re.sub(r"\n\)\s*\n\{", f"\n)\n.maxntid {threads}, 1, 1\n{{", ptx, count=1)
+
+
+@functools.cache
+def _sources() -> str:
+    """A digest of the backend: Numba's own key does not see an edit of a function that a kernel calls."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+@functools.cache
+def _versions() -> tuple[str, ...]:
+    """Of all that has a part in the PTX."""
+    from importlib import metadata
+
+    names = ("numba", "numba-cuda", "nvidia-nvvm", "llvmlite")
+    return tuple(f"{each.name} {each.version}" for name in names for each in metadata.distributions(name=name))
+
+
+def _keep(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="ascii")
+        temporary.replace(path)
+    except OSError as error:
+        notices.uncached(error)

@@ -1,0 +1,40 @@
+"""Arrays from one device to another. What arrives is a copy in the engine's order, whatever the order was."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinyconv.core import gpu, layout
+from tinyconv.core.arrays import Array
+from tinyconv.core.devices import Device, array_module
+
+
+def to_host(array: Any) -> Array:
+    """The elements of ``array`` for code that computes with NumPy: NumPy's array itself, a copy of a GPU's."""
+    if isinstance(array, np.ndarray):
+        return array
+    if array.ndim == 4:  # a copy to the host keeps no order but C's
+        copied: Array = array.transpose(0, 2, 3, 1).get()
+        return copied.transpose(0, 3, 1, 2)
+    result: Array = array.get()
+    return result
+
+
+def to_gpu(array: Array) -> Any:
+    """A copy of NumPy's ``array`` on the GPU."""
+    xp = gpu.array_module()
+    if array.ndim == 4:
+        return xp.array(layout.ordered(array).transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    return xp.array(np.ascontiguousarray(array).reshape(array.shape))
+
+
+def moved(array: Any, source: Device, target: Device) -> Any:
+    """A copy of ``array``, which is on ``source``, on ``target``."""
+    if source == target:
+        return layout.copy(array, array_module(target))
+    if target.type == "cuda":
+        return to_gpu(array)
+    copied = to_host(array)
+    return layout.copy(copied) if copied is array else copied  # the simulator's arrays are NumPy's
