@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .options import announce_compilation, apply_threads, checkpoint, say, threads
+from .options import announce_compilation, apply_threads, checkpoint, device, say, threads
 
 
 @click.command("features")
@@ -39,6 +39,7 @@ from .options import announce_compilation, apply_threads, checkpoint, say, threa
 @click.option("--force", is_flag=True, help="Replace feature maps that are in the folder already.")
 @checkpoint
 @threads
+@device
 def command(
     run_folder: Path,
     image: Path,
@@ -50,6 +51,7 @@ def command(
     force: bool,
     checkpoint: str,
     threads: int | None,
+    device: str,
 ) -> None:
     """Write the feature maps of IMAGE, in the model trained in the folder RUN: a PNG per layer, and all in one npz.
 
@@ -60,12 +62,13 @@ def command(
       tinyconv features runs/0001 me.jpg --layers 'conv*' --channels 0-31
       tinyconv features runs/0001 me.jpg --format npz --out maps
     """
+    from tinyconv.core.devices import Device
     from tinyconv.core.errors import RunError
     from tinyconv.features.dump import activations_of, dump_features
     from tinyconv.train import load_run
 
     apply_threads(threads)
-    run = load_run(run_folder, checkpoint)
+    run = load_run(run_folder, checkpoint, Device(device))
     picture = run.preprocessing.read(image)
     prepared = run.preprocessing.normalize(picture[None])
     patterns = [pattern.strip() for pattern in layers.split(",")]

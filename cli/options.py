@@ -61,9 +61,11 @@ precision = click.option(
     "--precision",
     type=click.Choice(["exact", "fast", "tf32"]),
     metavar="MODE",
-    help="exact: direct convolution; fast: Winograd where it is faster; tf32: on GPUs.  [default: fast]",
+    help="exact: sums as they are written; fast: Winograd on a CPU, 3xTF32 on a GPU; tf32: on GPUs.  [default: fast]",
 )
-device = click.option("--device", default="cpu", show_default=True, metavar="NAME", help="Where to compute.")
+device = click.option(
+    "--device", default="cpu", show_default=True, metavar="NAME", help="Where to compute: cpu or cuda."
+)
 checkpoint = click.option(
     "--checkpoint",
     type=click.Choice(["best", "last"]),

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from .options import WholeNumber, announce_compilation, apply_threads, checkpoint, say, threads
+from .options import WholeNumber, announce_compilation, apply_threads, checkpoint, device, say, threads
 
 FAILED = 2
 
@@ -31,6 +31,7 @@ class Prediction(NamedTuple):
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, one line per image and class.")
 @checkpoint
 @threads
+@device
 def command(
     run_folder: Path,
     images: tuple[Path, ...],
@@ -39,6 +40,7 @@ def command(
     as_csv: bool,
     checkpoint: str,
     threads: int | None,
+    device: str,
 ) -> None:
     """Classify each IMAGE with the model trained in the folder RUN.
 
@@ -54,11 +56,12 @@ def command(
         raise click.UsageError("--json and --csv exclude each other; give one", click.get_current_context())
     import numpy as np
 
+    from tinyconv.core.devices import Device
     from tinyconv.core.errors import DataError
     from tinyconv.train import load_run
 
     apply_threads(threads)
-    run = load_run(run_folder, checkpoint)
+    run = load_run(run_folder, checkpoint, Device(device))
     readable, pixels = [], []
     for image in images:
         try:

@@ -24,6 +24,7 @@ from .summary import network
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: sums over the steps, in nanoseconds and bytes.")
 @options.threads
 @options.precision
+@options.device
 def command(
     model: str,
     batch: int,
@@ -36,6 +37,7 @@ def command(
     as_json: bool,
     threads: int | None,
     precision: str | None,
+    device: str,
 ) -> None:
     """Measure training steps of a model by name, or of the model trained in a run folder, on random images.
 
@@ -51,11 +53,13 @@ def command(
     """
     options.apply_threads(threads)
     options.apply_precision(precision)
+    from tinyconv.core.devices import Device
     from tinyconv.utils.profiler.steps import profile_steps
 
+    where = Device(device)
     built, shape = network(model, input_size, channels, classes)
     with options.announce_compilation():
-        result = profile_steps(built, shape, batch, steps)
+        result = profile_steps(built.to(where), shape, batch, steps)
     table = result.table(sort_by)
     if trace is not None:
         result.export_chrome_trace(trace)

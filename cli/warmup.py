@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import say
+from .options import device, say
 
 if TYPE_CHECKING:
     from tinyconv.train.warmup import Prepared
@@ -17,26 +17,30 @@ if TYPE_CHECKING:
 @click.command("warmup")
 @click.argument("models", nargs=-1, metavar="[MODEL]...")
 @click.option("--float64", is_flag=True, help="The kernels for float64 too.")
-def command(models: tuple[str, ...], float64: bool) -> None:
+@device
+def command(models: tuple[str, ...], float64: bool, device: str) -> None:
     """Compile the kernels of common layers, losses and optimisers, and of the MODELs; without one, of all models.
 
-    Kernels are compiled for this processor on their first use, which takes seconds, and kept on disk. What is there
-    already is not compiled again.
+    Kernels are compiled for this processor or GPU on their first use, which takes seconds, and kept on disk. What is
+    there already is not compiled again.
 
     \b
     Examples:
       tinyconv warmup
       tinyconv warmup facenet --float64
+      tinyconv warmup --device cuda
     """
     from tinyconv.core import dtypes
+    from tinyconv.core.devices import Device
     from tinyconv.ops import machine
     from tinyconv.train.warmup import warm_up
 
+    where = Device(device)
     start, live = time.perf_counter(), _Live(sys.stderr.isatty())
     ready: list[Prepared] = []
     try:
         for dtype in (dtypes.float32, dtypes.float64)[: 1 + float64]:
-            ready += warm_up(models, dtype, live)
+            ready += warm_up(models, dtype, live, where)
     finally:
         live.stop()
     compiled = sum(kernel.compiled for kernel in ready)
@@ -45,7 +49,7 @@ def command(models: tuple[str, ...], float64: bool) -> None:
         say(f"{compiled} kernels compiled in {seconds:.0f} s, {len(ready) - compiled} were there already")
     else:
         say(f"all {len(ready)} kernels are there already")
-    folder = machine.kernel_cache_folder()
+    folder = machine.kernel_cache_folder(where)
     say(f"cache      {folder}" if folder else "no folder is writable: every process will compile them again")
 
 

@@ -44,6 +44,7 @@ OWN_SPACES = ("core.errors.", "data.", "models.", "train.", "features.", "utils.
 """What PyTorch has no counterpart of, or keeps in libraries of its own."""
 
 OWN_NAMES = {
+    "cuda.unavailable_because",
     "nn.LocallyConnected2d",
     "nn.functional.locally_connected2d",
     "tc.TinyconvError",

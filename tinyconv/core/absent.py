@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 _TYPES = "the types are float32, float64, int64, int32, uint8 and bool"
-_GPU = "tinyconv computes on the CPU: delete the line, or guard it with cuda.is_available()"
+_STREAMS = "all work goes to one stream; cuda.synchronize() waits for it"
 _IMAGES = "tinyconv computes on images and sequences of numbers, not volumes: the layers for two dimensions are there"
 _TEXT = "layers for text and sequences are not offered, only those for images"
 _ONE_PROCESS = "a training runs in one process, whose threads set_num_threads() sets"
@@ -47,7 +47,7 @@ NOT_OFFERED: dict[str, dict[str, str]] = {
         "multiprocessing": _ONE_PROCESS,
         "onnx": _GRAPHS,
         "set_default_dtype": "new tensors of floats are float32: give dtype=float64, or convert with .double()",
-        "set_default_device": "tinyconv computes on the CPU: delete the line",
+        "set_default_device": "new tensors are on the CPU unless they are told: give device=, or convert with .to()",
         "set_default_tensor_type": "new tensors of floats are float32: give dtype=float64, or convert with .double()",
         "set_printoptions": "use numpy.set_printoptions and print x.numpy()",
         "set_rng_state": "use Generator, whose get_state() and set_state() keep a position, or manual_seed()",
@@ -97,9 +97,13 @@ NOT_OFFERED: dict[str, dict[str, str]] = {
         "swa_utils": "average the tensors of state_dict() yourself, and load them with load_state_dict()",
     },
     "tinyconv.cuda": {
-        **dict.fromkeys(("Event", "Stream", "amp", "current_device", "current_stream", "empty_cache"), _GPU),
-        **dict.fromkeys(("get_device_name", "get_device_properties", "max_memory_allocated"), _GPU),
-        **dict.fromkeys(("memory_allocated", "reset_peak_memory_stats", "set_device", "synchronize"), _GPU),
+        **dict.fromkeys(("Event", "Stream", "current_stream", "graph", "CUDAGraph", "stream"), _STREAMS),
+        "amp": _HALF,
+        "get_device_properties": "get_device_name(), get_device_capability() and mem_get_info() say what there is",
+        **dict.fromkeys(
+            ("max_memory_allocated", "reset_peak_memory_stats"), "memory_allocated() says what is held now"
+        ),
+        "set_device": "a process computes on the first GPU that it sees: set CUDA_VISIBLE_DEVICES before it starts",
     },
 }
 """Module: its names that are not offered, and why."""

@@ -42,7 +42,7 @@ class Device:
         if kind not in KINDS:
             raise DeviceError(f"device {name!r} is not available: tinyconv computes on {', '.join(KINDS)}")
         if kind == "cuda":
-            gpu.require()
+            gpu.require(name)
         if self.index not in (None, 0):
             raise DeviceError(f"device {name!r} is not available: {_ONE[kind]}")
 

@@ -62,7 +62,7 @@ class DeviceError(TinyconvError, RuntimeError):
     """A device that does not exist here, or tensors on different devices.
 
     >>> try:
-    ...     tc.zeros(1, device="cuda")
+    ...     tc.zeros(1, device="cuda:7")
     ... except RuntimeError as error:
     ...     type(error).__name__
     'DeviceError'

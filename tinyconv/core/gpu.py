@@ -11,7 +11,7 @@ import functools
 import importlib
 import importlib.util
 import os
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,15 @@ from tinyconv.core.errors import DeviceError, DeviceMemoryError
 INSTALL = 'python -m pip install "tinyconv[cuda]"'
 
 _stand_in: Any = None
+
+
+class Memory(NamedTuple):
+    """Bytes of the GPU's memory: what arrays hold, what waits for the next ones, what is free, and all of it."""
+
+    used: int
+    waiting: int
+    free: int
+    total: int
 
 
 def is_simulated() -> bool:
@@ -63,11 +72,11 @@ def _version(number: int) -> str:
     return f"{number // 1000}.{number % 1000 // 10}"
 
 
-def require() -> None:
-    """Raise ``DeviceError`` where no GPU can be used."""
+def require(name: object = "cuda") -> None:
+    """Raise ``DeviceError``, of the device that was asked for, where no GPU can be used."""
     reason = problem()
     if reason is not None:
-        raise DeviceError(f"device 'cuda' is not available: {reason}")
+        raise DeviceError(f"device {name!r} is not available: {reason}; device 'cpu' always is")
 
 
 def count() -> int:
@@ -100,19 +109,48 @@ def _cupy() -> Any:
         try:
             return pool.malloc(size)
         except cupy.cuda.memory.OutOfMemoryError:
-            free, total = cupy.cuda.runtime.memGetInfo()
-            raise DeviceMemoryError(out_of_memory(size, pool.used_bytes(), pool.free_bytes(), free, total)) from None
+            raise DeviceMemoryError(out_of_memory(size, _memory_of(cupy))) from None
 
     cupy.cuda.set_allocator(allocate)
     return cupy
 
 
-def out_of_memory(asked: int, used: int, waiting: int, free: int, total: int) -> str:
-    """What a user reads when the GPU's memory is full; all in bytes."""
-    others = max(0, total - free - used - waiting)
+def _memory_of(cupy: Any) -> Memory:
+    pool = cupy.get_default_memory_pool()
+    return Memory(pool.used_bytes(), pool.free_bytes(), *cupy.cuda.runtime.memGetInfo())
+
+
+def memory() -> Memory:
+    """How full the GPU is. The simulator's is the computer's own, of which nothing is counted."""
+    return Memory(0, 0, 0, 0) if is_simulated() else _memory_of(_cupy())
+
+
+def empty_cache() -> None:
+    """Give back the memory that waits for the next arrays."""
+    if not is_simulated():
+        _cupy().get_default_memory_pool().free_all_blocks()
+
+
+def synchronize() -> None:
+    """Wait until the GPU has done all that it was given; the simulator does everything at once."""
+    if not is_simulated():
+        _cupy().cuda.runtime.deviceSynchronize()
+
+
+def name() -> str:
+    """What the GPU is called."""
+    if is_simulated():
+        return "simulated by Numba"
+    return str(_cupy().cuda.runtime.getDeviceProperties(0)["name"].decode())
+
+
+def out_of_memory(asked: int, memory: Memory) -> str:
+    """What a user reads who asked for so many bytes of a GPU whose memory is full."""
+    others = max(0, memory.total - memory.free - memory.used - memory.waiting)
     return (
-        f"the GPU is out of memory: {_amount(asked)} were asked for; of its {_amount(total)}, tensors here hold "
-        f"{_amount(used)}, {_amount(waiting)} wait to be used again in other sizes, {_amount(free)} are free and "
+        f"the GPU is out of memory: {_amount(asked)} were asked for; of its {_amount(memory.total)}, tensors here hold "
+        f"{_amount(memory.used)}, {_amount(memory.waiting)} wait to be used again in other sizes, "
+        f"{_amount(memory.free)} are free and "
         f"{_amount(others)} belong to others. A smaller batch needs less; so does evaluation inside no_grad(), and "
         "tinyconv.cuda.empty_cache() gives back what waits"
     )

@@ -17,6 +17,7 @@ from tinyconv.features.channels import check_channels, parse_channels
 from tinyconv.features.folders import file_name
 from tinyconv.features.grids import save_feature_grid
 from tinyconv.features.naming import matches
+from tinyconv.nn.conversion import device_of
 from tinyconv.nn.module import Module
 from tinyconv.ops.tensor import Tensor
 
@@ -97,7 +98,7 @@ def activations_of(
 ) -> Activations:
     """The activations (see ``capture``) of a batch of images (N, C, H, W), without recording gradients."""
     with no_grad(), capture(model, patterns, kinds=kinds) as activations:
-        model(Tensor(np.asarray(images)))
+        model(Tensor(np.asarray(images)).to(device_of(model)))
     return activations
 
 

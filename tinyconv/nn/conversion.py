@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tinyconv.core.devices import Device
+from tinyconv.core.devices import CPU, Device
 from tinyconv.core.dtypes import DType
 from tinyconv.core.errors import DTypeError, UnsupportedError
 from tinyconv.ops.tensor import Tensor
 
 if TYPE_CHECKING:
     from tinyconv.nn.module import Module
+
+
+def device_of(module: Module) -> Device:
+    """Where a module computes: the device of its parameters, which is one; the CPU where it has none."""
+    return next((parameter.device for parameter in module.parameters()), CPU)
 
 
 def target(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Device | None, DType | None]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tinyconv.core import cache
+from tinyconv.core.devices import CPU, Device
 from tinyconv.core.errors import ArgumentError, UnsupportedError
 
 
@@ -83,8 +85,10 @@ def on_preparation(callback: Callable[[str, bool], None]) -> Callable[[], None]:
     return notices.on_preparation(callback)
 
 
-def kernel_cache_folder() -> str | None:
-    """The folder in which compiled kernels are kept; ``None`` where no folder is writable."""
+def kernel_cache_folder(device: Device = CPU) -> str | None:
+    """The folder in which the compiled kernels of ``device`` are kept; ``None`` where no folder is writable."""
+    if device.type == "cuda":
+        return str(cache.folder() / "ptx")
     from tinyconv.backends.cpu import compilation
 
     return compilation.cache_folder()

@@ -10,7 +10,18 @@ import subprocess
 import sys
 from typing import Any
 
-PACKAGES = ("tinyconv", "numpy", "numba", "llvmlite", "safetensors", "pillow", "scikit-image", "scikit-learn")
+PACKAGES = (
+    "tinyconv",
+    "numpy",
+    "numba",
+    "llvmlite",
+    "numba-cuda",
+    "cupy-cuda13x",
+    "safetensors",
+    "pillow",
+    "scikit-image",
+    "scikit-learn",
+)
 SIMD_FEATURES = ("sse4.2", "avx", "avx2", "fma", "avx512f", "avx512bw", "avx512vl", "amx-tile", "neon", "sve")
 GPU_TIMEOUT_SECONDS = 10
 
@@ -56,10 +67,21 @@ def kernel_cache() -> str:
 
 
 def gpu() -> str:
-    """The graphics cards that NVIDIA's driver reports; tinyconv computes on none of them."""
+    """The GPU that tinyconv can compute on; where it cannot, the cards that NVIDIA's driver reports, and the reason."""
+    from tinyconv.core import gpu as computing
+
+    reason = computing.problem()
+    if reason is None:
+        return f"{computing.name()}, compute capability {'.'.join(map(str, computing.compute_capability()))}"
+    cards = _cards()
+    return f"not used: {reason}" if cards is None else f"{cards}, not used: {reason}"
+
+
+def _cards() -> str | None:
+    """What ``nvidia-smi`` lists; None where it does not answer."""
     program = shutil.which("nvidia-smi")
     if program is None:
-        return "none found"
+        return None
     try:
         answer = subprocess.run(  # noqa: S603  (a fixed command, found on the user's own path)
             [program, "--query-gpu=name", "--format=csv,noheader"],
@@ -69,8 +91,8 @@ def gpu() -> str:
             check=True,
         )
     except (OSError, subprocess.SubprocessError):
-        return "none that answers"
-    return ", ".join(answer.stdout.split("\n")).strip(", ") + " (not used)"
+        return None
+    return ", ".join(answer.stdout.split("\n")).strip(", ")
 
 
 def command_line() -> list[str]:

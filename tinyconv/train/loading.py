@@ -12,9 +12,11 @@ import numpy as np
 
 from tinyconv.autograd.grad_mode import no_grad
 from tinyconv.core.arrays import Array, FloatArray
+from tinyconv.core.devices import CPU, Device
 from tinyconv.core.errors import RunError, TinyconvError
 from tinyconv.models import registry, weights
 from tinyconv.nn import functional
+from tinyconv.nn.conversion import device_of
 from tinyconv.nn.module import Module
 from tinyconv.ops.tensor import Tensor
 from tinyconv.train.preprocessing import Preprocessing
@@ -56,13 +58,13 @@ class LoadedRun:
         parts = []
         with no_grad():
             for start in range(0, len(images), BATCH):
-                inputs = Tensor(self.preprocessing.normalize(images[start : start + BATCH]))
-                parts.append(functional.softmax(self.model(inputs), dim=1).array)
+                inputs = Tensor(self.preprocessing.normalize(images[start : start + BATCH])).to(device_of(self.model))
+                parts.append(functional.softmax(self.model(inputs), dim=1).cpu().array)
         return np.concatenate(parts) if parts else np.empty((0, len(self.classes)), np.float32)
 
 
-def load_run(path: str | Path, checkpoint: str = "last") -> LoadedRun:
-    """The run in folder ``path``, with the weights of ``checkpoint``: "last" or "best".
+def load_run(path: str | Path, checkpoint: str = "last", device: Device = CPU) -> LoadedRun:
+    """The run in folder ``path``, with the weights of ``checkpoint``: "last" or "best". Its model is on ``device``.
 
     Raises: ``RunError``, naming the file, if the folder is no run, damaged or made by a newer tinyconv, or if the
         checkpoint is missing or belongs to another model.
@@ -93,7 +95,7 @@ def load_run(path: str | Path, checkpoint: str = "last") -> LoadedRun:
         model.load_state_dict(weights.load(file))
     except TinyconvError as error:
         raise RunError(f"checkpoint {file} does not fit its model: {' '.join(str(error).split())}") from None
-    model.eval()
+    model.to(device).eval()
     return LoadedRun(folder.path, model, classes, preprocessing, record, file, int(metadata["epoch"]))
 
 

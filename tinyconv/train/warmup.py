@@ -12,6 +12,7 @@ from tinyconv import nn, optim
 from tinyconv.autograd import no_grad
 from tinyconv.core import random
 from tinyconv.core.algorithms import ALGORITHMS, set_convolution_algorithm
+from tinyconv.core.devices import CPU, Device
 from tinyconv.core.dtypes import DType, float32
 from tinyconv.models import registry
 from tinyconv.nn import functional as F
@@ -50,13 +51,17 @@ class Prepared:
 
 
 def warm_up(
-    models: Sequence[str] = (), dtype: DType = float32, callback: Callable[[str, Prepared | None], None] | None = None
+    models: Sequence[str] = (),
+    dtype: DType = float32,
+    callback: Callable[[str, Prepared | None], None] | None = None,
+    device: Device = CPU,
 ) -> list[Prepared]:
     """Compile the kernels of common layers, losses and optimisers, and of the ``models``, so that no training waits.
 
     Each runs once, forward and backward, on small images; what the cache has already is only read. ``models``:
     names from ``models.registry``; none of them: all. ``callback``: called with a kernel's name and None before
-    it is compiled or read, and with what it took afterwards. Random numbers of the process go on where they were.
+    it is compiled or read, and with what it took afterwards. ``device``: whose kernels. Random numbers of the process
+    go on where they were.
 
     Raises: ``ArgumentError`` for a model that does not exist.
 
@@ -86,7 +91,7 @@ def warm_up(
     state = random.default_generator.get_state()
     stops = machine.on_preparation(notice), machine.on_first_compile(compiled.add)
     try:
-        for work in _work(models or registry.names(), dtype):
+        for work in _work(models or registry.names(), dtype, device):
             work()
     finally:
         for stop in stops:
@@ -95,43 +100,49 @@ def warm_up(
     return prepared
 
 
-def _work(models: Sequence[str], dtype: DType) -> Iterator[Callable[[], None]]:
+def _work(models: Sequence[str], dtype: DType, device: Device) -> Iterator[Callable[[], None]]:
     for name in models:
-        yield partial(_train, partial(registry.build, name, CHANNELS, CLASSES, IMAGE_SIZE), dtype)
+        yield partial(_train, partial(registry.build, name, CHANNELS, CLASSES, IMAGE_SIZE), dtype, device)
     for options in CONVOLUTIONS:
         for algorithm in ALGORITHMS:
-            yield partial(_convolve, options, algorithm, dtype)
+            yield partial(_convolve, options, algorithm, dtype, device)
     for layer in ON_IMAGES:
-        yield partial(_run, layer, dtype, (BATCH, WIDTH, 16, 16))
+        yield partial(_run, layer, dtype, device, (BATCH, WIDTH, 16, 16))
     for layer in ON_ROWS:
-        yield partial(_run, layer, dtype, (2048, WIDTH))
+        yield partial(_run, layer, dtype, device, (2048, WIDTH))
     for family in OPTIMIZERS:
-        yield partial(_train, _classifier, dtype, family)
+        yield partial(_train, _classifier, dtype, device, family)
 
 
 def _classifier() -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(CHANNELS * IMAGE_SIZE[0] * IMAGE_SIZE[1], CLASSES))
 
 
-def _run(layer: Callable[[], nn.Module], dtype: DType, shape: tuple[int, ...]) -> None:
+def _run(layer: Callable[[], nn.Module], dtype: DType, device: Device, shape: tuple[int, ...]) -> None:
     """Forward and backward while training, then forward in evaluation."""
-    module, inputs = layer().to(dtype), rand(*shape, dtype=dtype, requires_grad=True)
+    module, inputs = layer().to(device, dtype), rand(*shape, dtype=dtype, device=device, requires_grad=True)
     result = module(inputs)
     (result * result).sum().backward()
     with no_grad():
         module.eval()(inputs)
 
 
-def _convolve(options: dict[str, Any], algorithm: str, dtype: DType) -> None:
+def _convolve(options: dict[str, Any], algorithm: str, dtype: DType, device: Device) -> None:
     with set_convolution_algorithm(algorithm):
-        _run(partial(nn.Conv2d, WIDTH, WIDTH, **options), dtype, (BATCH, WIDTH, 16, 16))
+        _run(partial(nn.Conv2d, WIDTH, WIDTH, **options), dtype, device, (BATCH, WIDTH, 16, 16))
 
 
-def _train(build: Callable[[], nn.Module], dtype: DType, family: Callable[..., optim.Optimizer] = optim.AdamW) -> None:
+def _train(
+    build: Callable[[], nn.Module],
+    dtype: DType,
+    device: Device,
+    family: Callable[..., optim.Optimizer] = optim.AdamW,
+) -> None:
     """A training step, and a forward in evaluation."""
-    model = build().to(dtype)
+    model = build().to(device, dtype)
     optimizer = family(model.parameters(), lr=1e-3)
-    images, labels = rand(BATCH, CHANNELS, *IMAGE_SIZE, dtype=dtype), randint(0, CLASSES, (BATCH,))
+    images = rand(BATCH, CHANNELS, *IMAGE_SIZE, dtype=dtype, device=device)
+    labels = randint(0, CLASSES, (BATCH,), device=device)
     F.cross_entropy(model(images), labels).backward()
     optimizer.step()
     with no_grad():

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from tinyconv import nn
 from tinyconv.core.errors import ArgumentError
 from tinyconv.nn import functional as F
+from tinyconv.nn.conversion import device_of
 from tinyconv.ops.creation.random import rand, randint
 from tinyconv.utils.profiler.profile import profile
 
@@ -26,9 +27,10 @@ def profile_steps(model: nn.Module, image_shape: Sequence[int], batch: int = 16,
     for name, count in (("batch", batch), ("steps", steps)):
         if count < 1:
             raise ArgumentError(f"profile_steps: {name} must be at least 1, got {count}")
-    images = rand(batch, *image_shape)
+    device = device_of(model)
+    images = rand(batch, *image_shape, device=device)
     classes = model(images).shape[-1]
-    labels = randint(0, classes, (batch,))
+    labels = randint(0, classes, (batch,), device=device)
 
     def step() -> None:
         F.cross_entropy(model(images), labels).backward()
