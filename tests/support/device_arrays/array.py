@@ -36,10 +36,13 @@ class DeviceArray:
     __array_priority__ = 100
     __hash__ = None  # type: ignore[assignment]
 
+    place = staticmethod(lambda array: array)
+    """Where the memory of a new array is: a virtual GPU has a memory of its own, into which it copies."""
+
     def __init__(self, simulated: np.ndarray, base: DeviceArray | None = None) -> None:
         if simulated.dtype.kind not in "biufc":
             raise ValueError(f"Unsupported dtype {simulated.dtype}")
-        self.simulated = simulated
+        self.simulated = self.place(simulated)
         self.base = base
 
     # --- what NumPy asks for ----------------------------------------------------------------------------------------
