@@ -53,12 +53,6 @@ class Kernel:
         """The types T that the kernel is compiled for."""
         return WORKING_TYPES if self.working_index is not None else WORKING_TYPES[:1]
 
-    def working_type(self, arguments: tuple[Any, ...]) -> str:
-        """T, as the first argument has it that depends on it."""
-        if self.working_index is None:
-            return WORKING_TYPES[0]
-        return str(arguments[self.working_index].dtype)
-
     def target(self, capability: tuple[int, int]) -> Capability:
         """What to compile for on a GPU of ``capability``."""
         return (*capability, "a") if len(self.least) == 3 else capability

@@ -10,6 +10,7 @@ import ctypes
 import functools
 import struct
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from tinyconv.backends.cuda.compiler import SIMULATED
@@ -45,14 +46,15 @@ def launch(kernel: Kernel, grid: Grid, block: Grid, *arguments: Any, shared: int
     Nothing is waited for: the kernel runs after what was given to CuPy's current stream before it. A grid without
     blocks is none: nothing is run.
     """
-    grid, block = _three(grid), _three(block)
-    if 0 in grid:
+    if grid == 0 or (isinstance(grid, tuple) and 0 in grid):
         return
     if kernel.simulated is not None:
         plain = [getattr(argument, "simulated", argument) for argument in arguments]
-        kernel.simulated[grid, block, 0, shared](*plain)
+        kernel.simulated[_three(grid), _three(block), 0, shared](*plain)
         return
-    _loaded(kernel, kernel.working_type(arguments)).launch(grid, block, shared, arguments)
+    index = kernel.working_index
+    working = "f" if index is None else arguments[index].dtype.char
+    _loaded(kernel, working).launch(_three(grid), _three(block), shared, arguments)
 
 
 def _three(sizes: Grid) -> tuple[int, int, int]:
@@ -69,7 +71,7 @@ class _Loaded:
         from cupy.cuda.function import Module
         from cupy_backends.cuda.api import driver
 
-        self.driver, self.current_stream, self.parameters = driver, get_current_stream, kernel.parameters
+        self.driver, self.current_stream = driver, get_current_stream
         self.module = Module()
         text = kernel.ptx(working, kernel.target(gpu.compute_capability()))
         try:
@@ -80,9 +82,10 @@ class _Loaded:
                 "nvidia-nvvm installed; update the driver, or install an nvidia-nvvm of the driver's version of CUDA"
             ) from None
         self.function = self.module.get_function(_entry(text)).ptr
-        self.packer = struct.Struct("@" + "".join(each.layout(working) for each in kernel.parameters))
-        self.buffer = ctypes.create_string_buffer(self.packer.size)
-        self.size = ctypes.c_size_t(self.packer.size)
+        packer = struct.Struct("@" + "".join(each.layout(working) for each in kernel.parameters))
+        self.buffer = ctypes.create_string_buffer(packer.size)
+        self.pack = _packing(kernel, functools.partial(packer.pack_into, self.buffer, 0))
+        self.size = ctypes.c_size_t(packer.size)
         self.told = (ctypes.c_void_p * 5)(
             BUFFER_POINTER, ctypes.addressof(self.buffer), BUFFER_SIZE, ctypes.addressof(self.size), END
         )
@@ -93,20 +96,27 @@ class _Loaded:
     def launch(
         self, grid: tuple[int, int, int], block: tuple[int, int, int], shared: int, arguments: tuple[Any, ...]
     ) -> None:
-        values: list[Any] = []
-        for parameter, argument in zip(self.parameters, arguments, strict=True):
-            values.extend(parameter.flattened(argument))
         with self.lock:  # the driver copies the bytes before it returns
             if shared > self.shared:
                 self.driver.funcSetAttribute(self.function, MOST_SHARED, shared)
                 self.shared = shared
-            self.packer.pack_into(self.buffer, 0, *values)
+            self.pack(*arguments)
             self.driver.launchKernel(self.function, *grid, *block, shared, self.current_stream().ptr, 0, self.address)
 
 
 @functools.cache
 def _loaded(kernel: Kernel, working: str) -> _Loaded:
-    return _Loaded(kernel, working)
+    """``working``: the letter of T."""
+    return _Loaded(kernel, {"f": "float32", "d": "float64"}[working])
+
+
+def _packing(kernel: Kernel, pack: Callable[..., None]) -> Callable[..., None]:
+    """A function of the kernel's arguments that packs them, written out: a loop over them takes ten times as long."""
+    names = [f"argument_{index}" for index in range(len(kernel.parameters))]
+    parts = (each.flattened(name) for each, name in zip(kernel.parameters, names, strict=True))
+    source = f"lambda {', '.join(names)}: pack({', '.join(parts)})"
+    made: Callable[..., None] = eval(source, {"pack": pack})  # noqa: S307 (of nothing but numbered names)
+    return made
 
 
 def _entry(ptx: str) -> str:

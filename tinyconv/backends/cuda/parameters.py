@@ -37,11 +37,14 @@ class Parameter(NamedTuple):
             return LETTERS[self.element or working]
         return "QQqqQ" + "q" * 2 * self.ndim
 
-    def flattened(self, argument: Any) -> tuple[Any, ...]:
-        """The numbers for ``layout``. Of an array: owner, parent, size, bytes of an element, address, sizes, steps."""
+    def flattened(self, name: str) -> str:
+        """The numbers for ``layout`` as Python, of an argument called ``name``.
+
+        Of an array: owner, parent, size, bytes of an element, address, sizes, steps.
+        """
         if self.ndim == 0:
-            return (argument,)
-        return (0, 0, argument.size, argument.itemsize, argument.data.ptr, *argument.shape, *argument.strides)
+            return name
+        return f"0, 0, {name}.size, {name}.itemsize, {name}.data.ptr, *{name}.shape, *{name}.strides"
 
     def accepts(self, argument: Any, working: str) -> bool:
         """Whether ``argument`` is an array of this kind; numbers are converted, and fit or not."""
