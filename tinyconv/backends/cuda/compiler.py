@@ -15,9 +15,13 @@ from tinyconv.core.gpu import is_simulated
 
 vars(np).setdefault("row_stack", np.vstack)  # NumPy 2.5 dropped what numba-cuda 0.30 looks up when it compiles
 
-from numba import cuda, types  # noqa: E402
+import numba.cuda  # noqa: E402
+from numba import types  # noqa: E402
 
 __all__ = ["SIMULATED", "cuda", "divide", "helper", "remainder"]
+
+cuda: Any = numba.cuda
+"""Without types: what is in it, it makes while it is imported."""
 
 SIMULATED = is_simulated()
 """Whether kernels run in the simulator: no warp-level functions, no intrinsics, few and slow threads."""

@@ -73,9 +73,7 @@ class Kernel:
     def compiled(self, working: str, capability: Capability) -> str:
         """The kernel in PTX, compiled now."""
         signature = numba.types.void(*(each.numba_type(working) for each in self.parameters))
-        text, _ = cuda.compile_ptx(  # type: ignore[attr-defined]
-            self.function, signature, cc=capability
-        )
+        text, _ = cuda.compile_ptx(self.function, signature, cc=capability)
         return text if self.threads is None else _bounded(text, self.threads)
 
     def _key(self, working: str, capability: Capability) -> str:

@@ -56,9 +56,28 @@ class Parameter(NamedTuple):
 
 
 if TYPE_CHECKING:
-    Float = Double = Int = Long = Address = Any
-    Floats = Matrix = Cube = Maps = Doubles = DoubleMatrix = DoubleCube = Any
-    Ints = IntMatrix = IntMaps = Longs = LongMatrix = LongMaps = Bytes = ByteMatrix = ByteMaps = Any
+    # One by one: of several names in one assignment none is the name of a type.
+    Float = Any
+    Double = Any
+    Int = Any
+    Long = Any
+    Address = Any
+    Floats = Any
+    Matrix = Any
+    Cube = Any
+    Maps = Any
+    Doubles = Any
+    DoubleMatrix = Any
+    DoubleCube = Any
+    Ints = Any
+    IntMatrix = Any
+    IntMaps = Any
+    Longs = Any
+    LongMatrix = Any
+    LongMaps = Any
+    Bytes = Any
+    ByteMatrix = Any
+    ByteMaps = Any
 else:
     Float, Double = Parameter(None, 0), Parameter("float64", 0)
     Int, Long, Address = Parameter("int32", 0), Parameter("int64", 0), Parameter("uint64", 0)
