@@ -1,0 +1,33 @@
+"""Kernels to interpret, compiled by Numba where that is installed."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tinyconv.core.gpu import is_simulated
+
+
+@functools.cache
+def compiled(function: Callable[..., None], signature: Any, capability: tuple[Any, ...] = (8, 0)) -> str:
+    """The PTX of a kernel for GPUs of a capability; (9, 0, "a") has the instructions of Hopper alone.
+
+    Skips the test where nothing can compile it.
+    """
+    if is_simulated():
+        pytest.skip("Numba's simulator compiles nothing")
+    pytest.importorskip("numba_cuda", reason="kernels are compiled by numba-cuda, which is not installed")
+    from cuda.pathfinder import DynamicLibNotFoundError
+
+    from tinyconv.backends.cuda.compiler import cuda
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # numba-cuda's own
+        try:
+            return cuda.compile_ptx(function, signature, cc=capability)[0]
+        except (DynamicLibNotFoundError, cuda.cudadrv.error.NvvmSupportError) as error:
+            pytest.skip(f"a library that kernels are compiled with is not installed: {str(error).splitlines()[0]}")

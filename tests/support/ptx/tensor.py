@@ -1,0 +1,87 @@
+"""Matrix products of a warp: ``ldmatrix`` and ``mma.sync`` on TF32.
+
+TF32 is float32 of which the tensor cores ignore the 13 lowest bits: what was not rounded before is cut off. Products of
+such numbers are exact in float32; their sum is taken in float64 here and rounded to float32 once per instruction, a
+little better than the hardware, whose order and internal width are not documented.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ptx.assembly import Instruction
+from ptx.lanes import WARP, Lanes
+from ptx.operands import items_of
+from ptx.registry import Execute, opcode, unknown
+from ptx.types import FLOAT32, FLOAT64, UINT32
+
+if TYPE_CHECKING:
+    from ptx.machine import Machine
+
+IGNORED = np.uint32(0x1FFF)
+ROW, COLUMN = np.arange(WARP) // 4, np.arange(WARP) % 4  # of a thread in a fragment of 8 rows and 4 columns
+
+
+def tf32(bits: Any) -> np.ndarray:
+    """The numbers that a tensor core sees, as float64."""
+    return (bits & ~IGNORED).view(FLOAT32).astype(FLOAT64)
+
+
+def fragment(registers: list[np.ndarray], rows: int, columns: int) -> np.ndarray:
+    """(warps, rows, columns) of registers of (warps, 32): eight rows and four columns each, rows first."""
+    matrix = np.empty((len(registers[0]), rows, columns))
+    for number, register in enumerate(registers):
+        row, column = number % (rows // 8) * 8, number // (rows // 8) * 4
+        matrix[:, ROW + row, COLUMN + column] = register
+    return matrix
+
+
+@opcode("ldmatrix")
+def load_matrix(instruction: Instruction) -> Execute:
+    """Matrices of eight rows of 16 bytes. Thread t names row t; of each matrix it receives word t % 4 of row t // 4."""
+    modifiers = instruction.modifiers
+    if "trans" in modifiers or "m8n8" not in modifiers:
+        raise unknown(instruction, "only whole 32-bit words are loaded here")
+    results, place = items_of(instruction.operands[0]), instruction.operands[1]
+    count = len(results)
+
+    def execute(machine: Machine, lanes: Lanes) -> None:
+        address = machine.registers.address(place, lanes).reshape(-1, WARP)[:, : 8 * count]
+        threads = lanes.numbers.reshape(-1, WARP)
+        at = machine.shared.locate(address.ravel(), threads[:, : 8 * count].ravel(), 16, "reads")
+        rows = at.reshape(-1, count, 8)
+        words = rows[:, :, ROW] + 4 * COLUMN  # (warps, matrices, threads)
+        readers = np.broadcast_to(threads[:, None, :], words.shape)
+        machine.shared.reads(words.ravel(), readers.ravel(), 4)
+        machine.statistics.shared(instruction.name, (words // 4).reshape(-1, WARP))
+        values = machine.shared.load(words, UINT32)
+        for number, result in enumerate(results):
+            machine.write(result, values[:, number].ravel(), lanes)
+
+    return execute
+
+
+@opcode("mma")
+def multiply_accumulate(instruction: Instruction) -> Execute:
+    """D = A B + C for a 16 x k matrix A and a k x 8 matrix B, k being 8 or 4."""
+    modifiers = instruction.modifiers
+    shape = next((modifier for modifier in modifiers if modifier in ("m16n8k8", "m16n8k4")), None)
+    if shape is None or modifiers[-4:] != ("f32", "tf32", "tf32", "f32"):
+        raise unknown(instruction)
+    k = int(shape[-1])
+    results, first, second, third = (items_of(operand) for operand in instruction.operands)
+
+    def execute(machine: Machine, lanes: Lanes) -> None:
+        def registers(operands: tuple[Any, ...]) -> list[np.ndarray]:
+            return [tf32(machine.values(operand, UINT32, lanes)).reshape(-1, WARP) for operand in operands]
+
+        a = fragment(registers(first), 16, k)
+        b = fragment(registers(second), 8, k)  # its columns are rows here
+        product = np.matmul(a, b.transpose(0, 2, 1))
+        for number, (result, operand) in enumerate(zip(results, third, strict=True)):
+            part = product[:, ROW + 8 * (number // 2), 2 * COLUMN + number % 2].ravel()
+            machine.write(result, (part + machine.values(operand, FLOAT32, lanes)).astype(FLOAT32), lanes)
+
+    return execute
