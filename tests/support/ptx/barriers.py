@@ -32,44 +32,59 @@ class Barrier:
     votes: list[tuple[Instruction, Lanes, np.ndarray]] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Arrivals:
+    """Which barrier each thread comes to, how many it expects there (None: the whole block), and how it votes."""
+
+    numbers: np.ndarray
+    counts: np.ndarray | None
+    votes: np.ndarray | None
+    wait: bool
+
+
 class Barriers:
     def __init__(self, machine: Machine):
         self.machine = machine
         self.open: dict[tuple[int, int], Barrier] = {}
-        self.number = np.zeros(machine.total, np.int64)
+        self.number = np.zeros(machine.total, np.int64)  # where each thread came last
+        self.whole = int(machine.exists[: machine.warps * WARP].sum())  # threads of a block, whether or not they exited
 
-    def arrive(
-        self, instruction: Instruction, lanes: Lanes, numbers: Any, counts: Any, waits: bool, votes: Any = None
-    ) -> None:
-        """``counts`` None: all threads of the block are expected, whether or not some have exited."""
-        machine = self.machine
-        threads = machine.warps * WARP
-        numbers = np.broadcast_to(numbers, lanes.count)
-        self.number[lanes.index] = numbers
-        for block in np.unique(lanes.numbers // threads):
-            for number in np.unique(numbers):
-                chosen = (lanes.numbers // threads == block) & (numbers == number)
-                if not chosen.any():
-                    continue
+    def arrive(self, instruction: Instruction, lanes: Lanes, arrivals: Arrivals) -> None:
+        self.number[lanes.index] = arrivals.numbers
+        blocks = lanes.numbers // (self.machine.warps * WARP)
+        for block in np.unique(blocks):
+            for number in np.unique(arrivals.numbers):
+                chosen = (blocks == block) & (arrivals.numbers == number)
                 refuse(chosen & (number >= BARRIERS), f"names barrier {number}: a block has {BARRIERS}")
-                here = lanes.where(chosen)
-                whole = int(machine.exists[:threads].sum())
-                needed = whole if counts is None else int(np.broadcast_to(counts, lanes.count)[chosen].max())
-                barrier = self.open.setdefault((int(block), int(number)), Barrier(needed))
-                differs = chosen & (barrier.needed != needed)
-                refuse(differs, f"expects {needed} threads at barrier {number}, others {barrier.needed}")
-                barrier.arrived += here.count
-                barrier.known = np.maximum(barrier.known, machine.shared.arrive(int(block), here.warps % machine.warps))
-                if waits:
-                    machine.state[here.index] = AT_BARRIER
-                    barrier.waiting.append(here.numbers)
-                if votes is not None:
-                    barrier.votes.append((instruction, here, np.broadcast_to(votes, lanes.count)[chosen]))
-                many = chosen & (barrier.arrived > needed)
-                refuse(many, f"is one of {barrier.arrived} threads at barrier {number}, which expects {needed}")
-                if barrier.arrived == needed:
-                    del self.open[int(block), int(number)]
-                    self._release(int(block), barrier, needed == whole)
+                if chosen.any():
+                    self._meet(instruction, (int(block), int(number)), lanes, chosen, arrivals)
+
+    def _meet(
+        self, instruction: Instruction, place: tuple[int, int], lanes: Lanes, chosen: np.ndarray, arrivals: Arrivals
+    ) -> None:
+        """The ``chosen`` of the threads come to one barrier of one block."""
+        machine, (block, number) = self.machine, place
+        here = lanes.where(chosen)
+        needed = self.whole if arrivals.counts is None else int(arrivals.counts[chosen].max())
+        barrier = self.open.setdefault(place, Barrier(needed))
+        differs = chosen & (barrier.needed != needed)
+        refuse(differs, f"expects {needed} threads at barrier {number}, others {barrier.needed}")
+        if barrier.arrived + here.count > needed and len(here.warps) > 1:  # some of them complete it before the others
+            for warp in here.warps:
+                self._meet(instruction, place, lanes, chosen & (lanes.numbers // WARP == warp), arrivals)
+            return
+        barrier.arrived += here.count
+        barrier.known = np.maximum(barrier.known, machine.shared.arrive(block, here.warps % machine.warps))
+        if arrivals.wait:
+            machine.state[here.index] = AT_BARRIER
+            barrier.waiting.append(here.numbers)
+        if arrivals.votes is not None:
+            barrier.votes.append((instruction, here, arrivals.votes[chosen]))
+        many = chosen & (barrier.arrived > needed)
+        refuse(many, f"is one of {barrier.arrived} threads at barrier {number}, which expects {needed}")
+        if barrier.arrived == needed:
+            del self.open[place]
+            self._release(block, barrier, needed == self.whole)
 
     def _release(self, block: int, barrier: Barrier, whole: bool) -> None:
         machine = self.machine
@@ -99,9 +114,12 @@ def bar(instruction: Instruction) -> Execute:
     count = places[1] if len(places) > 1 else None
 
     def execute(machine: Machine, lanes: Lanes) -> None:
-        numbers = machine.read(number, UINT32, lanes)
-        counts = machine.read(count, UINT32, lanes) if count is not None else None
-        votes = machine.read(vote, BOOL, lanes) if vote is not None else None
-        machine.barriers.arrive(instruction, lanes, numbers, counts, kind != "arrive", votes)
+        arrivals = Arrivals(
+            machine.values(number, UINT32, lanes),
+            machine.values(count, UINT32, lanes) if count is not None else None,
+            machine.values(vote, BOOL, lanes) if vote is not None else None,
+            kind != "arrive",
+        )
+        machine.barriers.arrive(instruction, lanes, arrivals)
 
     return execute

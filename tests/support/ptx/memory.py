@@ -50,6 +50,8 @@ class Memory(Store):
     def __init__(self, capacity: int = 1 << 26):
         super().__init__(capacity)
         self.capacity = capacity
+        self.base = BASE  # the address of the first byte
+        self.constants: dict[bytes, int] = {}
         self.starts: list[int] = []
         self.ends: list[int] = []
         self.top = PAGE
@@ -58,7 +60,7 @@ class Memory(Store):
         """The address of a copy of ``array``, in C order."""
         array = np.asarray(array, order="C")
         address = self.fresh(array.shape, array.dtype)
-        at = address - BASE
+        at = address - self.base
         self.data[at : at + array.nbytes] = np.frombuffer(array.tobytes(), np.uint8)
         self.state[at : at + array.nbytes] = EXISTS | WRITTEN
         return address
@@ -73,15 +75,22 @@ class Memory(Store):
         self.ends.append(at + size)
         self.data[at : at + size] = np.resize(POISON, size)
         self.state[at : at + size] = EXISTS
-        return BASE + at
+        return self.base + at
 
     def get(self, address: int, shape: int | Sequence[int], dtype: Any = np.float32) -> np.ndarray:
         """A copy of what lies at ``address``."""
         dtype = np.dtype(dtype)
-        at, size = address - BASE, int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        at, size = address - self.base, int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
         if at < 0 or not (self.state[at : at + size] & EXISTS).all():
             raise PtxError(f"{size} bytes at {address:#x} are not all inside one array")
         return np.frombuffer(self.data[at : at + size].tobytes(), dtype).reshape(shape).copy()
+
+    def constant(self, values: np.ndarray) -> int:
+        """The address of a table that programs read; the same table lies there once."""
+        content = values.tobytes()
+        if content not in self.constants:
+            self.constants[content] = self.put(values)
+        return self.constants[content]
 
     def begin(self) -> None:
         """A kernel begins: it has changed nothing yet."""
@@ -91,7 +100,7 @@ class Memory(Store):
         """The positions of ``items`` values of ``size`` bytes each; a fault where they are not all in one array."""
         total = size * items
         refuse(address % total != 0, f"{doing} {total} bytes at {{:#x}}, which is no multiple of {total}", address)
-        at = address - BASE
+        at = address - self.base
         # Arrays are at least a page apart, and no access is longer than 16 bytes: existing bytes are of one array.
         bad = (at < 0) | (at + size * items > self.capacity)
         for item in range(items):
@@ -103,7 +112,7 @@ class Memory(Store):
         """In words, for an address outside every array."""
         array = bisect_right(self.starts, at) - 1
         if array < 0:
-            return f"address {at + BASE:#x}, before every array"
+            return f"address {at + self.base:#x}, before every array"
         size = self.ends[array] - self.starts[array]
         return f"at byte {at - self.starts[array]} of array {array}, which has {size}"
 

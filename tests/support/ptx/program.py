@@ -104,7 +104,7 @@ def run(
     for variable in program.variables:
         if variable.space in ("global", "const"):
             content = variable.values if variable.values is not None else np.zeros(variable.bytes or 0, np.uint8)
-            addresses[variable.name] = memory.put(content)
+            addresses[variable.name] = memory.constant(content)
     statistics = Statistics()
     at_once = max(1, THREADS_AT_ONCE // (-(-size // 32) * 32))
     with np.errstate(all="ignore"):
