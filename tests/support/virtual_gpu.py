@@ -40,10 +40,10 @@ class HostMemory(Memory):
         if array.size == 0 or self.data.ctypes.data <= array.ctypes.data < self.data.ctypes.data + self.capacity:
             return array
         order = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))  # the largest steps first
-        laid_out = np.ascontiguousarray(array.transpose(order))
+        laid_out = np.asarray(array.transpose(order), order="C")
         at = self.put(laid_out) - self.base
         view = self.data[at : at + array.nbytes].view(array.dtype).reshape(laid_out.shape)
-        return view.transpose(np.argsort(order))
+        return view.transpose(sorted(range(array.ndim), key=order.__getitem__))
 
 
 class Driver:
