@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from ptx.errors import PtxError
@@ -19,7 +20,7 @@ from ptx.types import TYPES
 JUMPS = ("bra", "ret", "exit", "trap")
 
 
-@dataclass
+@dataclass(eq=False)
 class Instruction:
     opcode: str
     modifiers: tuple[str, ...]
@@ -31,7 +32,7 @@ class Instruction:
     members: Any = None  # of a warp, that must execute it together
     execute: Any = None  # set when it is first met
 
-    @property
+    @cached_property
     def name(self) -> str:
         return ".".join((self.opcode, *self.modifiers))
 

@@ -50,12 +50,8 @@ class Module:
 
 def tokens_of(text: str) -> list[Token]:
     text = COMMENT.sub(lambda comment: "\n" * comment[0].count("\n"), text)
-    line, position, tokens = 1, 0, []
-    for match in TOKEN.finditer(text):
-        line += text.count("\n", position, match.start())
-        position = match.start()
-        tokens.append(Token(match[0], line))
-    return tokens
+    lines = enumerate(text.split("\n"), 1)
+    return [Token(word, number) for number, line in lines for word in TOKEN.findall(line)]
 
 
 def parse(text: str) -> Module:

@@ -29,13 +29,24 @@ def tf32(bits: Any) -> np.ndarray:
     return (bits & ~IGNORED).view(FLOAT32).astype(FLOAT64)
 
 
-def fragment(registers: list[np.ndarray], rows: int, columns: int) -> np.ndarray:
-    """(warps, rows, columns) of registers of (warps, 32): eight rows and four columns each, rows first."""
-    matrix = np.empty((len(registers[0]), rows, columns))
-    for number, register in enumerate(registers):
-        row, column = number % (rows // 8) * 8, number // (rows // 8) * 4
-        matrix[:, ROW + row, COLUMN + column] = register
-    return matrix
+def stacked(machine: Machine, operands: tuple[Any, ...], lanes: Lanes) -> np.ndarray:
+    """(warps, registers * 32): the registers of each warp's threads, one register behind the other."""
+    bits = np.stack([machine.values(operand, UINT32, lanes) for operand in operands])
+    return bits.reshape(len(operands), -1, WARP).transpose(1, 0, 2).reshape(-1, WARP * len(operands))
+
+
+def places(rows: int, columns: int) -> np.ndarray:
+    """Where the elements of a (rows, columns) matrix are in such a stack: registers of 8 x 4 elements, rows first."""
+    row, column = np.indices((rows, columns))
+    register = row // 8 + column // 4 * (rows // 8)
+    return WARP * register + row % 8 * 4 + column % 4
+
+
+def results_of(columns: int) -> np.ndarray:
+    """(registers, 32): which element of a (16, columns) result each thread has in each register."""
+    register = np.arange(columns // 2)[:, None]
+    row = ROW + 8 * (register // 2 % 2)
+    return row * columns + 8 * (register // 4) + 2 * COLUMN + register % 2
 
 
 @opcode("ldmatrix")
@@ -72,16 +83,14 @@ def multiply_accumulate(instruction: Instruction) -> Execute:
         raise unknown(instruction)
     k = int(shape[-1])
     results, first, second, third = (items_of(operand) for operand in instruction.operands)
+    in_a, in_b, in_product = places(16, k), places(8, k), results_of(8)  # the columns of B are rows here
 
     def execute(machine: Machine, lanes: Lanes) -> None:
-        def registers(operands: tuple[Any, ...]) -> list[np.ndarray]:
-            return [tf32(machine.values(operand, UINT32, lanes)).reshape(-1, WARP) for operand in operands]
-
-        a = fragment(registers(first), 16, k)
-        b = fragment(registers(second), 8, k)  # its columns are rows here
-        product = np.matmul(a, b.transpose(0, 2, 1))
+        registers = tf32(stacked(machine, (*first, *second), lanes))
+        a, b = registers[:, in_a], registers[:, WARP * len(first) + in_b]
+        product = np.matmul(a, b.transpose(0, 2, 1)).reshape(len(a), -1)[:, in_product]
         for number, (result, operand) in enumerate(zip(results, third, strict=True)):
-            part = product[:, ROW + 8 * (number // 2), 2 * COLUMN + number % 2].ravel()
-            machine.write(result, (part + machine.values(operand, FLOAT32, lanes)).astype(FLOAT32), lanes)
+            value = product[:, number].ravel() + machine.values(operand, FLOAT32, lanes)
+            machine.write(result, value.astype(FLOAT32), lanes)
 
     return execute

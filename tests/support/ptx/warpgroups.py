@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ptx.assembly import Instruction
 from ptx.errors import ThreadError, refuse
 from ptx.lanes import WARP, Lanes
-from ptx.operands import Vector, items_of
+from ptx.operands import Register, Vector, items_of
 from ptx.registry import Execute, opcode, unknown
 from ptx.shared import DRAINING, UNFENCED, WORD
-from ptx.tensor import COLUMN, ROW, fragment, tf32
+from ptx.tensor import places, results_of, stacked, tf32
 from ptx.types import BOOL, FLOAT32, TYPES, UINT32, UINT64
 
 if TYPE_CHECKING:
@@ -31,72 +31,85 @@ SWIZZLES = {0: 16, 1: 128, 2: 64, 3: 32}
 
 @dataclass(eq=False)
 class Product:
-    """A product in flight: whose, what it reads, and which batch it was committed to (-1: none yet)."""
+    """One group's product in flight: what it reads, and the batch of each thread."""
 
     threads: np.ndarray
     words: np.ndarray
-    readers: np.ndarray
-    registers: list[Any]
+    accumulators: Accumulators
     batch: np.ndarray
+
+
+@dataclass(eq=False)
+class Accumulators:
+    """Registers that hold one product's result: their true values, and for which threads the tensor core has them."""
+
+    registers: tuple[Register, ...]
+    values: np.ndarray
+    owned: np.ndarray
 
 
 class WarpGroups:
     def __init__(self, machine: Machine):
         self.machine = machine
         self.committed = np.zeros(machine.total, np.int64)
+        self.waited = np.zeros(machine.total, np.int64)
         self.fenced = np.zeros(machine.total, np.bool_)
         self.flying: list[Product] = []
-        self.accumulators: dict[int, np.ndarray] = {}  # register: its true values
-        self.owned: dict[int, np.ndarray] = {}  # register: in which threads the tensor core has it
+        self.held: dict[tuple[int, ...], Accumulators] = {}
 
-    def accumulator(self, register: Any, lanes: Lanes) -> np.ndarray:
-        """Its values, wherever they are."""
-        values = self.machine.values(register, FLOAT32, lanes).copy()
-        if register.number in self.owned:
-            owned = self.owned[register.number][lanes.index]
-            values[owned] = self.accumulators[register.number][lanes.index][owned]
-        return values
+    def accumulators(self, registers: tuple[Register, ...], lanes: Lanes) -> Accumulators:
+        """Taken over by the tensor core: the threads find NaN in them from now on."""
+        machine, key = self.machine, tuple(register.number for register in registers)
+        if key not in self.held:
+            values = np.zeros((len(key), machine.total), np.float32)
+            self.held[key] = Accumulators(registers, values, np.zeros(machine.total, np.bool_))
+        held = self.held[key]
+        for other, accumulators in self.held.items():
+            if other != key and set(other) & set(key):
+                owned = accumulators.owned[lanes.index]
+                refuse(owned, "multiplies into accumulators that another product in flight has")
+        taken = lanes.where(~held.owned[lanes.index])
+        for row, register in enumerate(registers):
+            if taken.count:
+                held.values[row, taken.index] = machine.values(register, FLOAT32, taken)
+                machine.write(register, np.full(taken.count, np.nan, np.float32), taken)
+        held.owned[taken.index] = True
+        return held
 
-    def keep(self, register: Any, values: np.ndarray, lanes: Lanes) -> None:
-        if register.number not in self.owned:
-            self.owned[register.number] = np.zeros(self.machine.total, np.bool_)
-            self.accumulators[register.number] = np.zeros(self.machine.total, np.float32)
-        self.owned[register.number][lanes.index] = True
-        self.accumulators[register.number][lanes.index] = values
-        self.machine.write(register, np.full(lanes.count, np.nan, np.float32), lanes)
-
-    def issue(self, product: Product) -> None:
-        shared = self.machine.shared
-        shared.flags[product.words] |= np.uint8(DRAINING)
-        self.flying.append(product)
+    def issue(self, lanes: Lanes, words: np.ndarray, accumulators: Accumulators) -> None:
+        """``words``: (groups, count), what each group of warps reads."""
+        self.machine.shared.flags[words] |= np.uint8(DRAINING)
+        for threads, read in zip(lanes.numbers.reshape(-1, GROUP), words, strict=True):
+            self.flying.append(Product(threads, read, accumulators, self.committed[threads]))
 
     def commit(self, lanes: Lanes) -> None:
         self.committed[lanes.index] += 1
 
     def wait(self, lanes: Lanes, pending: int) -> None:
-        """Until at most the ``pending`` latest batches are in flight; their accumulators come back."""
-        last = np.where(lanes.mask, self.committed - pending, 0)
-        done = [product for product in self.flying if (product.batch < last[product.threads]).all()]
-        self.flying = [product for product in self.flying if product not in done]
-        shared = self.machine.shared
-        for product in done:
+        """Until at most the ``pending`` latest batches of these threads are in flight: what they accumulate comes back.
+
+        What a product reads is free once all of its warps have waited.
+        """
+        self.waited[lanes.index] = np.maximum(self.waited, self.committed - pending)[lanes.index]
+        self.fenced[lanes.index] = False
+        shared, flying, self.flying = self.machine.shared, self.flying, []
+        busy = {id(product.accumulators): np.zeros(self.machine.total, np.bool_) for product in flying}
+        for product in flying:
             shared.flags[product.words] &= ~np.uint8(DRAINING)
-            shared.stamp_reads(product.words, product.readers)
+            left = product.threads[product.batch >= self.waited[product.threads]]
+            busy[id(product.accumulators)][left] = True
+            if left.size:
+                self.flying.append(product)
+            else:
+                for first in product.threads[::WARP]:
+                    shared.stamp_reads(product.words, np.full(product.words.shape, first))
         for product in self.flying:
             shared.flags[product.words] |= np.uint8(DRAINING)
-        busy = {
-            register.number
-            for product in self.flying
-            for register in product.registers
-            if lanes.mask[product.threads].any()
-        }
-        for product in done:
-            theirs = Lanes(product.threads, self.machine.total)
-            for register in product.registers:
-                if register.number not in busy and self.owned[register.number][theirs.index].any():
-                    self.machine.write(register, self.accumulators[register.number][theirs.index], theirs)
-                    self.owned[register.number][theirs.index] = False
-        self.fenced[lanes.index] = False
+        for held in {id(product.accumulators): product.accumulators for product in flying}.values():
+            free = Lanes(np.flatnonzero(lanes.mask & held.owned & ~busy[id(held)]), self.machine.total)
+            for row, register in enumerate(held.registers):
+                self.machine.write(register, held.values[row, free.index], free)
+            held.owned[free.index] = False
 
 
 @opcode("wgmma")
@@ -125,36 +138,28 @@ def _multiply(instruction: Instruction) -> Execute:
     results = items_of(instruction.operands[0])
     first, second, scale, *signs = instruction.operands[1:]
     sign = np.prod([int(operand.value(TYPES["s32"])) for operand in signs], dtype=int)
+    in_a, in_product = places(16, 8), results_of(n)
     if len(results) != n // 2:
         raise unknown(instruction, f"{len(results)} accumulators for n = {n}")
 
     def execute(machine: Machine, lanes: Lanes) -> None:
         members = np.bincount(lanes.numbers // GROUP)
-        groups = np.flatnonzero(members)
         partial = members[lanes.numbers // GROUP] != GROUP
         partial |= machine.warps % 4 != 0
         refuse(partial, "multiplies in a group of four warps that are not all here")
         refuse(~machine.warp_groups.fenced[lanes.index], "multiplies without a wgmma.fence before")
         read: list[np.ndarray] = []
         if isinstance(first, Vector):
-            registers = [tf32(machine.values(item, UINT32, lanes)).reshape(-1, WARP) for item in first.items]
-            a = fragment(registers, 16, 8).reshape(len(groups), 64, 8)
+            a = tf32(stacked(machine, first.items, lanes))[:, in_a].reshape(-1, 64, 8)
         else:
             a = _matrix(machine, machine.values(first, UINT64, lanes), lanes, 64, read)
         b = _matrix(machine, machine.values(second, UINT64, lanes), lanes, n, read)
-        product = sign * np.matmul(a, b.transpose(0, 2, 1))  # (groups, 64, n)
-        product = product.reshape(-1, 16, n)  # of each warp
-        adds = machine.values(scale, BOOL, lanes)
-        for number, result in enumerate(results):
-            part = product[:, ROW + 8 * (number // 2 % 2), 8 * (number // 4) + 2 * COLUMN + number % 2].ravel()
-            old = machine.warp_groups.accumulator(result, lanes)
-            machine.warp_groups.keep(result, (part + np.where(adds, old, 0)).astype(FLOAT32), lanes)
-        words = np.concatenate([words.ravel() for words in read])
-        readers = np.concatenate(
-            [_first(lanes)[np.arange(words.size) // (words.size // len(groups))] for words in read]
-        )
-        batch = machine.warp_groups.committed[lanes.numbers]
-        machine.warp_groups.issue(Product(lanes.numbers, words, readers, list(results), batch))
+        product = sign * np.matmul(a, b.transpose(0, 2, 1)).reshape(-1, 16 * n)  # of each warp
+        part = product[:, in_product].transpose(1, 0, 2).reshape(len(results), -1)
+        held = machine.warp_groups.accumulators(results, lanes)
+        old = np.where(machine.values(scale, BOOL, lanes), held.values[:, lanes.index], 0)
+        held.values[:, lanes.index] = part + old
+        machine.warp_groups.issue(lanes, np.concatenate(read, axis=1), held)
 
     return execute
 
