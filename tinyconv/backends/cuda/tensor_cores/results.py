@@ -1,0 +1,103 @@
+"""What a thread holds in registers: a tuple of numbers, for each of its rows its runs of 4 neighbouring columns.
+
+These functions are written in LLVM's language, one instruction after another for every number: loops over what lies in
+registers would have to be undone again by the compiler, which it leaves where they are long.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from llvmlite import ir
+from numba.core import types
+
+from tinyconv.backends.cuda.tensor_cores.instructions import FLOAT, LONG, STORE_RUN, WORD, intrinsic
+from tinyconv.backends.cuda.tensor_cores.tiles import RUN
+
+
+@dataclass(frozen=True)
+class Results:
+    """``rows`` and ``runs``: how far each row and each run of columns lies from the thread's first."""
+
+    rows: tuple[int, ...]
+    runs: tuple[int, ...]
+
+    @property
+    def count(self) -> int:
+        """Numbers of a thread."""
+        return len(self.rows) * len(self.runs) * RUN
+
+    @property
+    def kind(self) -> Any:
+        """Their type in Numba."""
+        return types.UniTuple(types.float32, self.count)
+
+    def index(self, row: int, run: int, place: int) -> int:
+        """Where a number is in the tuple."""
+        return (row * len(self.runs) + run) * RUN + place
+
+    def zeros(self) -> Any:
+        """A function that makes the sums before anything is added."""
+        kind, count = self.kind, self.count
+
+        @intrinsic
+        def zeros(context):  # noqa: ARG001
+            def generate(context, builder, signature, values):  # noqa: ARG001
+                return context.make_tuple(builder, kind, [ir.Constant(FLOAT, 0.0)] * count)
+
+            return kind(), generate
+
+        return zeros
+
+    def store(self) -> Any:
+        """A function that writes the sums, with what is added to each column, and rectified if they are to be."""
+
+        @intrinsic
+        def store(context, sums, places, shifts, left, wide, relu):  # noqa: ARG001
+            """Write the sums.
+
+            ``places``: uint64 [row], where a row's first run goes, 0 for a row that is outside; ``shifts``: float32
+            [run, column], what is added; ``left``: columns from the thread's first one to the end; ``wide``: runs of 4
+            can be written at once.
+            """
+
+            def generate(context, builder, signature, values):
+                arrays = [
+                    context.make_array(kind)(context, builder, value).data
+                    for kind, value in zip(signature.args[1:3], values[1:3], strict=True)
+                ]
+                for row in range(len(self.rows)):
+                    place = _element(builder, arrays[0], row)
+                    inside = builder.icmp_unsigned("!=", place, ir.Constant(LONG, 0))
+                    for run, column in enumerate(self.runs):
+                        numbers = []
+                        for j in range(RUN):
+                            number = builder.extract_value(values[0], self.index(row, run, j))
+                            number = builder.fadd(number, _element(builder, arrays[1], run * RUN + j))
+                            numbers.append(_rectified(builder, number, values[5]))
+                        count = builder.sub(values[3], ir.Constant(WORD, column))
+                        STORE_RUN.emit(
+                            builder,
+                            builder.add(place, ir.Constant(LONG, 4 * column)),
+                            builder.select(inside, count, ir.Constant(WORD, 0)),
+                            values[4],
+                            *numbers,
+                        )
+                return context.get_dummy_value()
+
+            integer = types.int32
+            return types.void(self.kind, places, shifts, integer, integer, integer), generate
+
+        return store
+
+
+def _element(builder: Any, data: Any, index: int) -> Any:
+    return builder.load(builder.gep(data, [ir.Constant(WORD, index)]))
+
+
+def _rectified(builder: Any, number: Any, relu: Any) -> Any:
+    """max(number, 0) if ``relu``; NaN stays."""
+    zero = ir.Constant(FLOAT, 0.0)
+    cut = builder.and_(builder.fcmp_ordered("<=", number, zero), builder.icmp_signed("!=", relu, ir.Constant(WORD, 0)))
+    return builder.select(cut, zero, number)
