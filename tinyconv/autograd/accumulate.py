@@ -10,7 +10,7 @@ import numpy as np
 from tinyconv.autograd.tensor_base import TensorBase, is_repeated
 from tinyconv.backends import backend
 from tinyconv.core import layout, pool
-from tinyconv.core.arrays import Array
+from tinyconv.core.arrays import Array, is_writable
 from tinyconv.core.devices import array_module
 from tinyconv.core.errors import GraphError
 
@@ -35,7 +35,7 @@ def accumulate(leaf: TensorBase, arrived: list[Any], create_graph: bool) -> None
         leaf.grad = TensorBase.wrap(_own_array(arrived), leaf.device)
         return
     total = leaf.grad.array
-    if not total.flags.writeable or is_repeated(total):
+    if not is_writable(total) or is_repeated(total):
         # A gradient that the user assigned, over memory that cannot be added to.
         total = layout.copy(total, array_module(leaf.device))
         leaf.grad = TensorBase.wrap(total, leaf.device)
@@ -51,12 +51,14 @@ def _own_array(arrived: list[Any]) -> Array:
         del arrived[-1].array
         held = [array]
         del array
-        if _is_unshared(held) and held[0].flags.writeable and layout.is_engine_order(held[0]):
+        if _is_unshared(held) and is_writable(held[0]) and layout.is_engine_order(held[0]):
             return held[0]
         arrived[-1].array = held[0]
     source: Array = arrived[-1].array
-    copied = layout.empty(source.shape, source.dtype)
-    backend(arrived[-1].device).multiply(source, np.ones((), source.dtype), copied)
+    device = arrived[-1].device
+    xp = array_module(device)
+    copied = layout.empty(source.shape, source.dtype, xp)
+    backend(device).multiply(source, xp.ones((), source.dtype), copied)
     return copied
 
 
@@ -64,7 +66,7 @@ def _is_unshared(held: list[Any]) -> bool:
     """Whether the array in ``held``, its last element, and the memory under it, are held by nobody else."""
     if sys.getrefcount(held[-1]) > _HELD_ONCE:
         return False
-    if not isinstance(held[-1].base, np.ndarray):
+    if not isinstance(held[-1].base, type(held[-1])):
         return held[-1].base is None or pool.is_lent(held[-1].base)
     if sys.getrefcount(held[-1].base) > _HELD_ONCE or held[-1].base.nbytes != held[-1].nbytes:
         return False

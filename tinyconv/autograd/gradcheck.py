@@ -20,6 +20,7 @@ from tinyconv.core import random
 from tinyconv.core.arrays import Array
 from tinyconv.core.errors import ArgumentError, GraphError
 from tinyconv.core.precision import set_float32_precision
+from tinyconv.core.transfer import placed, to_host
 
 
 def gradcheck(
@@ -87,7 +88,10 @@ def gradgradcheck(
         results = _floating(function(*arguments))
     generator = random.philox(seed, "gradgradcheck")
     cotangents = [
-        TensorBase.wrap(generator.standard_normal(result.shape), result.device).requires_grad_() for result in results
+        TensorBase.wrap(
+            placed(np.asarray(generator.standard_normal(result.shape)), result.device), result.device
+        ).requires_grad_()
+        for result in results
     ]
 
     def gradient(*values: Any) -> tuple[Any, ...]:
@@ -114,7 +118,7 @@ def _disagreement(
 ) -> str | None:
     with enable_grad():
         results = _floating(function(*arguments))
-    weights = [generator.standard_normal(result.shape) for result in results]
+    weights = [placed(np.asarray(generator.standard_normal(result.shape)), result.device) for result in results]
     cotangents = [TensorBase.wrap(weight, result.device) for weight, result in zip(weights, results, strict=True)]
     pairs = [(result, cotangent) for result, cotangent in zip(results, cotangents, strict=True) if result.requires_grad]
     if not pairs:
@@ -131,14 +135,16 @@ def _disagreement(
         return sum(float((weight * output.array).sum()) for weight, output in zip(weights, outputs, strict=True))
 
     for position, (tensor, gradient) in enumerate(zip(checked, claimed, strict=True)):
-        values = np.zeros(tensor.shape) if gradient is None else gradient.array
+        values = np.zeros(tensor.shape) if gradient is None else to_host(gradient.array)
         if values.shape != tensor.shape:
             return f"the gradient of input {position} has shape {values.shape}, the input {tensor.shape}"
         if directions is not None:
             for _ in range(directions):
                 direction = generator.standard_normal(tensor.shape)
                 claim = float((values * direction).sum())
-                measurement = _difference_along(weighted_sum, tensor.array, eps * direction) / (2 * eps)
+                measurement = _difference_along(weighted_sum, tensor.array, placed(eps * direction, tensor.device)) / (
+                    2 * eps
+                )
                 if not np.isclose(claim, measurement, atol=atol, rtol=rtol):
                     return (
                         f"input {position} along a random direction: backward says {claim:.9g}, differences say "
@@ -169,7 +175,7 @@ def _difference_along(function: Callable[[], float], array: Array, step: Array) 
 def _central_differences(function: Callable[[], float], array: Array, eps: float) -> Array:
     measured = np.zeros(array.shape)
     for index in np.ndindex(array.shape):
-        original = array[index]
+        original = array[index].item()
         array[index] = original + eps
         above = function()
         array[index] = original - eps

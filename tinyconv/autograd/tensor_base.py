@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from tinyconv.autograd.hooks import Hook, HookHandle, Hooks
 from tinyconv.autograd.views import View
 from tinyconv.core import dtypes, layout
-from tinyconv.core.arrays import Array
+from tinyconv.core.arrays import Array, address, is_writable
 from tinyconv.core.devices import CPU, Device, array_module
 from tinyconv.core.errors import ArgumentError, DTypeError, GraphError, ShapeError
 
@@ -397,7 +397,7 @@ class TensorBase:
         if memos is None:
             memos = self.storage.memos = {}
         array = self.array
-        view = array.__array_interface__["data"][0], array.shape, array.strides, array.dtype
+        view = address(array), array.shape, array.strides, array.dtype
         return memos.setdefault(view, {})
 
     def check_writable(self, name: str) -> None:
@@ -407,7 +407,7 @@ class TensorBase:
                 f"{name}: this tensor came from view(), which had to copy because 4-D tensors are stored channels-last;"
                 " writing into the copy would not reach the original. Write into the original, or reshape().clone() it"
             )
-        if not self.array.flags.writeable or is_repeated(self.array):
+        if not is_writable(self.array) or is_repeated(self.array):
             reason = (
                 "its elements are repeated without copies (by expand), so that one write would change several"
                 if is_repeated(self.array)

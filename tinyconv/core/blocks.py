@@ -23,10 +23,12 @@ def blocks(result: Array, *operands: Array, xp: Any = np) -> Iterator[tuple[Arra
     """Corresponding blocks of ``result``, which is in engine order, and of operands of its shape, as 1-D arrays.
 
     What is written into a block of ``result`` is written into ``result``. Operands in another memory order are copied.
+    On a GPU, which has no such cache and starts each pass anew, the only block is the whole array.
     """
     arrays = [_flat(result), *(_flat(layout.ordered(operand, xp)) for operand in operands)]
-    for start in range(0, result.size, BLOCK):
-        yield tuple(array[start : start + BLOCK] for array in arrays)
+    block = BLOCK if xp is np else max(1, result.size)
+    for start in range(0, result.size, block):
+        yield tuple(array[start : start + block] for array in arrays)
 
 
 def _flat(array: Array) -> Array:

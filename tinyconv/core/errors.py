@@ -58,7 +58,7 @@ class DTypeError(TinyconvError, RuntimeError, TypeError):
     """
 
 
-class DeviceError(TinyconvError, RuntimeError):
+class DeviceError(TinyconvError, RuntimeError, TypeError):
     """A device that does not exist here, or tensors on different devices.
 
     >>> try:

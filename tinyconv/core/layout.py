@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tinyconv.core import pool
-from tinyconv.core.arrays import Array
+from tinyconv.core.arrays import Array, is_writable
 
 
 def empty(shape: tuple[int, ...], dtype: Any, xp: Any = np) -> Array:
@@ -71,7 +71,7 @@ def nhwc(array: Array, xp: Any = np) -> Array:
 
 def writable(array: Array, xp: Any = np) -> Array:
     """``array`` itself if it is in engine order and may be written, else a copy that is."""
-    return ordered(array, xp) if array.flags.writeable else copy(array, xp)
+    return ordered(array, xp) if is_writable(array) else copy(array, xp)
 
 
 def nchw(array: Array) -> Array:

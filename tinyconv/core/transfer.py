@@ -30,6 +30,11 @@ def to_gpu(array: Array) -> Any:
     return xp.array(np.ascontiguousarray(array).reshape(array.shape))
 
 
+def placed(array: Array, device: Device) -> Any:
+    """NumPy's ``array`` on ``device``: itself on the CPU, else a copy."""
+    return array if device.type == "cpu" else to_gpu(array)
+
+
 def moved(array: Any, source: Device, target: Device) -> Any:
     """A copy of ``array``, which is on ``source``, on ``target``."""
     if source == target:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -44,11 +45,12 @@ class Windows:
         """Whether any pixel is seen by two windows."""
         return any(bool((axis[1:, 0] <= axis[:-1, -1]).any()) for axis in (self.down, self.across))
 
-    def indices(self, switches: Array) -> Array:
+    def indices(self, switches: Array, xp: Any = np) -> Array:
         """The pixels, counted row by row, that ``switches`` name by their number r S + s in the window: int64."""
-        rows, columns = np.divmod(switches.astype(np.int64), self.across.shape[1])
-        window_rows, window_columns = np.ogrid[: len(self.down), : len(self.across)]
-        found: Array = self.down[window_rows, rows] * self.size[1] + self.across[window_columns, columns]
+        rows, columns = xp.divmod(switches.astype(np.int64), self.across.shape[1])
+        window_rows, window_columns = xp.arange(len(self.down))[:, None], xp.arange(len(self.across))
+        down, across = xp.asarray(self.down), xp.asarray(self.across)
+        found: Array = down[window_rows, rows] * self.size[1] + across[window_columns, columns]
         return found
 
 

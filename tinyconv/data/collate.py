@@ -11,7 +11,9 @@ import numpy as np
 
 from tinyconv.core import dtypes, layout
 from tinyconv.core.arrays import Array
+from tinyconv.core.devices import CPU
 from tinyconv.core.errors import DataError, DTypeError, ShapeError, UnsupportedError
+from tinyconv.ops.shape.join import stack
 from tinyconv.ops.tensor import Tensor
 
 
@@ -34,7 +36,8 @@ def default_collate(batch: Sequence[Any]) -> Any:
         raise DataError("default_collate: the batch is empty")
     first = batch[0]
     if isinstance(first, Tensor):
-        return _stack([_array(sample) for sample in batch])
+        arrays = [_array(sample) for sample in batch]
+        return _stack(arrays) if all(sample.device == CPU for sample in batch) else stack(list(batch))
     if isinstance(first, np.ndarray | np.generic):
         if first.dtype.kind in "USO":
             raise DTypeError(f"default_collate: arrays of type {first.dtype} cannot become tensors; give numbers")

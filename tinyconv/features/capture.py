@@ -18,6 +18,7 @@ from tinyconv.autograd.tensor_base import TensorBase
 from tinyconv.core.arrays import Array
 from tinyconv.core.errors import ArgumentError
 from tinyconv.core.precision import set_float32_precision
+from tinyconv.core.transfer import to_host
 from tinyconv.features.layers import Layer
 from tinyconv.features.naming import LayerNames, matches, unknown_layer
 from tinyconv.models.receptive_field import FieldTracker
@@ -89,7 +90,7 @@ def capture(
         for pattern in fitting:
             unmatched.pop(pattern, None)
         if fitting:
-            activations[layer.name] = np.array(observation.output.array, order="C")
+            activations[layer.name] = np.array(to_host(observation.output.array), order="C")
             activations.layers[layer.name] = layer
 
     with _watching(model, keep, eval_mode):
@@ -135,7 +136,7 @@ def feature_extractor(
         def keep(observation: Observation, layer: Layer) -> None:
             seen.append(layer.name)
             if layer.name in wanted:
-                found[wanted[layer.name]] = np.array(observation.output.array, order="C")
+                found[wanted[layer.name]] = np.array(to_host(observation.output.array), order="C")
                 if len(found) == len(wanted):
                     raise _AllCaughtError
 

@@ -18,7 +18,7 @@ from tinyconv.autograd.grad_mode import no_grad
 from tinyconv.autograd.observe import Observation, observe
 from tinyconv.autograd.tensor_base import TensorBase
 from tinyconv.core import layout
-from tinyconv.core.devices import CPU
+from tinyconv.core.devices import CPU, array_module
 from tinyconv.core.dtypes import float32
 from tinyconv.core.errors import ArgumentError
 from tinyconv.models.receptive_field import FieldTracker, ReceptiveField
@@ -200,7 +200,7 @@ def summary(model: nn.Module, input_size: Sequence[int]) -> Summary:
     parameters = list(model.parameters())
     dtype = parameters[0].dtype if parameters else float32
     device = parameters[0].device if parameters else CPU
-    image = Tensor(layout.zeros((1, *sizes), dtype.numpy), device)
+    image = Tensor(layout.zeros((1, *sizes), dtype.numpy, array_module(device)), device)
     listing = _Listing(model, FieldTracker(image))
     modes = {module: module.training for module in model.modules()}
     model.eval()

@@ -19,6 +19,7 @@ from tinyconv.core import dtypes, layout
 from tinyconv.core.arrays import Array
 from tinyconv.core.devices import Device
 from tinyconv.core.errors import ArgumentError, DTypeError, MissingFileError, RunError, UnsupportedError
+from tinyconv.core.transfer import placed, to_host
 from tinyconv.models.structure import Writer, restore
 from tinyconv.ops.tensor import Tensor
 from tinyconv.utils.files import write_atomically
@@ -115,7 +116,7 @@ def load(f: File, map_location: str | Device | None = None, *, weights_only: boo
     metadata = _own_metadata(f, raw)
 
     def tensor(array: Array) -> Tensor:
-        return Tensor(layout.ordered(array), device)
+        return Tensor(placed(layout.ordered(array), device), device)
 
     if STRUCTURE_KEY not in metadata:
         return {name: tensor(array) for name, array in arrays.items()}
@@ -165,7 +166,7 @@ def _contiguous(name: str, value: Any) -> Array:
 
     Weights are stored channels-last, and it would write their bytes in that order under the other's name.
     """
-    array = value.array if isinstance(value, Tensor) else np.asarray(value)
+    array = to_host(value.array) if isinstance(value, Tensor) else np.asarray(value)
     try:
         dtypes.from_numpy(array.dtype)  # refuses what could not be loaded again
     except DTypeError as error:

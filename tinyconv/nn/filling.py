@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from tinyconv.core.errors import ArgumentError, DTypeError, ShapeError
+from tinyconv.core.transfer import placed
 from tinyconv.ops.tensor import Tensor
 
 
@@ -40,6 +43,6 @@ def require(name: str, tensor: Tensor, random: bool = True) -> None:
 def fill(tensor: Tensor, values: Any) -> Tensor:
     # Straight into the array: an initialiser is no computation that the tape should know.
     tensor.check_writable("init")
-    tensor.array[...] = values
+    tensor.array[...] = placed(values, tensor.device) if isinstance(values, np.ndarray) else values
     tensor.bump_version()
     return tensor

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
 from tinyconv.core import dtypes
 from tinyconv.core.absent import explaining
-from tinyconv.core.devices import array_module
+from tinyconv.core.devices import CPU, array_module
 from tinyconv.core.errors import ArgumentError, DTypeError, ShapeError
 from tinyconv.nn.fusion import fuse_conv_bn_eval, fuse_conv_bn_weights, fuse_linear_bn_eval, fuse_linear_bn_weights
 from tinyconv.ops.shape.join import cat
@@ -75,7 +76,7 @@ def clip_grad_norm_(
     """
     gradients = _gradients("clip_grad_norm_", parameters)
     norm = _norm("clip_grad_norm_", gradients, norm_type, error_if_nonfinite)
-    _scale("clip_grad_norm_", gradients, max_norm / (norm + 1e-6))
+    _scale("clip_grad_norm_", gradients, max_norm, norm)
     return _number(norm, gradients)
 
 
@@ -93,7 +94,7 @@ def clip_grads_with_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float
     tensor([0.6, 0.8])
     """
     gradients = _gradients("clip_grads_with_norm_", parameters)
-    _scale("clip_grads_with_norm_", gradients, max_norm / (float(total_norm) + 1e-6))
+    _scale("clip_grads_with_norm_", gradients, max_norm, _on_one_device(gradients, total_norm))
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
@@ -170,15 +171,20 @@ def _gradients(name: str, parameters: Tensor | Iterable[Tensor]) -> list[Tensor]
     return [parameter.grad for parameter in _listed(name, parameters) if parameter.grad is not None]
 
 
-def _number(norm: float, tensors: list[Tensor]) -> Tensor:
-    kind = tensors[0].dtype if tensors else dtypes.float32
+def _number(norm: Any, tensors: list[Tensor]) -> Tensor:
+    kind, device = (tensors[0].dtype, tensors[0].device) if tensors else (dtypes.float32, CPU)
     with np.errstate(over="ignore"):
-        return Tensor(np.asarray(norm, kind.numpy))
+        return Tensor(array_module(device).asarray(norm, kind.numpy), device=device)
 
 
-def _scale(name: str, gradients: list[Tensor], factor: float) -> None:
-    if factor >= 1:  # not where the norm is NaN: it must spread, not hide
+def _scale(name: str, gradients: list[Tensor], limit: float, norm: Any) -> None:
+    """Scale by ``limit / norm`` unless that is above 1. On a GPU nobody waits to see: there it is at most 1."""
+    on_host = all(gradient.device.type == "cpu" for gradient in gradients)
+    factor = limit / (norm + 1e-6)
+    if on_host and factor >= 1:  # not where the norm is NaN: it must spread, not hide
         return
+    if not on_host:
+        factor = array_module(gradients[0].device).minimum(factor, 1.0)
     for gradient in gradients:
         gradient.check_writable(name)
         with np.errstate(all="ignore"):  # infinity times 0 is NaN, which tells where the gradient was infinite
@@ -186,24 +192,37 @@ def _scale(name: str, gradients: list[Tensor], factor: float) -> None:
         gradient.bump_version()
 
 
-def _norm(name: str, tensors: list[Tensor], norm_type: float, error_if_nonfinite: bool) -> float:
-    """The norm over all elements, summed in float64, tensor after tensor: the same for any number of threads."""
+def _norm(name: str, tensors: list[Tensor], norm_type: float, error_if_nonfinite: bool) -> Any:
+    """The norm over all elements, summed in float64, tensor after tensor: the same for any number of threads.
+
+    A number; on a GPU, an array without dimensions, which nobody waits for.
+    """
     if isinstance(norm_type, bool) or not isinstance(norm_type, int | float):
         raise ArgumentError(f"{name}: norm_type must be a number, got {norm_type!r}")
     kind = float(norm_type)
+    if not tensors:
+        return 0.0
+    xp = array_module(tensors[0].device)
     with np.errstate(all="ignore"):
-        parts = [np.abs(tensor.array, dtype=np.float64) for tensor in tensors]
-        if not parts:
-            norm = 0.0
-        elif math.isinf(kind):
-            choose = max if kind > 0 else min
-            norm = float(choose(np.max(part, initial=0) if kind > 0 else np.min(part) for part in parts))
+        sizes = [xp.abs(tensor.array, dtype=np.float64) for tensor in tensors]
+        if math.isinf(kind):
+            choose = xp.max if kind > 0 else xp.min
+            norm = choose(xp.stack([choose(size) for size in sizes if size.size or kind < 0] or [xp.zeros(())]))
         elif kind == 0:
-            norm = float(sum(bool((part != 0).any()) for part in parts))
+            norm = sum((size != 0).any().astype(np.float64) for size in sizes)
         else:
-            norm = float(np.float64(sum((part**kind).sum() for part in parts)) ** (1 / kind))
-    if error_if_nonfinite and not math.isfinite(norm):
+            norm = sum((size**kind).sum() for size in sizes) ** (1 / kind)
+    if xp is np:
+        norm = float(norm)
+    if error_if_nonfinite and not math.isfinite(float(norm)):
         raise ArgumentError(
-            f"{name}: the gradients' norm is {norm}; find the layer that made it, or lower the learning rate"
+            f"{name}: the gradients' norm is {float(norm)}; find the layer that made it, or lower the learning rate"
         )
     return norm
+
+
+def _on_one_device(gradients: list[Tensor], norm: Tensor) -> Any:
+    """``norm`` where the gradients are: a number on the CPU."""
+    if all(gradient.device.type == "cpu" for gradient in gradients):
+        return float(norm)
+    return norm.to(gradients[0].device, dtypes.float64).array

@@ -70,11 +70,14 @@ def constant(value: Any, dtype: DType, device: Device, wraps: bool = False) -> T
         value = _representable(value, dtype, wraps)
     try:
         with np.errstate(over="ignore"):
-            array = array_module(device).asarray(value, dtype.numpy)
+            array: Any = np.asarray(value, dtype.numpy)
     except OverflowError:
         raise DTypeError(f"an integer of {value.bit_length()} bits is too large for a tensor of {dtype.name}") from None
     if not wraps and dtype is dtypes.float32 and np.isinf(array) and not math.isinf(value):
         raise DTypeError(f"float32 reaches to 3.4e38, which {value} is beyond; use a tensor of float64, with .double()")
+    if device.type != "cpu":
+        xp = array_module(device)
+        array = xp.full((), array[()], dtype.numpy)  # filled by a kernel: nothing is copied, nobody waits
     return wrap(array, device)
 
 
@@ -179,7 +182,8 @@ def floating_operands(name: str, *values: Any) -> tuple[Tensor, ...]:
 
 def weight_of(condition: Any, like: Tensor) -> Tensor:
     """1 where ``condition``, an array of truth values, holds, else 0: what a cotangent is multiplied by."""
-    return wrap(layout.ordered(np.asarray(condition, like.array.dtype)), like.device)
+    xp = array_module(like.device)
+    return wrap(layout.ordered(xp.asarray(condition, like.array.dtype), xp), like.device)
 
 
 def one_number(name: str, value: Any, input: Tensor) -> Number:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tinyconv.backends import backend
 from tinyconv.core import layout
 from tinyconv.core.arrays import Pair
+from tinyconv.core.devices import array_module
 from tinyconv.core.geometry import output_size
 from tinyconv.core.windows import Windows
 from tinyconv.ops.dispatch import wrap
@@ -112,7 +113,7 @@ class PreparedRow:
 
     def __call__(self, x: Tensor) -> Tensor:
         array = x.array
-        numbers = (layout.nhwc(array) if array.ndim == 4 else layout.writable(array)).reshape(-1)
+        numbers = (layout.nhwc if array.ndim == 4 else layout.writable)(array, array_module(self.device)).reshape(-1)
         for layer in self.layers:
             numbers = layer(numbers)
         return wrap(self._shaped(numbers), self.device)

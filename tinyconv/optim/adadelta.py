@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
+from tinyconv.core.devices import array_module
 from tinyconv.core.errors import ArgumentError
 from tinyconv.ops.tensor import Tensor
 from tinyconv.optim.blocks import blocks, descent
@@ -66,19 +65,20 @@ class Adadelta(Optimizer):
             )
         self.next_step(state)
         rho, rate = group["rho"], float(group["lr"])
+        xp = array_module(parameter.device)
         for p, gradient, mean_square, step_square in blocks(
             parameter, parameter.grad, state["square_avg"], state["acc_delta"]
         ):
             own, work = self.scratch.like(parameter, p.size)
-            gradient = descent(p, gradient, group, own, work)
+            gradient = descent(xp, p, gradient, group, own, work)
             mean_square *= rho
-            np.multiply(gradient, gradient, out=work)
-            mean_square += np.multiply(work, 1 - rho, out=work)
-            np.sqrt(np.add(step_square, group["eps"], out=work), out=work)
-            step = np.multiply(gradient, work, out=own)
-            np.sqrt(np.add(mean_square, group["eps"], out=work), out=work)
+            xp.multiply(gradient, gradient, out=work)
+            mean_square += xp.multiply(work, 1 - rho, out=work)
+            xp.sqrt(xp.add(step_square, group["eps"], out=work), out=work)
+            step = xp.multiply(gradient, work, out=own)
+            xp.sqrt(xp.add(mean_square, group["eps"], out=work), out=work)
             step /= work
             step_square *= rho
-            np.multiply(step, step, out=work)
-            step_square += np.multiply(work, 1 - rho, out=work)
-            p -= np.multiply(step, rate, out=step)
+            xp.multiply(step, step, out=work)
+            step_square += xp.multiply(work, 1 - rho, out=work)
+            p -= xp.multiply(step, rate, out=step)

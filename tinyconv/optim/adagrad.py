@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
+from tinyconv.core.devices import array_module
 from tinyconv.ops.tensor import Tensor
 from tinyconv.optim.blocks import blocks, descent
 from tinyconv.optim.optimizer import Optimizer
@@ -75,11 +74,12 @@ class Adagrad(Optimizer):
         state = self.state[parameter]
         step = self.next_step(state)
         rate = float(group["lr"]) / (1 + (step - 1) * group["lr_decay"])
+        xp = array_module(parameter.device)
         for p, gradient, sum_ in blocks(parameter, parameter.grad, state["sum"]):
             own, work = self.scratch.like(parameter, p.size)
-            gradient = descent(p, gradient, group, own, work)
-            sum_ += np.multiply(gradient, gradient, out=work)
-            np.sqrt(sum_, out=work)
+            gradient = descent(xp, p, gradient, group, own, work)
+            sum_ += xp.multiply(gradient, gradient, out=work)
+            xp.sqrt(sum_, out=work)
             work += group["eps"]
-            np.divide(gradient, work, out=work)
-            p -= np.multiply(work, rate, out=work)
+            xp.divide(gradient, work, out=work)
+            p -= xp.multiply(work, rate, out=work)

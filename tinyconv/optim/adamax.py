@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
+from tinyconv.core.devices import array_module
 from tinyconv.ops.tensor import Tensor
 from tinyconv.optim.blocks import blocks, descent
 from tinyconv.optim.optimizer import Optimizer
@@ -62,14 +61,15 @@ class Adamax(Optimizer):
         step = self.next_step(state)
         beta1, beta2 = group["betas"]
         step_size = float(group["lr"]) / (1 - beta1**step)
+        xp = array_module(parameter.device)
         for p, gradient, mean, largest in blocks(parameter, parameter.grad, state["exp_avg"], state["exp_inf"]):
             own, work = self.scratch.like(parameter, p.size)
-            gradient = descent(p, gradient, group, own, work)
-            np.subtract(gradient, mean, out=work)
-            mean += np.multiply(work, 1 - beta1, out=work)
-            np.abs(gradient, out=work)
+            gradient = descent(xp, p, gradient, group, own, work)
+            xp.subtract(gradient, mean, out=work)
+            mean += xp.multiply(work, 1 - beta1, out=work)
+            xp.abs(gradient, out=work)
             work += group["eps"]
             largest *= beta2
-            np.maximum(largest, work, out=largest)
-            np.divide(mean, largest, out=work)
-            p -= np.multiply(work, step_size, out=work)
+            xp.maximum(largest, work, out=largest)
+            xp.divide(mean, largest, out=work)
+            p -= xp.multiply(work, step_size, out=work)

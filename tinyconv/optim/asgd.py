@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
+from tinyconv.core.devices import array_module
 from tinyconv.ops.tensor import Tensor
 from tinyconv.optim.blocks import blocks, descent
 from tinyconv.optim.optimizer import Optimizer
@@ -73,15 +72,16 @@ class ASGD(Optimizer):
             state.update(step=self.scalar(0), eta=self.scalar(start), mu=self.scalar(1), ax=self.zeros_like(parameter))
         step = self.next_step(state)
         rate, weight = float(state["eta"].array), float(state["mu"].array)
+        xp = array_module(parameter.device)
         for p, gradient, average in blocks(parameter, parameter.grad, state["ax"]):
             own, work = self.scratch.like(parameter, p.size)
-            gradient = descent(p, gradient, group, own, work)
+            gradient = descent(xp, p, gradient, group, own, work)
             p *= 1 - group["lambd"] * rate
-            p -= np.multiply(gradient, rate, out=work)
+            p -= xp.multiply(gradient, rate, out=work)
             if weight == 1:
                 average[:] = p
             else:
-                np.subtract(p, average, out=work)
-                average += np.multiply(work, weight, out=work)
+                xp.subtract(p, average, out=work)
+                average += xp.multiply(work, weight, out=work)
         state["eta"] = self.scalar(start / (1 + group["lambd"] * start * step) ** group["alpha"])
         state["mu"] = self.scalar(1 / max(1, step - group["t0"]))

@@ -35,8 +35,9 @@ def blocks(written: Tensor, *others: Tensor) -> Iterator[tuple[Array, ...]]:
     xp = array_module(written.device)
     values = layout.ordered(written.array, xp)
     arrays = [flat(values), *(flat(layout.ordered(other.array, xp)) for other in others)]
-    for start in range(0, arrays[0].size, BLOCK):
-        yield tuple(array[start : start + BLOCK] for array in arrays)
+    block = BLOCK if xp is np else max(1, values.size)  # a GPU starts each pass anew: one for the whole tensor
+    for start in range(0, values.size, block):
+        yield tuple(array[start : start + block] for array in arrays)
     if values is not written.array:
         written.array[...] = values
     written.bump_version()
@@ -50,16 +51,17 @@ class Scratch:
 
     def like(self, tensor: Tensor, size: int) -> tuple[Array, Array]:
         """Two blocks of ``size`` elements of the type of ``tensor``, with arbitrary contents."""
-        key = (tensor.array.dtype, tensor.device)
+        key, xp = (tensor.array.dtype, tensor.device), array_module(tensor.device)
+        if xp is not np:  # blocks have no largest size there
+            return xp.empty(size, tensor.array.dtype), xp.empty(size, tensor.array.dtype)
         if key not in self._blocks:
-            xp = array_module(tensor.device)
             self._blocks[key] = (xp.empty(BLOCK, tensor.array.dtype), xp.empty(BLOCK, tensor.array.dtype))
         first, second = self._blocks[key]
         return first[:size], second[:size]
 
 
 def descent(
-    p: Array, gradient: Array, group: dict[str, Any], result: Array, work: Array, penalty: bool = True
+    xp: Any, p: Array, gradient: Array, group: dict[str, Any], result: Array, work: Array, penalty: bool = True
 ) -> Array:
     """The direction that a step goes down along: ``gradient``, or its negative to maximise, plus weight_decay · p.
 
@@ -67,8 +69,8 @@ def descent(
     shrinks the weights directly.
     """
     if group["maximize"]:
-        gradient = np.negative(gradient, out=result)
+        gradient = xp.negative(gradient, out=result)
     if penalty and group["weight_decay"]:
-        np.multiply(p, group["weight_decay"], out=work)
-        gradient = np.add(gradient, work, out=result)
+        xp.multiply(p, group["weight_decay"], out=work)
+        gradient = xp.add(gradient, work, out=result)
     return gradient

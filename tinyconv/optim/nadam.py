@@ -6,8 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
+from tinyconv.core.devices import array_module
 from tinyconv.ops.tensor import Tensor
 from tinyconv.optim.blocks import blocks, descent
 from tinyconv.optim.optimizer import Optimizer
@@ -90,19 +89,20 @@ class NAdam(Optimizer):
         of_mean = rate * next_momentum / (1 - product * next_momentum)
         root_correction = math.sqrt(1 - beta2**step)
         decoupled = group["decoupled_weight_decay"]
+        xp = array_module(parameter.device)
         for p, gradient, mean, mean_square in blocks(parameter, parameter.grad, state["exp_avg"], state["exp_avg_sq"]):
             own, work = self.scratch.like(parameter, p.size)
             if decoupled and group["weight_decay"]:
                 p *= 1 - rate * group["weight_decay"]
-            gradient = descent(p, gradient, group, own, work, penalty=not decoupled)
-            np.subtract(gradient, mean, out=work)
-            mean += np.multiply(work, 1 - beta1, out=work)
-            np.multiply(gradient, gradient, out=work)
+            gradient = descent(xp, p, gradient, group, own, work, penalty=not decoupled)
+            xp.subtract(gradient, mean, out=work)
+            mean += xp.multiply(work, 1 - beta1, out=work)
+            xp.multiply(gradient, gradient, out=work)
             mean_square *= beta2
-            mean_square += np.multiply(work, 1 - beta2, out=work)
-            direction = np.multiply(gradient, of_gradient, out=own)
-            direction += np.multiply(mean, of_mean, out=work)
-            np.sqrt(mean_square, out=work)
+            mean_square += xp.multiply(work, 1 - beta2, out=work)
+            direction = xp.multiply(gradient, of_gradient, out=own)
+            direction += xp.multiply(mean, of_mean, out=work)
+            xp.sqrt(mean_square, out=work)
             work /= root_correction
             work += group["eps"]
             direction /= work

@@ -11,8 +11,9 @@ import numpy as np
 
 from tinyconv.autograd.grad_mode import enable_grad
 from tinyconv.core import layout
-from tinyconv.core.devices import array_module
+from tinyconv.core.devices import CPU, array_module
 from tinyconv.core.errors import ArgumentError, RunError, ShapeError, UnsupportedError
+from tinyconv.core.transfer import moved, to_host
 from tinyconv.nn.hooks import RemovableHandle
 from tinyconv.ops.tensor import Tensor
 from tinyconv.optim.blocks import Scratch
@@ -263,7 +264,7 @@ class Optimizer:
 
     def _loaded(self, name: str, value: Any, parameter: Tensor, number: int) -> Any:
         """``value`` of a loaded state, as it belongs beside ``parameter``."""
-        array = value.array if isinstance(value, Tensor) else value
+        array = to_host(value.array) if isinstance(value, Tensor) else value
         if not isinstance(array, np.ndarray):
             return self.scalar(value) if name in self.scalar_state else copy.deepcopy(value)
         if name in ("step", *self.scalar_state) and array.ndim == 0:
@@ -273,7 +274,7 @@ class Optimizer:
                 f'{self._name} cannot load this state: "{name}" of parameter {number} has shape {array.shape}, '
                 f"the parameter {tuple(parameter.shape)}"
             )
-        return Tensor(layout.copy(array.astype(parameter.array.dtype)), device=parameter.device)
+        return Tensor(moved(array.astype(parameter.array.dtype), CPU, parameter.device), device=parameter.device)
 
     def _parameters(self) -> list[Tensor]:
         return [parameter for group in self.param_groups for parameter in group["params"]]

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
+from tinyconv.core.devices import array_module
 from tinyconv.ops.tensor import Tensor
 from tinyconv.optim.blocks import blocks, descent
 from tinyconv.optim.optimizer import Optimizer
@@ -74,25 +73,26 @@ class RMSprop(Optimizer):
             if name not in state:
                 state[name] = self.zeros_like(parameter)
         self.next_step(state)
+        xp = array_module(parameter.device)
         for p, gradient, mean_square, *others in blocks(parameter, parameter.grad, *(state[name] for name in names)):
             own, work = self.scratch.like(parameter, p.size)
-            gradient = descent(p, gradient, group, own, work)
+            gradient = descent(xp, p, gradient, group, own, work)
             mean_square *= alpha
-            np.multiply(gradient, gradient, out=work)
-            mean_square += np.multiply(work, 1 - alpha, out=work)
+            xp.multiply(gradient, gradient, out=work)
+            mean_square += xp.multiply(work, 1 - alpha, out=work)
             spread = mean_square
             if group["centered"]:
                 mean = others[-1]
-                np.subtract(gradient, mean, out=work)
-                mean += np.multiply(work, 1 - alpha, out=work)
-                np.multiply(mean, mean, out=work)
-                spread = np.subtract(mean_square, work, out=work)
-            np.sqrt(spread, out=work)
+                xp.subtract(gradient, mean, out=work)
+                mean += xp.multiply(work, 1 - alpha, out=work)
+                xp.multiply(mean, mean, out=work)
+                spread = xp.subtract(mean_square, work, out=work)
+            xp.sqrt(spread, out=work)
             work += group["eps"]
-            step = np.divide(gradient, work, out=work)
+            step = xp.divide(gradient, work, out=work)
             if momentum:
                 velocity = others[0]
                 velocity *= momentum
                 velocity += step
                 step = velocity
-            p -= np.multiply(step, rate, out=work)
+            p -= xp.multiply(step, rate, out=work)

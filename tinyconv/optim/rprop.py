@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
+from tinyconv.core.devices import array_module
 from tinyconv.core.errors import ArgumentError
 from tinyconv.ops.tensor import Tensor
 from tinyconv.optim.blocks import blocks
@@ -68,17 +67,17 @@ class Rprop(Optimizer):
         self.next_step(state)
         shrink, grow = group["etas"]
         least, most = group["step_sizes"]
+        xp = array_module(parameter.device)
         for p, gradient, previous, length in blocks(parameter, parameter.grad, state["prev"], state["step_size"]):
             _, work = self.scratch.like(parameter, p.size)
             sign = -1 if group["maximize"] else 1
-            np.multiply(gradient, previous, out=work)
+            xp.multiply(gradient, previous, out=work)
             work *= sign  # the product of this gradient and the last, both as they go down
             turned = work < 0
-            length[work > 0] *= grow
-            length[turned] *= shrink
-            length[np.isnan(work)] = np.nan
-            np.clip(length, least, most, out=length)
-            np.multiply(gradient, sign, out=previous)
-            previous[turned] = 0
-            np.sign(previous, out=work)
-            p -= np.multiply(work, length, out=work)
+            length *= xp.where(work > 0, grow, xp.where(turned, shrink, 1.0)).astype(length.dtype)
+            xp.copyto(length, float("nan"), where=xp.isnan(work))
+            xp.clip(length, least, most, out=length)
+            xp.multiply(gradient, sign, out=previous)
+            xp.copyto(previous, 0, where=turned)
+            xp.sign(previous, out=work)
+            p -= xp.multiply(work, length, out=work)

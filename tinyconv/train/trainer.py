@@ -17,6 +17,7 @@ import numpy as np
 from tinyconv.autograd.grad_mode import no_grad
 from tinyconv.core.arrays import Array
 from tinyconv.core.errors import ArgumentError, DataError, RunError, ShapeError
+from tinyconv.core.transfer import to_host
 from tinyconv.nn.module import Module
 from tinyconv.ops.tensor import Tensor
 from tinyconv.train import metrics
@@ -250,8 +251,8 @@ class Trainer:
                     logits = self.model(images)
                     classes = logits.array.shape[1]
                     total_loss += float(self.loss(logits, labels).item()) * len(labels.array)
-                    true.append(labels.array)
-                    predicted.append(logits.array.argmax(axis=1))
+                    true.append(to_host(labels.array))
+                    predicted.append(to_host(logits.array.argmax(axis=1)))
         finally:
             for module, training in modes:
                 module.training = training

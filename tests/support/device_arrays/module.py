@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -61,8 +62,8 @@ def of_device(found: Any, sources: list[DeviceArray], keeps_order: bool) -> Any:
             return source
     for source in sources:
         if found.size and np.may_share_memory(source.simulated, found) and found.base is not None:
-            if not found.flags.writeable:  # CuPy's broadcast_to gives what may be written
-                found = np.lib.stride_tricks.as_strided(found, found.shape, found.strides)
+            with suppress(ValueError):
+                found.flags.writeable = True  # CuPy's views all are
             return source.view_of(found)
     return DeviceArray(found if keeps_order else np.array(found, order="C"))
 

@@ -14,7 +14,7 @@ def signs(*shape: int) -> Draw:
 
 
 def logits_and_weights(function: Any, x: tc.Tensor, target: tc.Tensor) -> tc.Tensor:
-    return function(x, target, pos_weight=tc.tensor([0.5, 2.0, 3.0], dtype=x.dtype), reduction="sum")
+    return function(x, target, pos_weight=tc.tensor([0.5, 2.0, 3.0], dtype=x.dtype, device=x.device), reduction="sum")
 
 
 PAIR = separated(2, 3), positive(2, 3, low=0.01, high=0.02)
@@ -108,7 +108,7 @@ CASES = [
         margin_loss.multi_margin_loss,
         normal(4, 3),
         integers(4, below=3),
-        call=lambda f, x, y: f(x, y, 2, 0.7, tc.tensor([0.5, 1.0, 2.0], dtype=x.dtype), "sum"),
+        call=lambda f, x, y: f(x, y, 2, 0.7, tc.tensor([0.5, 1.0, 2.0], dtype=x.dtype, device=x.device), "sum"),
         torch=None,
         label="squared, weighted",
     ),

@@ -57,14 +57,14 @@ CASES = [
     case(
         indexing.get_item,
         normal(3, 4),
-        call=lambda f, x: f(x, (tc.tensor([0, 0, 2]), tc.tensor([1, 1, 3]))),
+        call=lambda f, x: f(x, (tc.tensor([0, 0, 2]), tc.tensor([1, 1, 3], device=x.device))),
         torch=lambda x: x[[0, 0, 2], [1, 1, 3]],
         label="points",
     ),
     case(
         indexing.get_item,
         normal(2, 3),
-        call=lambda f, x: f(x, tc.tensor(MASK)),
+        call=lambda f, x: f(x, tc.tensor(MASK, device=x.device)),
         torch=lambda x: x[MASK],
         label="mask",
     ),
@@ -120,14 +120,19 @@ CASES = [
     *(case(function, normal(2)) for function in (grids.atleast_1d, grids.atleast_2d)),
     case(grids.atleast_3d, normal(2, 3)),
     case(gathering.select, normal(*IMAGES), call=after(1, -1)),
-    case(gathering.take, normal(2, 2, 2, 3), call=lambda f, x: f(x, tc.tensor([[0, 5], [5, -1]])), torch=None),
-    case(gathering.masked_select, normal(2, 3), call=lambda f, x: f(x, tc.tensor(MASK)), torch=None),
+    case(
+        gathering.take,
+        normal(2, 2, 2, 3),
+        call=lambda f, x: f(x, tc.tensor([[0, 5], [5, -1]], device=x.device)),
+        torch=None,
+    ),
+    case(gathering.masked_select, normal(2, 3), call=lambda f, x: f(x, tc.tensor(MASK, device=x.device)), torch=None),
     *(
         case(
             function,
             normal(3, 4),
             normal(2, 4),
-            call=lambda f, x, v: f(x, 0, tc.tensor([[0, 1, 2, 0], [1, 0, 0, 2]]), v),
+            call=lambda f, x, v: f(x, 0, tc.tensor([[0, 1, 2, 0], [1, 0, 0, 2]], device=x.device), v),
             torch=None,
         )
         for function in (scatter.scatter, scatter.scatter_add)
@@ -137,7 +142,7 @@ CASES = [
             placing.scatter_reduce,
             separated(3, 4),
             separated(2, 4),
-            call=lambda f, x, v, how=how: f(x, 0, tc.tensor([[0, 1, 2, 0], [0, 0, 0, 2]]), v, how),
+            call=lambda f, x, v, how=how: f(x, 0, tc.tensor([[0, 1, 2, 0], [0, 0, 0, 2]], device=x.device), v, how),
             torch=None,
             label=how,
         )
@@ -148,25 +153,42 @@ CASES = [
             function,
             normal(*IMAGES),
             normal(2, 2, 5, 6),
-            call=lambda f, x, v: f(x, 1, tc.tensor([2, 0]), v),
+            call=lambda f, x, v: f(x, 1, tc.tensor([2, 0], device=x.device), v),
             torch=None,
         )
         for function in (scatter.index_add, scatter.index_copy)
     ),
-    case(scatter.index_fill, normal(*IMAGES), call=lambda f, x: f(x, 1, tc.tensor([2, 0]), 1.5), torch=None),
+    case(
+        scatter.index_fill,
+        normal(*IMAGES),
+        call=lambda f, x: f(x, 1, tc.tensor([2, 0], device=x.device), 1.5),
+        torch=None,
+    ),
     *(
         case(
             scatter.index_put,
             normal(3, 4),
             normal(4),
-            call=lambda f, x, v, adds=adds: f(x, (tc.tensor([1] if not adds else [1, 1]),), v, adds),
+            call=lambda f, x, v, adds=adds: f(x, (tc.tensor([1] if not adds else [1, 1], device=x.device),), v, adds),
             torch=None,
             label=str(adds),
         )
         for adds in (False, True)
     ),
-    case(placing.masked_scatter, normal(2, 3), normal(5), call=lambda f, x, v: f(x, tc.tensor(MASK), v), torch=None),
-    case(placing.put, normal(2, 2, 2, 2), normal(2), call=lambda f, x, v: f(x, tc.tensor([3, -1]), v), torch=None),
+    case(
+        placing.masked_scatter,
+        normal(2, 3),
+        normal(5),
+        call=lambda f, x, v: f(x, tc.tensor(MASK, device=x.device), v),
+        torch=None,
+    ),
+    case(
+        placing.put,
+        normal(2, 2, 2, 2),
+        normal(2),
+        call=lambda f, x, v: f(x, tc.tensor([3, -1], device=x.device), v),
+        torch=None,
+    ),
     case(join.concat, normal(2, 3), normal(1, 3), call=lambda f, *x: f(x)),
     case(join.concatenate, normal(2, 3), normal(1, 3), call=lambda f, *x: f(x)),
     *(

@@ -1,5 +1,6 @@
 """Convolution, pooling, normalisation and the matrix product on the processor, compiled by Numba."""
 
+from tinyconv.backends.cpu.accumulation import combine_at
 from tinyconv.backends.cpu.activation import add_relu, relu, relu_gradient
 from tinyconv.backends.cpu.batch_norm import batch_norm
 from tinyconv.backends.cpu.batch_norm_gradient import batch_norm_gradient
@@ -53,6 +54,7 @@ __all__ = [
     "channel_moments",
     "channel_products",
     "channel_sum",
+    "combine_at",
     "conv2d",
     "conv2d_input_gradient",
     "conv2d_weight_gradient",

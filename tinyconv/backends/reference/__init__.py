@@ -1,5 +1,6 @@
 """The definitions, in plain loops over logical NCHW indices: slow, obviously right, what the others are tested with."""
 
+from tinyconv.backends.reference.accumulation import combine_at
 from tinyconv.backends.reference.activation import add_relu, relu, relu_gradient
 from tinyconv.backends.reference.batch_norm import (
     batch_norm,
@@ -60,6 +61,7 @@ __all__ = [
     "channel_moments",
     "channel_products",
     "channel_sum",
+    "combine_at",
     "conv2d",
     "conv2d_input_gradient",
     "conv2d_weight_gradient",

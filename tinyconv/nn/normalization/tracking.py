@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from tinyconv.core import dtypes
-from tinyconv.core.devices import Device
 from tinyconv.core.dtypes import DType
 from tinyconv.nn import init
 from tinyconv.nn.arguments import new_parameter, new_tensor, positive
 from tinyconv.nn.module import Module
 from tinyconv.nn.parameter import Parameter
+from tinyconv.ops.creation.creation import zeros
 from tinyconv.ops.normalization.channels import check_eps
 from tinyconv.ops.tensor import Tensor
 
@@ -74,7 +72,7 @@ class ChannelNorm(Affine):
             self.register_buffer(name, new_tensor((num_features,), device, dtype) if track_running_stats else None)
         count = None
         if track_running_stats:
-            count = Tensor(np.zeros((), dtypes.int64.numpy), device=Device("cpu" if device is None else device))
+            count = zeros((), dtype=dtypes.int64, device=device)
         self.register_buffer("num_batches_tracked", count)
         self.reset_parameters()
 

@@ -9,6 +9,7 @@ import numpy as np
 from tinyconv.autograd.operation import Operation
 from tinyconv.core import layout, random
 from tinyconv.core.errors import ArgumentError, ShapeError
+from tinyconv.core.transfer import placed
 from tinyconv.ops.elementwise.pointwise import Pointwise, applied, in_place, number
 from tinyconv.ops.elementwise.selection import where
 from tinyconv.ops.images import require_floating
@@ -95,9 +96,10 @@ class RandomSlopes(Operation):
 
     def forward(self, x: Any) -> Any:
         if self.saved is None:
+            slopes = self.lower + (self.upper - self.lower) * random.uniform(x.shape, np.dtype(np.float64))
             self.saved = layout.empty(x.shape, x.dtype, self.xp)
-            self.saved[...] = self.lower + (self.upper - self.lower) * random.uniform(x.shape, np.dtype(np.float64))
-            self.saved[x > 0] = 1
+            self.saved[...] = placed(slopes, self.device)
+            self.xp.copyto(self.saved, 1, where=x > 0)
         return self.xp.multiply(x, self.saved, out=layout.empty(x.shape, x.dtype, self.xp))
 
     def backward(self, dy: Tensor) -> Any:

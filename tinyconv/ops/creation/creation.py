@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def tensor(data: Any, *, dtype: DType | None = None, device: AnyDevice = None, requires_grad: bool = False) -> Tensor:
     """A tensor that holds a copy of ``data``: numbers, nested lists, an array, or a tensor.
 
-    4-D data are stored channels-last.
+    4-D data are stored channels-last. ``device``: by default that of a tensor, else the CPU.
 
     Shape: that of the data.
     Dtype: ``dtype``; by default float32 for Python floats, int64 for ints, bool for bools, and the type of an array,
@@ -34,7 +34,8 @@ def tensor(data: Any, *, dtype: DType | None = None, device: AnyDevice = None, r
     tensor([[1, 2],
             [3, 4]])
     """
-    return finished(array_of(data, dtype), Device(device or "cpu"), requires_grad)
+    source = data.device if isinstance(data, TensorBase) else CPU
+    return finished(array_of(data, dtype), Device(device or source), requires_grad, source)
 
 
 def as_tensor(data: Any, *, dtype: DType | None = None, device: AnyDevice = None) -> Tensor:
@@ -98,10 +99,10 @@ def full(
         raise DTypeError(f"full: fill_value is a number, got {type(fill_value).__name__}")
     dtype = dtype or dtypes.of_number(fill_value)
     target = Device(device or "cpu")
-    value = constant(fill_value, dtype, target).array
+    value = constant(fill_value, dtype, CPU).array
     if dtype.is_floating_point and math.isfinite(fill_value) and not np.isfinite(value):
         raise DTypeError(f"full: {fill_value} is too large for {dtype.name}")
-    array = layout.full(requested_shape("full", (size,)), value, dtype.numpy, array_module(target))
+    array = layout.full(requested_shape("full", (size,)), value[()], dtype.numpy, array_module(target))
     return on_device(array, target, requires_grad)
 
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinyconv.autograd.tensor_base import TensorBase
-from tinyconv.core import dtypes, layout
-from tinyconv.core.devices import Device, array_module
+from tinyconv.core import dtypes
+from tinyconv.core.devices import CPU, Device
 from tinyconv.core.dtypes import DType
 from tinyconv.core.errors import ArgumentError, DTypeError
+from tinyconv.core.transfer import moved
 from tinyconv.ops.dispatch import size_tuple, wrap
 
 if TYPE_CHECKING:
@@ -29,9 +30,9 @@ def on_device(array: Any, device: Device, requires_grad: bool) -> Tensor:
     return result
 
 
-def finished(array: Any, device: Device, requires_grad: bool) -> Tensor:
-    """A tensor that holds a copy of ``array`` in the engine's order."""
-    return on_device(layout.copy(array, array_module(device)), device, requires_grad)
+def finished(array: Any, device: Device, requires_grad: bool, source: Device = CPU) -> Tensor:
+    """A tensor on ``device`` that holds a copy, in the engine's order, of ``array``, which is on ``source``."""
+    return on_device(moved(array, source, device), device, requires_grad)
 
 
 def requested_shape(name: str, sizes: tuple[Any, ...], size: Any = None) -> tuple[int, ...]:

@@ -17,6 +17,7 @@ from tinyconv.core.devices import Device
 from tinyconv.core.dtypes import DType
 from tinyconv.core.errors import ArgumentError, DTypeError, ShapeError
 from tinyconv.core.random import Generator
+from tinyconv.core.transfer import placed, to_host
 from tinyconv.ops.creation.new_arrays import AnyDevice, finished, requested_shape
 from tinyconv.ops.dispatch import broadcast_shape, is_number, size_tuple, wrap
 
@@ -232,7 +233,9 @@ def normal(
             raise ArgumentError("normal: the size is that of the tensors, and cannot be given too")
         shape = broadcast_shape("normal", *(tensor.shape for tensor in given))
         kind = given[0].dtype.numpy
-    centre, width = (value.array if isinstance(value, TensorBase) else value for value in (mean, std))
+    if device is None and given:
+        device = given[0].device
+    centre, width = (to_host(value.array) if isinstance(value, TensorBase) else value for value in (mean, std))
     if not (np.asarray(width) >= 0).all():
         raise ArgumentError("normal: every std must be 0 or more")
     numbers = random.normal(shape, np.dtype(np.float64), generator) * width + centre
@@ -247,7 +250,7 @@ class Bernoulli(Operation):
 
     def forward(self, x: Any) -> Any:
         result = layout.empty(x.shape, x.dtype, self.xp)
-        result[...] = random.uniform(x.shape, np.dtype(np.float64), self.generator) < x
+        result[...] = placed(random.uniform(x.shape, np.dtype(np.float64), self.generator), self.device) < x
         return result
 
     def backward(self, dy: Tensor) -> Any:
@@ -294,7 +297,7 @@ def multinomial(
     if input.ndim not in (1, 2):
         raise ShapeError(f"multinomial: takes one row of weights or several, got shape {input.shape}")
     (count,) = size_tuple("multinomial", (num_samples,))
-    weights = np.atleast_2d(input.array.astype(np.float64))
+    weights = np.atleast_2d(to_host(input.array).astype(np.float64))
     if not np.isfinite(weights).all() or (weights < 0).any() or (weights.sum(axis=1) <= 0).any():
         raise ArgumentError("multinomial: weights must be finite, 0 or more, and not all 0")
     if count < 1 or (not replacement and count > weights.shape[1]):
@@ -309,7 +312,8 @@ def multinomial(
         with np.errstate(divide="ignore"):
             waiting = source.exponential(size=weights.shape) / weights
         chosen = np.argsort(waiting, axis=1, kind="stable")[:, :count]
-    return wrap(chosen.reshape((*input.shape[:-1], count)).astype(np.int64), input.device)
+    positions = chosen.reshape((*input.shape[:-1], count)).astype(np.int64)
+    return wrap(placed(positions, input.device), input.device)
 
 
 def _check_tensor(name: str, value: Any) -> None:

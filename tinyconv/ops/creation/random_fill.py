@@ -10,6 +10,7 @@ from tinyconv.autograd.tensor_base import TensorBase
 from tinyconv.core import dtypes, layout, random
 from tinyconv.core.errors import ArgumentError, DTypeError
 from tinyconv.core.random import Generator
+from tinyconv.core.transfer import placed, to_host
 from tinyconv.ops.dispatch import broadcast_shape, require_number, require_tensor, wrap
 from tinyconv.ops.in_place.in_place import write
 
@@ -80,7 +81,7 @@ def bernoulli_(input: Tensor, p: Any = 0.5, *, generator: Generator | None = Non
             raise DTypeError(f"bernoulli_: p must be a floating-point tensor or a number, got {p.dtype.name}")
         if broadcast_shape("bernoulli_", p.shape, input.shape) != input.shape:
             raise ArgumentError(f"bernoulli_: p of shape {p.shape} does not fit a tensor of shape {input.shape}")
-        probabilities = p.array
+        probabilities = to_host(p.array)
     else:
         require_number("bernoulli_", p=p)
         probabilities = np.asarray(p)
@@ -132,4 +133,4 @@ def _floating(name: str, input: Any) -> None:
 
 def _written(name: str, input: Tensor, numbers: Any) -> Tensor:
     drawn = layout.ordered(np.asarray(numbers).astype(input.dtype.numpy, copy=False))
-    return write(name, input, wrap(drawn, input.device))
+    return write(name, input, wrap(placed(drawn, input.device), input.device))

@@ -47,7 +47,7 @@ class LargerOrSmaller(Binary):
     def weights(self, x: Any, y: Any) -> tuple[Any, Any]:
         """The shares of x and of y in the cotangent."""
         x_loses, y_loses = (x < y, y < x) if self.function == "maximum" else (y < x, x < y)
-        shares = np.where(x == y, 0.5, 1.0)
+        shares = self.xp.where(x == y, 0.5, 1.0)
         return shares * ~x_loses, shares * ~y_loses
 
     def backward(self, dz: Tensor) -> Any:
@@ -61,7 +61,7 @@ class LargerOrSmallerNumber(LargerOrSmaller):
     """The same, but a number wins against NaN, and the first of two equal ones takes all."""
 
     def weights(self, x: Any, y: Any) -> tuple[Any, Any]:
-        first = (x >= y if self.function == "fmax" else x <= y) | np.isnan(y)
+        first = (x >= y if self.function == "fmax" else x <= y) | self.xp.isnan(y)
         return first, ~first
 
 
@@ -110,9 +110,8 @@ class ClampBetween(Operation):
     def backward(self, dy: Tensor) -> Any:
         kept: list[Any] = [None if tensor is None else tensor.array for tensor in self.retained()]
         x, low, high = kept
-        inside: Any = np.ones(x.shape, np.bool_)
-        below: Any = np.False_
-        above: Any = np.False_
+        inside: Any = self.xp.ones(x.shape, np.bool_)
+        below = above = self.xp.zeros((), np.bool_)
         if low is not None:
             inside, below = inside & (x >= low), x < low
         if high is not None:
@@ -120,7 +119,7 @@ class ClampBetween(Operation):
             if low is not None:
                 below, above = below & (low < high), above | (high < low)
         return tuple(
-            reduce_to(dy * weight_of(np.broadcast_to(share, dy.shape), dy), shape)
+            reduce_to(dy * weight_of(self.xp.broadcast_to(share, dy.shape), dy), shape)
             if needed and shape is not None
             else None
             for share, shape, needed in zip((inside, below, above), self.shapes, self.needs_input_gradient, strict=True)

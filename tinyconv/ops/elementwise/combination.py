@@ -42,7 +42,7 @@ class Lerp(Operation):
         with np.errstate(all="ignore"):
             difference = y - x
             # From the nearer end, so that both ends are met exactly.
-            if w.ndim == 0:
+            if w.ndim == 0 and self.xp is np:
                 near, step = (x, w) if abs(w) < 0.5 else (y, w - 1)
             else:
                 from_start = self.xp.absolute(w) < 0.5
@@ -77,7 +77,7 @@ class Copysign(Binary):
         x, y = self.retained()
         needs = self.needs_input_gradient
         with np.errstate(all="ignore"):
-            ratio = np.where(x.array == 0, 0, np.copysign(x.array, y.array) / x.array)
+            ratio = self.xp.where(x.array == 0, 0, self.xp.copysign(x.array, y.array) / x.array)
         return self.to_operands(
             dz * weight_of(ratio, dz) if needs[0] else None,
             fill(dz, 0) if needs[1] else None,
@@ -99,7 +99,7 @@ class NanToNum(Unary):
         self.xp.copyto(result, limits.min if neginf is None else x.dtype.type(neginf), where=x == -np.inf)
 
     def backward(self, dy: Tensor) -> Tensor:
-        return dy * weight_of(np.isfinite(self.retained().array), dy)
+        return dy * weight_of(self.xp.isfinite(self.retained().array), dy)
 
 
 def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:

@@ -38,10 +38,11 @@ class RoundTo(Step):
         self.decimals = decimals
 
     def compute(self, x: Any, result: Any) -> None:
-        scale = x.dtype.type(10.0 ** np.abs(self.decimals))
-        there, back = (np.multiply, np.divide) if self.decimals > 0 else (np.divide, np.multiply)
+        xp = self.xp
+        scale = x.dtype.type(10.0 ** abs(self.decimals))
+        there, back = (xp.multiply, xp.divide) if self.decimals > 0 else (xp.divide, xp.multiply)
         there(x, scale, out=result)
-        self.xp.rint(result, out=result)
+        xp.rint(result, out=result)
         back(result, scale, out=result)
 
 

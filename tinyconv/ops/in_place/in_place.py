@@ -178,7 +178,7 @@ def zero_(input: Tensor) -> Tensor:
 
 
 def copy_(input: Tensor, other: Any, non_blocking: bool = False) -> Tensor:  # noqa: ARG001
-    """The elements become those of ``other``, a tensor or a number.
+    """The elements become those of ``other``, a tensor on any device or a number.
 
     ``non_blocking`` changes nothing: every copy is done on return.
 
@@ -196,7 +196,7 @@ def copy_(input: Tensor, other: Any, non_blocking: bool = False) -> Tensor:  # n
     else:
         require_tensor("copy_", other=other)
         _check_shape("copy_", input, other)
-        source = cast(other, input.dtype)
+        source = cast(other, input.dtype).to(input.device)
     written: Tensor = Overwrite().apply_in_place(input, source, name="copy_")
     return written
 

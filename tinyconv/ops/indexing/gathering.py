@@ -8,6 +8,7 @@ import numpy as np
 
 from tinyconv.autograd.operation import Operation
 from tinyconv.core import dtypes, layout
+from tinyconv.core.devices import array_module
 from tinyconv.core.errors import DimensionError, ShapeError
 from tinyconv.ops.dispatch import broadcast_shape, normalize_dim, require_tensor, require_whole, wrap
 from tinyconv.ops.indexing.index_tensors import (
@@ -39,7 +40,7 @@ class TakeAlong(Operation):
         return layout.ordered(self.xp.take_along_axis(x, self.index, self.dim), self.xp)
 
     def backward(self, dy: Tensor) -> Tensor:
-        return PutInZeros(self.source, grid(self.index, self.dim, self.is_unique)).apply(dy)
+        return PutInZeros(self.source, grid(self.xp, self.index, self.dim, self.is_unique)).apply(dy)
 
 
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
@@ -55,7 +56,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
             [4, 5, 6]])
     """
     require_tensor("take_along_dim", input=input, indices=indices)
-    positions("take_along_dim", indices, (dtypes.int64,))
+    positions("take_along_dim", indices, input.device, (dtypes.int64,))
     negative = dim is not None
     if dim is None:
         input, indices, dim = ravel(input), ravel(indices), 0
@@ -66,13 +67,13 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
         )
     if input.ndim == 0:
         return take(input, indices)
-    array = checked("take_along_dim", indices, dim, input.shape, negative)
+    array = checked("take_along_dim", indices, dim, input, negative)
     common = broadcast_shape(
         "take_along_dim",
         *(tuple(1 if own == dim else size for own, size in enumerate(t.shape)) for t in (input, indices)),
     )
     whole = (*common[:dim], input.shape[dim], *common[dim + 1 :])
-    array = np.broadcast_to(array, (*common[:dim], array.shape[dim], *common[dim + 1 :]))
+    array = array_module(input.device).broadcast_to(array, (*common[:dim], array.shape[dim], *common[dim + 1 :]))
     return TakeAlong(array, dim).apply(input if whole == input.shape else expand(input, whole))
 
 
@@ -89,13 +90,13 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """
     require_tensor("gather", input=input, index=index)
     dim = normalize_dim("gather", dim, input.ndim)
-    array = checked("gather", index, dim, input.shape)
+    array = checked("gather", index, dim, input)
     check_fits("gather", index.shape, input.shape, dim, "the tensor")
     if index.ndim != input.ndim:
         return reshape(gather(reshape(input, (-1,)), 0, reshape(index, (-1,))), index.shape)
     if input.ndim == 0:
         return reshape(input, ())
-    return GetItem(grid(array, dim)).apply(input)
+    return GetItem(grid(array_module(input.device), array, dim)).apply(input)
 
 
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
@@ -110,7 +111,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """
     require_tensor("index_select", input=input, index=index)
     dim = normalize_dim("index_select", dim, input.ndim)
-    array = vector("index_select", index, dim, input.shape)
+    array = vector("index_select", index, dim, input)
     if input.ndim == 0:
         if array.size != 1:
             raise ShapeError(f"index_select: of a tensor without dimensions one index can be taken, got {array.size}")
@@ -169,7 +170,7 @@ def take(input: Tensor, index: Tensor) -> Tensor:
     tensor([1, 4])
     """
     require_tensor("take", input=input, index=index)
-    return GetItem(flat_index("take", index, input.shape)).apply(input) if input.ndim else _take_number(input, index)
+    return GetItem(flat_index("take", index, input)).apply(input) if input.ndim else _take_number(input, index)
 
 
 def _take_number(input: Tensor, index: Tensor) -> Tensor:
@@ -188,10 +189,11 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     tensor([5, 3])
     """
     require_tensor("masked_select", input=input, mask=mask)
-    array = mask_array("masked_select", mask)
+    array = mask_array("masked_select", mask, input.device)
     common = broadcast_shape("masked_select", input.shape, mask.shape)
     spread = input if common == input.shape else expand(input, common)
-    return get_item(spread, wrap(np.broadcast_to(array, common), input.device))
+    repeated = array_module(input.device).broadcast_to(array, common)
+    return get_item(spread, wrap(repeated, input.device))
 
 
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
@@ -207,10 +209,11 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     """
     require_tensor("nonzero", input=input)
     array = input.array
+    xp = array_module(input.device)
     if as_tuple:
-        found = np.atleast_1d(array).nonzero()
+        found = xp.atleast_1d(array).nonzero()
         return tuple(wrap(part.astype(np.int64), input.device) for part in found)
-    return wrap(np.argwhere(array).astype(np.int64, order="C"), input.device)
+    return wrap(xp.argwhere(array).astype(np.int64, order="C"), input.device)
 
 
 def argwhere(input: Tensor) -> Tensor:
@@ -225,4 +228,4 @@ def argwhere(input: Tensor) -> Tensor:
             [2]])
     """
     require_tensor("argwhere", input=input)
-    return wrap(np.argwhere(input.array).astype(np.int64, order="C"), input.device)
+    return wrap(array_module(input.device).argwhere(input.array).astype(np.int64, order="C"), input.device)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from tinyconv.autograd.tensor_base import TensorBase
 from tinyconv.core import dtypes
-from tinyconv.core.errors import DTypeError, ShapeError
+from tinyconv.core.devices import Device, array_module
+from tinyconv.core.errors import DeviceError, DTypeError, ShapeError
 from tinyconv.ops.indexing.positions import EVERYTHING, Index, check_range
 
 
-def grid(index: Any, dim: int, is_unique: bool = False) -> Index:
+def grid(xp: Any, index: Any, dim: int, is_unique: bool = False) -> Index:
     """Picks ``index`` along ``dim`` and every position in order along the others."""
-    positions = list(np.ogrid[tuple(slice(size) for size in index.shape)])
-    positions[dim] = index
+    ends = (xp.arange(size).reshape(-1, *(1,) * (index.ndim - own - 1)) for own, size in enumerate(index.shape))
+    positions = [index if own == dim else along for own, along in enumerate(ends)]
     return Index((...,), tuple(positions), is_unique)
 
 
@@ -24,21 +26,25 @@ def along(dim: int, index: Any, is_unique: bool = False) -> Index:
     return Index((...,), (*(EVERYTHING,) * dim, index), is_unique)
 
 
-def positions(name: str, index: Any, types: tuple[dtypes.DType, ...] = (dtypes.int64, dtypes.int32)) -> Any:
+def positions(
+    name: str, index: Any, device: Device, types: tuple[dtypes.DType, ...] = (dtypes.int64, dtypes.int32)
+) -> Any:
     """A copy of the index array: backward must not see what the caller writes into it later."""
     if not isinstance(index, TensorBase):
         raise DTypeError(f"{name}: the index must be a tensor, got {type(index).__name__}")
     if index.dtype not in types:
         allowed = " or ".join(dtype.name for dtype in types)
         raise DTypeError(f"{name}: the index must be {allowed}, got {index.dtype.name}; convert it with .long()")
+    if index.device != device:
+        raise DeviceError(f"{name}: the tensor is on {device} and the index on {index.device}; move one with .to()")
     return index.array.astype(np.int64)
 
 
-def checked(name: str, index: Any, dim: int, shape: tuple[int, ...], negative: bool = False) -> Any:
-    """The index array, if it stays within dimension ``dim`` of ``shape``."""
-    array = positions(name, index)
+def checked(name: str, index: Any, dim: int, input: Any, negative: bool = False) -> Any:
+    """The index array, if it stays within dimension ``dim`` of ``input``."""
+    array = positions(name, index, input.device)
     if array.size:
-        check_range(name, array.min(), array.max(), dim, shape, negative)
+        check_range(name, array.min(), array.max(), dim, input.shape, negative)
     return array
 
 
@@ -53,25 +59,29 @@ def check_fits(name: str, index: tuple[int, ...], shape: tuple[int, ...], dim: i
         )
 
 
-def vector(name: str, index: Any, dim: int, shape: tuple[int, ...]) -> Any:
-    """The index array as one dimension, if it has no more and stays within dimension ``dim`` of ``shape``."""
-    array = checked(name, index, dim, shape)
+def vector(name: str, index: Any, dim: int, input: Any) -> Any:
+    """The index array as one dimension, if it has no more and stays within dimension ``dim`` of ``input``."""
+    array = checked(name, index, dim, input)
     if array.ndim > 1:
         raise ShapeError(f"{name}: the index must have one dimension, got shape {array.shape}")
     return array.reshape(-1)
 
 
-def flat_index(name: str, index: Any, shape: tuple[int, ...]) -> Index:
-    """Picks the positions ``index`` of a tensor of ``shape`` read as one row."""
-    array = positions(name, index, (dtypes.int64,))
-    count = int(np.prod(shape))
+def flat_index(name: str, index: Any, input: Any) -> Index:
+    """Picks the positions ``index`` of ``input`` read as one row."""
+    array = positions(name, index, input.device, (dtypes.int64,))
+    shape = input.shape
+    count = math.prod(shape)
     if array.size:
         check_range(name, array.min(), array.max(), 0, (count,))
-    return Index((...,), np.unravel_index(array % max(count, 1), shape) if count else (array,) * len(shape), False)
+    unravelled = array_module(input.device).unravel_index
+    return Index((...,), unravelled(array % max(count, 1), shape) if count else (array,) * len(shape), False)
 
 
-def mask_array(name: str, mask: Any) -> Any:
+def mask_array(name: str, mask: Any, device: Device) -> Any:
     if not isinstance(mask, TensorBase) or mask.dtype is not dtypes.bool_:
         kind = mask.dtype.name if isinstance(mask, TensorBase) else type(mask).__name__
         raise DTypeError(f"{name}: the mask must be a bool tensor, got {kind}")
+    if mask.device != device:
+        raise DeviceError(f"{name}: the tensor is on {device} and the mask on {mask.device}; move one with .to()")
     return mask.array

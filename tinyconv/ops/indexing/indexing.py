@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from tinyconv.autograd.grad_mode import is_grad_enabled
 from tinyconv.autograd.operation import Operation
 from tinyconv.autograd.tensor_base import TensorBase
 from tinyconv.core import layout
+from tinyconv.core.devices import array_module
 from tinyconv.core.errors import DTypeError, ShapeError
+from tinyconv.core.transfer import placed
 from tinyconv.ops.creation.new_arrays import array_of
 from tinyconv.ops.dispatch import cast, constant, is_number, wrap
 from tinyconv.ops.indexing.positions import Index, parse
@@ -50,9 +50,9 @@ class PutInZeros(Operation):
     def forward(self, x: Any) -> Any:
         result = layout.zeros(self.shape, x.dtype, self.xp)
         if self.index.is_unique:
-            self.index.write(result, x)
+            self.index.write(self.device, result, x)
         else:
-            self.index.add(self.xp, result, x)
+            self.index.add(self.device, result, x)
         return result
 
     def backward(self, dy: Tensor) -> Tensor:
@@ -68,7 +68,7 @@ class SetItem(Operation):
     def forward(self, x: Any, value: Any) -> Any:
         self.value_shape = value.shape
         result = layout.copy(x, self.xp)
-        self.index.write(result, value)
+        self.index.write(self.device, result, value)
         return result
 
     def backward(self, dy: Tensor) -> Any:
@@ -89,7 +89,7 @@ class AddItem(Operation):
     def forward(self, x: Any, value: Any) -> Any:
         self.value_shape = value.shape
         result = layout.copy(x, self.xp)
-        self.index.add(self.xp, result, value)
+        self.index.add(self.device, result, value)
         return result
 
     def backward(self, dy: Tensor) -> Any:
@@ -111,7 +111,7 @@ def get_item(input: Tensor, index: Any) -> Tensor:
     (tensor([[2, 0],
             [5, 3]]), tensor([4, 5]))
     """
-    return GetItem(parse(input.shape, index)).apply(input)
+    return GetItem(parse(input.shape, index, input.device)).apply(input)
 
 
 def set_item(input: Tensor, index: Any, value: Any) -> None:
@@ -127,18 +127,18 @@ def set_item(input: Tensor, index: Any, value: Any) -> None:
     >>> x
     tensor([0., 5., 6.])
     """
-    place = parse(input.shape, index)
+    place = parse(input.shape, index, input.device)
     if is_number(value):
         value = constant(value, input.dtype, input.device)
     elif not isinstance(value, TensorBase):
-        value = wrap(array_of(value, input.dtype), input.device)
+        value = wrap(placed(array_of(value, input.dtype), input.device), input.device)
     elif place.advanced is not None and value.dtype is not input.dtype:
         raise DTypeError(
             f"x[index] = value: with index tensors or masks both need one type, x has {input.dtype.name} and the value "
             f"{value.dtype.name}; convert it with .to(x.dtype)"
         )
     value = cast(value, input.dtype)
-    part = place.read(np.broadcast_to(np.empty((), np.bool_), input.shape)).shape
+    part = place.read_shape(input.shape)
     extra = value.ndim - len(part)
     if extra > 0 and all(size == 1 for size in value.shape[:extra]):
         value = reshape(value, value.shape[extra:])
@@ -152,5 +152,8 @@ def set_item(input: Tensor, index: Any, value: Any) -> None:
     else:
         input.check_writable("x[index] = value")
         # The value may lie in the memory that is written.
-        place.write(input.array, layout.copy(value.array) if value.storage is input.storage else value.array)
+        numbers = value.array
+        if value.storage is input.storage:
+            numbers = layout.copy(numbers, array_module(value.device))
+        place.write(input.device, input.array, numbers)
         input.bump_version()

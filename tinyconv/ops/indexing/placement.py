@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tinyconv.autograd.tensor_base import TensorBase
+from tinyconv.core.devices import array_module
 from tinyconv.core.errors import DTypeError
 from tinyconv.ops.dispatch import constant, is_number, normalize_dim
 from tinyconv.ops.indexing.index_tensors import check_fits, checked, grid
@@ -25,7 +26,7 @@ def scattered(name: str, input: Tensor, dim: int, index: Any, src: Any) -> tuple
     else:
         raise DTypeError(f"{name}: src is a {type(src).__name__}; a tensor or a number can be scattered")
     dim = normalize_dim(name, dim, input.ndim)
-    array = checked(name, index, dim, input.shape)
+    array = checked(name, index, dim, input)
     check_fits(name, array.shape, input.shape, dim, "the tensor")
     if not is_number(src) and not array.size:
         values = reshape(ravel(values)[:0], array.shape)
@@ -34,7 +35,7 @@ def scattered(name: str, input: Tensor, dim: int, index: Any, src: Any) -> tuple
         if values.shape != array.shape and array.ndim and values.ndim:
             values = get_item(values, tuple(slice(size) for size in array.shape))
     if array.ndim == input.ndim:
-        return (grid(array, dim) if array.ndim else Index((...,))), values
+        return (grid(array_module(input.device), array, dim) if array.ndim else Index((...,))), values
     # A vector of one beside a tensor without dimensions, or the other way round.
     if input.ndim == 0:
         return Index((None, ...), (array,), False), values

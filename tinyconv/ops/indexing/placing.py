@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinyconv.autograd.operation import Operation
+from tinyconv.backends import backend
 from tinyconv.core import layout
+from tinyconv.core.devices import array_module
 from tinyconv.core.errors import ArgumentError, ShapeError
 from tinyconv.ops.dispatch import broadcast_shape, require_tensor, wrap
 from tinyconv.ops.indexing.index_tensors import flat_index, mask_array
@@ -55,16 +57,16 @@ def masked_scatter_(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
 
 
 def _masked(name: str, input: Tensor, mask: Any, source: Any) -> tuple[Index, Any, tuple[int, ...]]:
-    array = mask_array(name, mask)
+    array = mask_array(name, mask, input.device)
     values = same_type(name, input, tensor_values(name, source))
     common = broadcast_shape(name, input.shape, mask.shape)
-    array = np.broadcast_to(array, common)
+    array = array_module(input.device).broadcast_to(array, common)
     count = int(array.sum())
     if values.array.size < count:
         raise ShapeError(f"{name}: the mask is true for {count} elements, the source has {values.array.size}")
     if not common:
-        return parse(common, (wrap(array, input.device),)), ravel(values)[:count], common
-    return parse(common, wrap(array, input.device)), ravel(values)[:count], common
+        return parse(common, (wrap(array, input.device),), input.device), ravel(values)[:count], common
+    return parse(common, wrap(array, input.device), input.device), ravel(values)[:count], common
 
 
 def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
@@ -100,7 +102,7 @@ def put_(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False)
 
 def _flat(name: str, input: Tensor, index: Any, source: Any) -> tuple[Index, Any]:
     values = same_type(name, input, tensor_values(name, source))
-    place = flat_index(name, index, input.shape)
+    place = flat_index(name, index, input)
     if values.array.size != index.array.size:
         raise ShapeError(f"{name}: {index.array.size} positions need as many values, got {values.array.size}")
     return place, reshape(values, index.shape)
@@ -125,23 +127,22 @@ class ScatterReduce(Operation):
             self.retain_output()
         result = layout.copy(x, self.xp)
         met = self.xp.zeros(x.shape, np.int64)
-        self.index.add(self.xp, met, self.xp.ones(values.shape, np.int64))
+        self.index.add(self.device, met, self.xp.ones(values.shape, np.int64))
         self.saved = met
         if not self.include_self:
             first = {"sum": 0, "mean": 0, "prod": 1}.get(self.function)
-            result[met > 0] = _worst(self.function, x.dtype) if first is None else first
+            worst = _worst(self.function, x.dtype) if first is None else first
+            self.xp.copyto(result, worst, where=met > 0, casting="unsafe")
         if self.function in ("sum", "mean"):
-            self.index.add(self.xp, result, values)
+            self.index.add(self.device, result, values)
         else:
-            combine = {"prod": self.xp.multiply, "amax": self.xp.maximum, "amin": self.xp.minimum}[self.function]
-            combine.at(self.index_part(result), self.index.advanced, values)
+            combine = {"prod": "multiply", "amax": "maximum", "amin": "minimum"}[self.function]
+            part = result[self.index.basic]
+            backend(self.device).combine_at(part, self.index.advanced, values, combine)
         if self.function == "mean":
             count = self.xp.maximum(met + self.include_self, 1)
             result = result / count if x.dtype.kind == "f" else result // count
         return layout.ordered(result.astype(x.dtype, copy=False), self.xp)
-
-    def index_part(self, array: Any) -> Any:
-        return array[self.index.basic]
 
     def backward(self, dy: Tensor) -> Any:
         met = self.saved
@@ -149,7 +150,7 @@ class ScatterReduce(Operation):
         if self.function == "sum":
             return dy * keeps, GetItem(self.index).apply(dy)
         if self.function == "mean":
-            shared = dy / self.constant_like(dy, np.maximum(met + self.include_self, 1))
+            shared = dy / self.constant_like(dy, self.xp.maximum(met + self.include_self, 1))
             return shared * keeps, GetItem(self.index).apply(shared)
         x, values, y = self.retained()
         if self.function == "prod":
@@ -161,7 +162,7 @@ class ScatterReduce(Operation):
         own = self.constant_like(dy, (x.array == y.array) & ((met == 0) | self.include_self))
         reached = self.constant_like(dy, values.array == self.index.read(y.array))
         count = AddItem(self.index).apply(own, reached)
-        shared = dy / self.constant_like(dy, np.maximum(count.array, 1))
+        shared = dy / self.constant_like(dy, self.xp.maximum(count.array, 1))
         return shared * own, GetItem(self.index).apply(shared) * reached
 
     def constant_like(self, dy: Tensor, array: Any) -> Any:
@@ -182,7 +183,7 @@ def _reduced(name: str, input: Tensor, dim: int, index: Any, src: Any, reduce: s
         raise ArgumentError(f"{name}: reduce is one of {', '.join(REDUCTIONS)}, got {reduce!r}")
     place, values = scattered(name, input, dim, index, tensor_values(name, src))
     if place.advanced is None:
-        place = Index((None, ...), (np.zeros(1, np.int64),), False)
+        place = Index((None, ...), (array_module(input.device).zeros(1, np.int64),), False)
         values = reshape(values, (1,))
     return ScatterReduce(place, reduce, include), values
 

@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 
 from tinyconv.autograd.tensor_base import TensorBase
-from tinyconv.core.errors import ArgumentError, DimensionError, DTypeError
+from tinyconv.backends import backend
+from tinyconv.core.devices import Device
+from tinyconv.core.errors import ArgumentError, DeviceError, DimensionError, DTypeError
+from tinyconv.core.transfer import placed, to_host
 
 EVERYTHING = slice(None)
 
@@ -29,13 +32,26 @@ class Index:
         part = array[self.basic]
         return part if self.advanced is None else part[self.advanced]
 
-    def write(self, array: Any, value: Any) -> None:
+    def read_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of what is read from an array of ``shape``."""
+        part = np.broadcast_to(np.empty((), np.bool_), shape)[self.basic]
+        if self.advanced is None:
+            return part.shape
+        first = np.zeros((), np.int64)
+        return part[
+            tuple(each if isinstance(each, slice) else np.broadcast_to(first, each.shape) for each in self.advanced)
+        ].shape
+
+    def write(self, device: Device, array: Any, value: Any) -> None:
+        """Write ``value``; of several for one element, the last stays."""
         if self.advanced is None:
             array[self.basic] = value
-        else:
+        elif self.is_unique or not value.ndim or device.type == "cpu":  # NumPy writes one after the other
             array[self.basic][self.advanced] = value
+        else:
+            backend(device).combine_at(array[self.basic], self.advanced, value, "last")
 
-    def add(self, xp: Any, array: Any, value: Any) -> None:
+    def add(self, device: Device, array: Any, value: Any) -> None:
         """Add ``value``; an element that is taken several times receives each."""
         part = array[self.basic]
         if self.advanced is None:
@@ -43,12 +59,15 @@ class Index:
         elif self.is_unique:
             part[self.advanced] += value
         else:
-            xp.add.at(part, self.advanced, value)
+            backend(device).combine_at(part, self.advanced, value, "add")
 
 
-def parse(shape: tuple[int, ...], index: Any) -> Index:
-    """``index`` for a tensor of ``shape``, checked. Index tensors are copied: backward must not see later writes."""
-    parts = [_plain(part) for part in (index if isinstance(index, tuple) else (index,))]
+def parse(shape: tuple[int, ...], index: Any, device: Device) -> Index:
+    """``index`` for a tensor of ``shape`` on ``device``, checked.
+
+    Index tensors are copied: backward must not see later writes.
+    """
+    parts = [_plain(part, device) for part in (index if isinstance(index, tuple) else (index,))]
     covered = sum(_dims_of(part) for part in parts)
     if covered > len(shape):
         raise DimensionError(f"index {index!r}: {covered} dimensions are indexed, the shape {shape} has {len(shape)}")
@@ -96,15 +115,17 @@ def parse(shape: tuple[int, ...], index: Any) -> Index:
         # Without the dots NumPy gives a number instead of a view where every dimension has its integer.
         return Index((*basic, ...))
     try:
-        np.broadcast_shapes(*(part.shape for part in advanced if isinstance(part, np.ndarray)))
+        np.broadcast_shapes(*(part.shape for part in advanced if not isinstance(part, slice)))
     except ValueError:
-        found = [part.shape for part in advanced if isinstance(part, np.ndarray)]
+        found = [part.shape for part in advanced if not isinstance(part, slice)]
         raise DimensionError(f"index tensors of shapes {found} cannot be broadcast together") from None
-    return Index((*basic, ...), tuple(advanced), is_unique)
+    arrays = (placed(part, device) if isinstance(part, np.ndarray) else part for part in advanced)
+    return Index((*basic, ...), tuple(arrays), is_unique)
 
 
 def check_range(name: str, lowest: Any, highest: Any, dim: int, shape: tuple[int, ...], negative: bool = True) -> None:
     """Raise ``DimensionError`` unless indices from ``lowest`` to ``highest`` lie within dimension ``dim``."""
+    lowest, highest = int(lowest), int(highest)
     size = shape[dim] if shape else 1
     smallest = -size if negative else 0
     if lowest < smallest or highest >= size:
@@ -125,10 +146,10 @@ def _check_mask(mask: Any, dim: int, shape: tuple[int, ...]) -> None:
 def _dims_of(part: Any) -> int:
     if part is None or part is Ellipsis or isinstance(part, bool):
         return 0
-    return part.ndim if isinstance(part, np.ndarray) and part.dtype == np.bool_ else 1
+    return part.ndim if not isinstance(part, slice | int) and part.dtype == np.bool_ else 1
 
 
-def _plain(part: Any) -> Any:
+def _plain(part: Any, device: Device) -> Any:
     """None, Ellipsis, a bool, an int, a slice, or an array of integers or bools."""
     if part is None or part is Ellipsis or isinstance(part, bool | int):
         return part
@@ -143,13 +164,15 @@ def _plain(part: Any) -> Any:
             raise ArgumentError(f"a slice's step must be positive, got {step}; use flip() to reverse")
         return slice(start, stop, step)
     if isinstance(part, TensorBase):
+        if part.device != device and part.device.type != "cpu":
+            raise DeviceError(f"x[index]: x is on {device} and an index on {part.device}; move one with .to()")
         part = part.array
     elif isinstance(part, Sequence) and not isinstance(part, str):
         part = _from_list(part)
     if isinstance(part, np.generic):
         part = np.asarray(part)
-    if not isinstance(part, np.ndarray) or part.dtype not in _INDEX_TYPES:
-        kind = part.dtype if isinstance(part, np.ndarray) else f"{type(part).__name__} ({part!r:.40})"
+    if not hasattr(part, "strides") or part.dtype not in _INDEX_TYPES:
+        kind = part.dtype if hasattr(part, "strides") else f"{type(part).__name__} ({part!r:.40})"
         raise DTypeError(
             f"x[index]: a {kind} cannot be an index; use integers, slices, None, '...', or tensors and lists of "
             "integers or bools"
@@ -166,7 +189,7 @@ _INDEX_TYPES = (np.dtype(np.int64), np.dtype(np.int32), np.dtype(np.uint8), np.d
 
 def _from_list(part: Sequence[Any]) -> Any:
     try:
-        array = np.asarray([value.array if isinstance(value, TensorBase) else value for value in part])
+        array = np.asarray([to_host(value.array) if isinstance(value, TensorBase) else value for value in part])
     except ValueError:
         raise DTypeError(f"the list {part!r} cannot be an index: its rows differ in length") from None
     return array if array.size else array.astype(np.int64)

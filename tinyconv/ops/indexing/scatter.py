@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from tinyconv.autograd.tensor_base import TensorBase
 from tinyconv.core.errors import ArgumentError, DTypeError, ShapeError
 from tinyconv.ops.dispatch import Number, constant, is_number, normalize_dim, require_tensor
@@ -95,7 +93,7 @@ def _slices(name: str, input: Tensor, dim: int, index: Any, source: Any) -> tupl
     """Where slices along ``dim`` go, and the slices, one for each index."""
     values = same_type(name, input, tensor_values(name, source))
     dim = normalize_dim(name, dim, input.ndim)
-    array = vector(name, index, dim, input.shape)
+    array = vector(name, index, dim, input)
     if input.ndim == 0:
         if array.size != 1 or values.array.size != 1:
             raise ShapeError(f"{name}: a tensor without dimensions takes one slice, got {array.size}")
@@ -173,7 +171,7 @@ def index_copy_(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tenso
 
 def _fill(name: str, input: Tensor, dim: int, index: Any, value: Any) -> tuple[Index, Any]:
     dim = normalize_dim(name, dim, input.ndim)
-    array = vector(name, index, dim, input.shape)
+    array = vector(name, index, dim, input)
     if isinstance(value, TensorBase):
         if value.shape:
             raise ShapeError(f"{name}: the value must be one number, got a tensor of shape {value.shape}")
@@ -218,9 +216,9 @@ def index_fill_(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
 def _put(name: str, input: Tensor, indices: Any, values: Any) -> tuple[Index, Any]:
     if not isinstance(indices, list | tuple):
         raise DTypeError(f"{name}: indices is a tuple of index tensors, got {type(indices).__name__}")
-    place = parse(input.shape, tuple(indices))
+    place = parse(input.shape, tuple(indices), input.device)
     values = same_type(name, input, tensor_values(name, values))
-    part = place.read(np.broadcast_to(np.empty((), np.bool_), input.shape)).shape
+    part = place.read_shape(input.shape)
     if values.shape != part and values.shape != ():
         values = expand(values, part)
     return place, values

@@ -30,9 +30,10 @@ class Expectation(Operation):
 
     def forward(self, x: Any, q: Any) -> Any:
         self.retain_inputs(0, 1)
-        products = layout.zeros(x.shape, x.dtype, self.xp)
+        products = layout.empty(x.shape, x.dtype, self.xp)
         with np.errstate(all="ignore"):
-            self.xp.multiply(x, q, out=products, where=q != 0)
+            self.xp.multiply(x, q, out=products)
+        self.xp.copyto(products, 0, where=q == 0)
         # Of a single distribution, NumPy's sum is a number of its own, not an array.
         return self.xp.asarray(products.sum(axis=self.dim))
 

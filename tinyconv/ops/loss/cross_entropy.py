@@ -10,7 +10,7 @@ from tinyconv.autograd.grad_mode import is_grad_enabled
 from tinyconv.autograd.operation import Operation
 from tinyconv.backends import backend
 from tinyconv.core import layout
-from tinyconv.core.arrays import Array
+from tinyconv.core.arrays import Array, is_writable
 from tinyconv.ops.activation.softmax import softmax
 from tinyconv.ops.dispatch import wrap
 
@@ -85,12 +85,12 @@ class CrossEntropy(Operation):
 
     def rows(self, x: Array) -> Array:
         """The scores as rows (M, C) of the classes; of images, channels last, a view."""
-        if x.ndim == 2 and x.flags.c_contiguous and x.flags.writeable:
+        if x.ndim == 2 and x.flags.c_contiguous and is_writable(x):
             return x
         if x.ndim == 4:
             return layout.nhwc(x, self.xp).reshape(-1, x.shape[1])
         moved = self.xp.moveaxis(x, self.targets.dim, -1)
-        return self.xp.require(moved, requirements=["C", "W"]).reshape(-1, x.shape[self.targets.dim])
+        return layout.writable(moved, self.xp).reshape(-1, x.shape[self.targets.dim])
 
     def back(self, rows: Array, shape: tuple[int, ...]) -> Array:
         """The inverse of ``rows``."""

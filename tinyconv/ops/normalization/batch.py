@@ -85,7 +85,7 @@ class BatchNorm(ChannelNorm):
         dtype = x.array.dtype
         centre, inverse_std = (
             per_channel(wrap(array.astype(dtype), self.device), x.ndim)
-            for array in (mean, 1 / np.sqrt(variance + self.eps))
+            for array in (mean, 1 / self.xp.sqrt(variance + self.eps))
         )
         dx = dy * inverse_std
         if weight is not None:

@@ -34,8 +34,8 @@ class MaxOfWindows(Pooling):
 
     def indices(self) -> Tensor:
         """Where the maxima are, counted row by row within each channel."""
-        places = self.maps(self.windows(self.input_size).indices(self.saved))
-        return wrap(layout.ordered(places), self.device)
+        places = self.maps(self.windows(self.input_size).indices(self.saved, self.xp))
+        return wrap(layout.ordered(places, self.xp), self.device)
 
     def backward(self, dy: Tensor) -> Any:
         return MaxOfWindowsGradient(self.saved, self.windows(self.input_size)).apply(dy)
@@ -53,7 +53,7 @@ class MaxOfWindowsGradient(Pooling):
         return self.maps(backend(self.device).max_pool2d_gradient(self.images(dy), self.saved, self.windows))
 
     def backward(self, dx: Tensor) -> Any:
-        return Gather(self.maps(layout.ordered(self.windows.indices(self.saved)))).apply(dx)
+        return Gather(self.maps(layout.ordered(self.windows.indices(self.saved, self.xp), self.xp))).apply(dx)
 
 
 class MaxPool(MaxOfWindows):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tinyconv.autograd.tensor_base import TensorBase
 from tinyconv.core import dtypes, layout
 from tinyconv.core.arrays import Array, Pair
+from tinyconv.core.devices import array_module
 from tinyconv.core.errors import ArgumentError, DTypeError, ShapeError
 from tinyconv.ops.pooling.maximum import Gather
 from tinyconv.ops.pooling.windows import Pooling, map_size, numbers, on_maps
@@ -128,7 +129,7 @@ def _max_unpool(
                 f"{pixels} pixels, {tuple(sizes[2 - directions :])}; give the size that was pooled as output_size"
             )
         # A copy: what the caller writes into the indices must not reach backward.
-        return MaxUnpool(layout.copy(places), (sizes[0], sizes[1])).apply(maps)
+        return MaxUnpool(layout.copy(places, array_module(indices.device)), (sizes[0], sizes[1])).apply(maps)
 
     if isinstance(input, TensorBase) and tuple(indices.shape) != tuple(input.shape):
         raise ShapeError(

@@ -6,10 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from tinyconv.core import dtypes
 from tinyconv.core.errors import ArgumentError, DTypeError, ShapeError
-from tinyconv.ops.dispatch import Number, check_factors, normalize_dim, require_tensor, size_tuple, wrap
+from tinyconv.ops.dispatch import Number, check_factors, constant, normalize_dim, require_tensor, size_tuple
 from tinyconv.ops.product.matmul import bmm, matmul, mm, mv, outer
 from tinyconv.ops.shape.permutation import permute
 from tinyconv.ops.shape.shape import expand, reshape
@@ -101,7 +100,7 @@ def _sum(name: str, input: Any, product: Any, beta: Number, alpha: Number) -> An
     scaled = product if alpha == 1 else product * alpha
     if beta == 0:
         # Its NaN and infinities do not count, and its gradient is 0.
-        return term.masked_fill(wrap(np.ones((), np.bool_), input.device), 0) + scaled
+        return term.masked_fill(constant(True, dtypes.bool_, input.device), 0) + scaled
     return (term if beta == 1 else term * beta) + scaled
 
 

@@ -8,7 +8,9 @@ import numpy as np
 
 from tinyconv.autograd.tensor_base import TensorBase
 from tinyconv.core import dtypes, layout
+from tinyconv.core.devices import CPU, array_module
 from tinyconv.core.errors import ArgumentError, DTypeError, ShapeError
+from tinyconv.core.transfer import moved, placed, to_host
 from tinyconv.ops.dispatch import Number, is_number, normalize_dim, require_tensor, require_whole, wrap
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ def unique(
     (tensor([1, 3]), tensor([1, 2]))
     """
     require_tensor("unique", input=input)
-    array = np.asarray(input.array, order="C")
+    array = np.asarray(to_host(input.array), order="C")
     if dim is not None:
         dim = normalize_dim("unique", dim, input.ndim)
         if input.ndim == 0:
@@ -58,7 +60,8 @@ def unique_consecutive(
     tensor([1, 2, 1])
     """
     require_tensor("unique_consecutive", input=input)
-    array = input.array.reshape(-1) if dim is None or input.ndim == 0 else input.array
+    array = to_host(input.array)
+    array = array.reshape(-1) if dim is None or input.ndim == 0 else array
     axis = 0 if dim is None else normalize_dim("unique_consecutive", dim, input.ndim)
     slices = np.moveaxis(array, axis, 0)
     is_new = np.ones(slices.shape[0], np.bool_)
@@ -70,10 +73,10 @@ def unique_consecutive(
 
 
 def _results(input: Tensor, values: Any, inverse: Any, counts: Any, with_inverse: bool, with_counts: bool) -> Any:
-    results = [wrap(layout.copy(values), input.device)]
+    results = [wrap(moved(values, CPU, input.device), input.device)]
     for wanted, array in ((with_inverse, inverse), (with_counts, counts)):
         if wanted:
-            results.append(wrap(layout.ordered(np.asarray(array, np.int64)), input.device))
+            results.append(wrap(placed(layout.ordered(np.asarray(array, np.int64)), input.device), input.device))
     return tuple(results) if len(results) > 1 else results[0]
 
 
@@ -94,13 +97,15 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     if input.ndim != 1 or (weights is not None and weights.shape != input.shape):
         other = "" if weights is None else f" with weights {weights.shape}"
         raise ShapeError(f"bincount: takes a vector, and weights of its length, got shape {input.shape}{other}")
-    if minlength < 0 or (input.array.size and input.array.min() < 0):
+    numbers = to_host(input.array).astype(np.int64)
+    if minlength < 0 or (numbers.size and numbers.min() < 0):
         raise ArgumentError(f"bincount: the numbers and minlength ({minlength}) must be 0 or more")
-    numbers = input.array.astype(np.int64)
     if weights is None or not numbers.size:
-        return wrap(np.bincount(numbers, minlength=minlength).astype(np.int64), input.device)
-    kind = np.float32 if weights.dtype is dtypes.float32 else np.float64
-    return wrap(np.bincount(numbers, weights.array, minlength).astype(kind), input.device)
+        counts = np.bincount(numbers, minlength=minlength).astype(np.int64)
+    else:
+        kind = np.float32 if weights.dtype is dtypes.float32 else np.float64
+        counts = np.bincount(numbers, to_host(weights.array), minlength).astype(kind)
+    return wrap(placed(counts, input.device), input.device)
 
 
 def histc(input: Tensor, bins: int = 100, min: Number = 0, max: Number = 0) -> Tensor:
@@ -119,7 +124,7 @@ def histc(input: Tensor, bins: int = 100, min: Number = 0, max: Number = 0) -> T
     require_whole("histc", bins=bins)
     if not input.dtype.is_floating_point:
         raise DTypeError(f"histc: needs floating-point numbers, got {input.dtype.name}; see bincount")
-    values = input.array.reshape(-1).astype(np.float64)
+    values = to_host(input.array).reshape(-1).astype(np.float64)
     low, high = float(min), float(max)
     if low == high and values.size:
         low, high = float(values.min()), float(values.max())
@@ -129,7 +134,8 @@ def histc(input: Tensor, bins: int = 100, min: Number = 0, max: Number = 0) -> T
         raise ArgumentError(f"histc: needs 1 bin or more and a finite range, got {bins} bins from {low} to {high}")
     values = values[(values >= low) & (values <= high)]
     places = np.minimum(((values - low) / (high - low) * bins).astype(np.int64), bins - 1)
-    return wrap(np.bincount(places, minlength=bins).astype(input.dtype.numpy), input.device)
+    counts = np.bincount(places, minlength=bins).astype(input.dtype.numpy)
+    return wrap(placed(counts, input.device), input.device)
 
 
 def searchsorted(
@@ -156,26 +162,26 @@ def searchsorted(
     if side not in (None, "left", "right") or (side == "left" and right):
         raise ArgumentError(f"searchsorted: side is 'left' or 'right', as right says, got {side!r} and right={right}")
     half: Literal["left", "right"] = "right" if right or side == "right" else "left"
-    rows = sorted_sequence.array
+    xp, rows = array_module(sorted_sequence.device), sorted_sequence.array
     if sorter is not None:
         if sorter.shape != sorted_sequence.shape or sorter.dtype is not dtypes.int64:
             raise ShapeError(f"searchsorted: sorter must be int64 of shape {sorted_sequence.shape}")
-        rows = np.take_along_axis(rows, sorter.array, -1)
+        rows = xp.take_along_axis(rows, sorter.array, -1)
     if is_number(values):
-        wanted = np.asarray(values)
+        wanted = xp.asarray(values)
     elif isinstance(values, TensorBase):
         wanted = values.array
     else:
         raise DTypeError(f"searchsorted: values is a tensor or a number, got {type(values).__name__}")
     if rows.ndim == 0 or (rows.ndim > 1 and rows.shape[:-1] != wanted.shape[:-1]):
         raise ShapeError(f"searchsorted: rows of shape {rows.shape} and values of {wanted.shape} do not go together")
-    found = np.empty(wanted.shape, np.int32 if out_int32 else np.int64)
+    found = xp.empty(wanted.shape, np.int32 if out_int32 else np.int64)
     if rows.ndim == 1:
-        found[...] = np.searchsorted(rows, wanted, half)
+        found[...] = xp.searchsorted(rows, wanted, half)
     else:
         for place in np.ndindex(rows.shape[:-1]):
-            found[place] = np.searchsorted(rows[place], wanted[place], half)
-    return wrap(layout.ordered(found), sorted_sequence.device)
+            found[place] = xp.searchsorted(rows[place], wanted[place], half)
+    return wrap(layout.ordered(found, xp), sorted_sequence.device)
 
 
 def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False) -> Tensor:
@@ -216,9 +222,9 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         raise ArgumentError("one_hot: without classes to look at, num_classes must be given")
     if num_classes == 0 or num_classes < -1:
         raise ArgumentError(f"one_hot: num_classes is 1 or more, or -1, got {num_classes}")
-    count = int(array.max()) + 1 if num_classes == -1 else num_classes
-    if array.size and (array.min() < 0 or array.max() >= count):
-        raise ArgumentError(f"one_hot: a class lies outside 0 ... {count - 1}: {array.min()} ... {array.max()}")
-    result = layout.zeros((*tensor.shape, count), np.int64)
-    np.put_along_axis(result, array[..., None], 1, -1)
-    return wrap(result, tensor.device)
+    smallest, largest = (int(array.min()), int(array.max())) if array.size else (0, -1)
+    count = largest + 1 if num_classes == -1 else num_classes
+    if smallest < 0 or largest >= count:
+        raise ArgumentError(f"one_hot: a class lies outside 0 ... {count - 1}: {smallest} ... {largest}")
+    xp = array_module(tensor.device)
+    return wrap(layout.copy(array[..., None] == xp.arange(count), xp).astype(np.int64), tensor.device)

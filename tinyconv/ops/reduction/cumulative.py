@@ -9,9 +9,10 @@ import numpy as np
 from tinyconv.autograd.operation import Operation
 from tinyconv.autograd.tensor_base import TensorBase
 from tinyconv.core import dtypes, layout
+from tinyconv.core.devices import array_module
 from tinyconv.core.dtypes import DType
 from tinyconv.core.errors import ArgumentError, DimensionError, DTypeError
-from tinyconv.ops.dispatch import cast, normalize_dim, require_tensor, require_whole, wrap
+from tinyconv.ops.dispatch import cast, constant, normalize_dim, require_tensor, require_whole, wrap
 from tinyconv.ops.indexing.gathering import narrow
 from tinyconv.ops.reduction.found import ValuesAndIndices, along_dim
 from tinyconv.ops.shape.join import cat
@@ -23,6 +24,22 @@ if TYPE_CHECKING:
 
 def _reversed(x: Any, dim: int) -> Any:
     return x[(*(slice(None),) * dim, slice(None, None, -1))]
+
+
+def _accumulated(xp: Any, function: str, x: Any, dim: int) -> Any:
+    """y_i = f(y_(i-1), x_i), y_0 = x_0, along ``dim``, of a function that may be grouped in any way.
+
+    CuPy does that for sums and products alone. So there each y_i takes in what 1, 2, 4, ... places before it gathered:
+    in as many steps as the logarithm of the length, each of which is one pass over everything.
+    """
+    if xp is np:
+        return getattr(np, function).accumulate(x, dim)
+    result = x.copy()
+    views, reach = result.swapaxes(0, dim), 1
+    while reach < x.shape[dim]:
+        views[reach:] = getattr(xp, function)(views[:-reach], views[reach:])
+        reach *= 2
+    return result
 
 
 class CumulativeSum(Operation):
@@ -73,7 +90,7 @@ def _shifted(x: Any, dim: int, from_end: bool, fill: float = 0.0) -> Any:
     """What stands one before each element (``from_end``: one after), ``fill`` where nothing does."""
     size = x.shape[dim]
     shape = (*x.shape[:dim], 1, *x.shape[dim + 1 :])
-    edge = wrap(layout.full(shape, fill, x.dtype.numpy), x.device)
+    edge = wrap(layout.full(shape, fill, x.dtype.numpy, array_module(x.device)), x.device)
     rest = narrow(x, dim, min(1, size) if from_end else 0, max(size - 1, 0))
     parts = [rest, edge] if from_end else [edge, rest]
     return narrow(cat(parts, dim), dim, 0, size)
@@ -115,7 +132,7 @@ class CumulativeLogSumExp(Operation):
         self.retain_inputs(0)
         self.retain_output()
         with np.errstate(invalid="ignore"):
-            result = self.xp.logaddexp.accumulate(x, self.dim, dtype=np.float64 if x.dtype == np.float32 else x.dtype)
+            result = _accumulated(self.xp, "logaddexp", x.astype(np.float64, copy=False), self.dim)
         y = layout.empty(x.shape, x.dtype, self.xp)
         y[...] = result
         return y
@@ -212,12 +229,12 @@ def cummin(input: Tensor, dim: int) -> ValuesAndIndices:
 def _cumulative_extreme(name: str, input: Any, dim: int) -> ValuesAndIndices:
     dim = normalize_dim(name, dim, input.ndim)
     if input.ndim == 0:
-        return ValuesAndIndices(clone(input), wrap(np.zeros((), np.int64), input.device))
-    x = input.array
-    best = (np.maximum if name == "cummax" else np.minimum).accumulate(x, dim)
+        return ValuesAndIndices(clone(input), constant(0, dtypes.int64, input.device))
+    xp, x = array_module(input.device), input.array
+    best = _accumulated(xp, "maximum" if name == "cummax" else "minimum", x, dim)
     reached = (x == best) | (x != x)
-    places = np.arange(x.shape[dim]).reshape((-1, *(1,) * (x.ndim - dim - 1)))
-    indices = layout.ordered(np.maximum.accumulate(np.where(reached, places, 0), dim))
+    places = xp.arange(x.shape[dim]).reshape((-1, *(1,) * (x.ndim - dim - 1)))
+    indices = layout.ordered(_accumulated(xp, "maximum", xp.where(reached, places, 0), dim), xp)
     return along_dim(input, wrap(indices, input.device), dim, True, is_unique=False)
 
 

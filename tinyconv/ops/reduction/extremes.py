@@ -10,7 +10,7 @@ from tinyconv.autograd.operation import Operation
 from tinyconv.autograd.tensor_base import TensorBase
 from tinyconv.core import dtypes, layout
 from tinyconv.core.errors import DTypeError, ShapeError
-from tinyconv.ops.dispatch import Dims, cast, normalize_dim, normalize_dims, require_flag, require_tensor, wrap
+from tinyconv.ops.dispatch import Dims, cast, constant, normalize_dim, normalize_dims, require_flag, require_tensor
 from tinyconv.ops.reduction.found import MinAndMax, ValuesAndIndices, along_dim
 from tinyconv.ops.reduction.reduction import Reduction, sum
 from tinyconv.ops.shape.shape import reshape
@@ -183,7 +183,7 @@ def _three_forms(name: str, input: Any, dim: Any, keepdim: bool) -> Any:
     require_flag(name, keepdim=keepdim)
     dim = normalize_dim(name, dim, input.ndim)
     if input.ndim == 0:
-        return ValuesAndIndices(reshape(input, ()), wrap(np.zeros((), np.int64), input.device))
+        return ValuesAndIndices(reshape(input, ()), constant(0, dtypes.int64, input.device))
     if input.shape[dim] == 0:
         raise ShapeError(f"{name}: a tensor of shape {input.shape} has no elements to compare along dimension {dim}")
     return along_dim(input, Position("arg" + name, dim, True).apply(input), dim, keepdim)

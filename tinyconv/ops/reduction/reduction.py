@@ -13,6 +13,7 @@ import numpy as np
 from tinyconv.autograd.grad_mode import is_grad_enabled
 from tinyconv.autograd.operation import Operation
 from tinyconv.core import dtypes, layout
+from tinyconv.core.devices import array_module
 from tinyconv.core.dtypes import DType
 from tinyconv.ops.dispatch import Dims, cast, normalize_dim, normalize_dims, require_flag, require_tensor, wrap
 from tinyconv.ops.reduction.summation import accurate_sum, as_floating, element_count
@@ -210,7 +211,7 @@ def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
     tensor([1, 2])
     """
     require_tensor("count_nonzero", input=input)
-    return sum(wrap(layout.ordered(input.array != 0), input.device), dim)
+    return sum(wrap(layout.ordered(input.array != 0, array_module(input.device)), input.device), dim)
 
 
 def all(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:

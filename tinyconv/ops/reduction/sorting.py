@@ -7,9 +7,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinyconv.autograd.tensor_base import TensorBase
-from tinyconv.core import layout
+from tinyconv.core import dtypes, layout
+from tinyconv.core.devices import array_module
 from tinyconv.core.errors import ArgumentError, DTypeError, ShapeError
-from tinyconv.ops.dispatch import is_number, normalize_dim, require_flag, require_tensor, require_whole, wrap
+from tinyconv.core.transfer import placed, to_host
+from tinyconv.ops.dispatch import (
+    constant,
+    is_number,
+    normalize_dim,
+    require_flag,
+    require_tensor,
+    require_whole,
+    wrap,
+)
 from tinyconv.ops.reduction.found import ValuesAndIndices, along_dim
 from tinyconv.ops.shape.shape import clone, ravel, reshape
 
@@ -17,21 +27,31 @@ if TYPE_CHECKING:
     from tinyconv.ops.tensor import Tensor
 
 
-def _order(x: Any, dim: int, descending: bool) -> Any:
+def _order(input: Tensor, dim: int, descending: bool) -> Any:
     """Positions in sorted order, equal elements in theirs; NaN counts as largest."""
+    xp, x = array_module(input.device), input.array
     if not descending:
-        return np.argsort(x, dim, kind="stable")
+        return xp.argsort(x, dim, kind="stable")
     # Sorted from behind and read from behind, so that equal elements keep their order here too.
-    backwards = np.argsort(np.flip(x, dim), dim, kind="stable")
-    return np.flip(x.shape[dim] - 1 - backwards, dim)
+    backwards = xp.argsort(xp.flip(x, dim), dim, kind="stable")
+    return xp.flip(x.shape[dim] - 1 - backwards, dim)
+
+
+def _no_position(input: Tensor) -> Tensor:
+    """The position of the only element of a tensor without dimensions."""
+    return constant(0, dtypes.int64, input.device)
+
+
+def _indices(input: Tensor, order: Any) -> Tensor:
+    """Positions in ``input`` as a tensor."""
+    return wrap(layout.ordered(order.astype(np.int64, copy=False), array_module(input.device)), input.device)
 
 
 def _sorted(name: str, input: Any, dim: int, descending: bool) -> ValuesAndIndices:
     dim = normalize_dim(name, dim, input.ndim)
     if input.ndim == 0:
-        return ValuesAndIndices(clone(input), wrap(np.zeros((), np.int64), input.device))
-    order = layout.ordered(_order(input.array, dim, descending).astype(np.int64, copy=False))
-    return along_dim(input, wrap(order, input.device), dim, True)
+        return ValuesAndIndices(clone(input), _no_position(input))
+    return along_dim(input, _indices(input, _order(input, dim, descending)), dim, True)
 
 
 def sort(
@@ -74,8 +94,8 @@ def argsort(
     require_tensor("argsort", input=input)
     dim = normalize_dim("argsort", dim, input.ndim)
     if input.ndim == 0:
-        return wrap(np.zeros((), np.int64), input.device)
-    return wrap(layout.ordered(_order(input.array, dim, bool(descending)).astype(np.int64, copy=False)), input.device)
+        return _no_position(input)
+    return _indices(input, _order(input, dim, bool(descending)))
 
 
 def msort(input: Tensor) -> Tensor:
@@ -121,8 +141,9 @@ def topk(
     if input.ndim == 0:
         found = _sorted("topk", input, dim, largest)
         return found if k else ValuesAndIndices(reshape(input, (1,))[:0], reshape(found.indices, (1,))[:0])
-    order = _order(input.array, dim, largest)[(*(slice(None),) * dim, slice(int(k)))]
-    return along_dim(input, wrap(layout.copy(order.astype(np.int64)), input.device), dim, True)
+    order = _order(input, dim, largest)[(*(slice(None),) * dim, slice(int(k)))]
+    chosen = layout.copy(order.astype(np.int64), array_module(input.device))
+    return along_dim(input, wrap(chosen, input.device), dim, True)
 
 
 def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> ValuesAndIndices:
@@ -144,15 +165,15 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Val
         raise ArgumentError(f"kthvalue: k counts from 1 to {size}, the size of dimension {dim}, got {k}")
     if input.ndim == 0:
         return _sorted("kthvalue", input, dim, False)
-    return _picked(input, _order(input.array, dim, False), k - 1, dim, keepdim)
+    return _picked(input, _order(input, dim, False), k - 1, dim, keepdim)
 
 
 def _picked(input: Any, order: Any, place: Any, dim: int, keepdim: bool) -> ValuesAndIndices:
     """The element that comes at ``place`` in the order along ``dim``."""
-    if not isinstance(place, np.ndarray):
-        place = np.full((*order.shape[:dim], 1, *order.shape[dim + 1 :]), place)
-    index = layout.ordered(np.take_along_axis(order, place, dim).astype(np.int64, copy=False))
-    return along_dim(input, wrap(index, input.device), dim, keepdim)
+    xp = array_module(input.device)
+    if isinstance(place, int):
+        place = xp.full((*order.shape[:dim], 1, *order.shape[dim + 1 :]), place)
+    return along_dim(input, _indices(input, xp.take_along_axis(order, place, dim)), dim, keepdim)
 
 
 def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
@@ -195,7 +216,7 @@ def _median(name: str, input: Any, dim: int | None, keepdim: bool, skips_nan: bo
             return row.sum() * float("nan")
         middle = _median(name, row.detach(), 0, False, skips_nan).values
         # The mean of all elements equal to it: shares the gradient among them.
-        same = row.isnan() if bool(middle.isnan()) else row == middle
+        same = (row == middle).logical_or(row.isnan().logical_and(middle.isnan()))
         shares = same.to(row.dtype) / same.sum() if row.requires_grad else None
         return middle if shares is None else (row.masked_fill(same.logical_not(), 0.0) * shares).sum()
     dim = normalize_dim(name, dim, input.ndim)
@@ -204,10 +225,10 @@ def _median(name: str, input: Any, dim: int | None, keepdim: bool, skips_nan: bo
     size = input.shape[dim]
     if size == 0:
         raise ShapeError(f"{name}: a tensor of shape {input.shape} has no elements along dimension {dim}")
-    order = _order(input.array, dim, False)
+    xp, order = array_module(input.device), _order(input, dim, False)
     unknown = (input.array != input.array).sum(axis=dim, keepdims=True)  # NaN, all at the end of the order
     known = size - unknown
-    place = (np.maximum(known, 1) - 1) // 2 if skips_nan else np.where(unknown > 0, known, (size - 1) // 2)
+    place = (xp.maximum(known, 1) - 1) // 2 if skips_nan else xp.where(unknown > 0, known, (size - 1) // 2)
     return _picked(input, order, place, dim, keepdim)
 
 
@@ -234,7 +255,7 @@ def quantile(
     if isinstance(q, TensorBase):
         if q.dtype is not input.dtype or len(q.shape) > 1:
             raise DTypeError(f"quantile: q is a number or a vector of {input.dtype.name}, got {q.dtype.name} {q.shape}")
-        shares = q.array
+        shares = to_host(q.array)
     elif is_number(q):
         shares = np.asarray(q, input.dtype.numpy)
     else:
@@ -248,15 +269,18 @@ def quantile(
         raise ShapeError(f"quantile: a tensor of shape {input.shape} has no elements to compare")
     ordered = _sorted("quantile", x, along, False).values.movedim(along, -1)
     ranks = np.atleast_1d(shares) * (size - 1)
-    unknown = wrap(layout.ordered((ordered.array != ordered.array).any(axis=-1, keepdims=True)), input.device)
+    unknown = (ordered != ordered).any(-1, keepdim=True)
     below, above = np.floor(ranks), np.ceil(ranks)
     if interpolation == "nearest":
         below = above = np.round(ranks)
     elif interpolation in ("lower", "higher"):
         below = above = below if interpolation == "lower" else above
-    low, high = (ordered[..., rank.astype(np.int64)] for rank in (below, above))
+    low, high = (ordered[..., rank.astype(np.int64).tolist()] for rank in (below, above))
     weight = np.full_like(ranks, 0.5) if interpolation == "midpoint" else ranks - below
-    result = low if below is above else low + (high - low) * wrap(weight.astype(input.dtype.numpy), input.device)
+    if below is above:
+        result = low
+    else:
+        result = low + (high - low) * wrap(placed(weight.astype(input.dtype.numpy), input.device), input.device)
     result = result.masked_fill(unknown, float("nan")).movedim(-1, 0)
     if keepdim:
         result = result.unsqueeze(along + 1) if dim is not None else result.reshape((len(ranks), *(1,) * input.ndim))

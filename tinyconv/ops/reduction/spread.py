@@ -133,6 +133,13 @@ def _variance(
     return squares / remaining, average if keepdim else average.reshape(squares.shape)
 
 
+def _largest(xp: Any, x: Any, axis: tuple[int, ...], of_none: float) -> Any:
+    """The largest element along ``axis``, which is kept with size 1; ``of_none`` where there is none."""
+    if x.size:
+        return x.max(axis=axis, keepdims=True)
+    return xp.full(tuple(1 if dim in axis else size for dim, size in enumerate(x.shape)), of_none, x.dtype)
+
+
 class LogSumExp(Reduction):
     """y = ln sum e^x, from the largest element so that nothing overflows,  dx = dy e^(x - y)."""
 
@@ -142,7 +149,7 @@ class LogSumExp(Reduction):
         return self.reduce(self._logarithm, x)
 
     def _logarithm(self, x: Any, axis: tuple[int, ...], keepdims: bool, out: Any) -> None:
-        largest = x.max(axis=axis, keepdims=True, initial=-np.inf)
+        largest = _largest(self.xp, x, axis, -np.inf)
         shift = self.xp.where(self.xp.isfinite(largest), largest, 0)
         self.xp.log(accurate_sum(self.xp, self.xp.exp(x - shift), axis), out=out, casting="same_kind")
         out += shift
@@ -191,7 +198,7 @@ class Norm(Reduction):
             out[...] = (x != 0).sum(axis=axis, keepdims=True)
         elif math.isinf(p):
             size = xp.abs(x)
-            out[...] = size.max(axis=axis, keepdims=True, initial=0) if p > 0 else size.min(axis=axis, keepdims=True)
+            out[...] = _largest(xp, size, axis, 0) if p > 0 else size.min(axis=axis, keepdims=True)
         elif p == 1:
             out[...] = accurate_sum(xp, xp.abs(x), axis)
         elif p == 2:
@@ -212,7 +219,8 @@ class Norm(Reduction):
             return dy * x.sign() * reached / self.broadcast(sum(reached, self.dims, keepdim=self.keepdim))
         none = y == 0
         y = self.broadcast(y.masked_fill(none, 1.0))
-        none = wrap(layout.copy(np.broadcast_to(none.array.reshape(self.kept()), x.shape)), x.device)
+        repeated = self.xp.broadcast_to(none.array.reshape(self.kept()), x.shape)
+        none = wrap(layout.copy(repeated, self.xp), x.device)
         if p == 2:
             return (dy * (x / y)).masked_fill(none, 0.0)
         power = (size.masked_fill(size == 0, 1.0) / y) ** (p - 1)

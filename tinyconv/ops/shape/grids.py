@@ -9,6 +9,7 @@ import numpy as np
 
 from tinyconv.autograd.tensor_base import TensorBase
 from tinyconv.core.errors import ArgumentError, DTypeError, ShapeError
+from tinyconv.core.transfer import placed
 from tinyconv.ops.dispatch import broadcast_shape, size_tuple
 from tinyconv.ops.indexing.gathering import index_select
 from tinyconv.ops.shape.join import stack
@@ -123,7 +124,8 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
         return reshape(input.detach()[:0], (0,))
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     chosen = np.array(list(choose(range(len(input)), r)), np.int64).reshape(-1, r)
-    picked = index_select(input, 0, TensorBase.wrap(chosen.reshape(-1), input.device))  # type: ignore[arg-type]
+    places = placed(chosen.reshape(-1), input.device)
+    picked = index_select(input, 0, TensorBase.wrap(places, input.device))  # type: ignore[arg-type]
     return reshape(picked, chosen.shape)
 
 

@@ -10,7 +10,9 @@ import numpy as np
 from tinyconv.autograd.operation import Operation
 from tinyconv.autograd.tensor_base import TensorBase
 from tinyconv.core import dtypes, layout
+from tinyconv.core.arrays import is_writable
 from tinyconv.core.errors import ArgumentError, DimensionError, DTypeError, ShapeError
+from tinyconv.core.transfer import placed, to_host
 from tinyconv.ops.dispatch import normalize_dim, normalize_dims, require_tensor, require_whole, size_tuple
 from tinyconv.ops.indexing.gathering import index_select
 from tinyconv.ops.shape.permutation import transpose
@@ -168,7 +170,7 @@ def repeat(input: Tensor, *sizes: Any) -> Tensor:
     repeated = expand(spread, tuple(size for pair in zip(times, own, strict=True) for size in pair))
     result = reshape(repeated, tuple(count * dim for count, dim in zip(times, own, strict=True)))
     # Of one own element, or of none, that may still be the memory of the expanded tensor.
-    return clone(result) if result.is_view or not result.array.flags.writeable else result
+    return clone(result) if result.is_view or not is_writable(result.array) else result
 
 
 def tile(input: Tensor, dims: Any, *more: int) -> Tensor:
@@ -210,7 +212,7 @@ def repeat_interleave(
     if isinstance(repeats, TensorBase):
         if repeats.dtype not in (dtypes.int32, dtypes.int64):
             raise DTypeError(f"repeat_interleave: repeats must be int32 or int64, got {repeats.dtype.name}")
-        counts = repeats.array
+        counts = to_host(repeats.array)
     else:
         counts = np.asarray(size_tuple("repeat_interleave", (repeats,)))
     if counts.ndim > 1 or counts.size not in (1, input.shape[dim]) or (counts < 0).any():
@@ -221,7 +223,8 @@ def repeat_interleave(
     order = np.repeat(np.arange(input.shape[dim]), counts.reshape(-1) if counts.size == input.shape[dim] else counts)
     if output_size is not None and output_size != order.size:
         raise ArgumentError(f"repeat_interleave: the counts sum to {order.size}, output_size is {output_size}")
-    return index_select(input, dim, TensorBase.wrap(order, input.device))  # type: ignore[arg-type]
+    places = placed(order, input.device)
+    return index_select(input, dim, TensorBase.wrap(places, input.device))  # type: ignore[arg-type]
 
 
 class Unfold(Operation):
@@ -232,7 +235,7 @@ class Unfold(Operation):
 
     def forward(self, x: Any) -> Any:
         self.source = x.shape
-        windows = np.lib.stride_tricks.sliding_window_view(x, self.size, axis=self.dim)
+        windows = self.xp.lib.stride_tricks.sliding_window_view(x, self.size, axis=self.dim)
         return layout.copy(windows[(*(slice(None),) * self.dim, slice(None, None, self.step))], self.xp)
 
     def backward(self, dy: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinyconv.autograd.operation import Operation
 from tinyconv.core import layout
+from tinyconv.core.arrays import let_write
 from tinyconv.core.dtypes import DType
 from tinyconv.core.errors import ArgumentError, DimensionError, ShapeError, UnsupportedError
 from tinyconv.ops.dispatch import Dims, normalize_dim, normalize_dims, require_tensor, size_tuple
@@ -33,7 +34,7 @@ class Expand(Operation):
         repeated = self.xp.broadcast_to(x, self.shape)
         # NumPy's is read-only, even where nothing is repeated. Here a write is refused where it would change several
         # elements at once, and only there.
-        repeated.flags.writeable = x.flags.writeable
+        let_write(repeated, x)
         return repeated
 
     def backward(self, dy: Tensor) -> Tensor:

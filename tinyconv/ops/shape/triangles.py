@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinyconv.autograd.operation import Operation
 from tinyconv.core import layout
+from tinyconv.core.arrays import let_write
 from tinyconv.core.errors import DimensionError, ShapeError
 from tinyconv.ops.dispatch import normalize_dim, require_tensor, require_whole
 from tinyconv.ops.shape.shape import clone, ravel
@@ -47,8 +48,7 @@ class DiagonalScatter(Operation):
 
 def _diagonal(x: Any, offset: int, dim1: int, dim2: int) -> Any:
     view = x.diagonal(offset, dim1, dim2)
-    if x.flags.writeable:
-        view.flags.writeable = True  # NumPy's own is read-only
+    let_write(view, x)
     return view
 
 

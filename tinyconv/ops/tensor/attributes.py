@@ -11,7 +11,16 @@ import numpy as np
 from tinyconv.autograd.tensor_base import TensorBase
 from tinyconv.core import dtypes, layout
 from tinyconv.core.devices import array_module
-from tinyconv.core.errors import ArgumentError, DimensionError, DTypeError, GraphError, ShapeError, UnsupportedError
+from tinyconv.core.errors import (
+    ArgumentError,
+    DeviceError,
+    DimensionError,
+    DTypeError,
+    GraphError,
+    ShapeError,
+    UnsupportedError,
+)
+from tinyconv.core.transfer import to_host
 from tinyconv.ops.dispatch import is_number, normalize_dim, require_tensor
 from tinyconv.ops.shape import split
 
@@ -186,10 +195,12 @@ class Attributes(TensorBase):
 
     def __repr__(self: Any) -> str:
         prefix = f"{type(self).__name__.lower()}("
-        text = np.array2string(self.array, separator=", ", prefix=prefix, threshold=200, edgeitems=3, precision=4)
+        numbers = to_host(self.array)
+        text = np.array2string(numbers, separator=", ", prefix=prefix, threshold=200, edgeitems=3, precision=4)
         usual = self.dtype in (dtypes.float32, dtypes.int64, dtypes.bool_)
         suffix = "" if self.array.size or len(self.shape) == 1 else f", size={self.shape}"
         suffix += "" if usual else f", dtype={self.dtype!r}"
+        suffix += f", device='{self.device}'" if self.is_cuda else ""
         if self.node is not None:
             suffix += f", grad_fn={self.node!r}"
         elif self.requires_grad:
@@ -258,18 +269,21 @@ class Attributes(TensorBase):
         A backward does not notice such a write, and a convolution without gradients may go on with the weight that it
         packed before: write into tensors instead, under ``no_grad()``.
 
-        ``force``: also of a tensor that requires a gradient, which the array knows nothing of.
+        ``force``: also of a tensor that requires a gradient, which the array knows nothing of, or a copy of one that
+        is on a GPU.
 
         Shape: any; the array has the tensor's.
         Dtype: any; NumPy's type of the same name.
-        Raises: ``GraphError`` for a tensor that requires a gradient, unless ``force``.
+        Raises: but with ``force``, ``GraphError`` for a tensor that requires a gradient, ``DeviceError`` on a GPU.
 
         >>> tc.tensor([1.0, 2.0]).numpy()
         array([1., 2.], dtype=float32)
         """
+        if self.is_cuda and not force:
+            raise DeviceError("numpy: this tensor is on cuda and NumPy computes on the CPU; use .cpu() first")
         if self.requires_grad and not force:
             raise GraphError("numpy: this tensor requires a gradient, which the array would not track; detach() first")
-        return self.array
+        return to_host(self.array) if self.is_cuda else self.array
 
     def __array__(self, dtype: Any = None, copy: builtins.bool | None = None) -> Any:
         return np.asarray(self.numpy(), dtype) if not copy else np.array(self.numpy(), dtype)
