@@ -335,3 +335,49 @@ def test_bank_conflicts(place, kind, conflicts):
         f"{EACH_OWN}{code} st.global.b32 [%out], %y;", {"result": "u64"}, [np.zeros(32, np.uint32)], 32, 4096
     )
     assert statistics.conflicts[f"st.shared.{kind}"] == conflicts
+
+
+NEIGHBOUR = "st.global.b32 [%out], %tid; {} xor.b32 %x, %tid, {}; mul.wide.u32 %offset, %x, 4;"
+NEIGHBOUR += "ld.param.u64 %at, [result]; add.u64 %at, %at, %offset; ld.global.b32 %y, [%at];"
+
+
+def test_global_memory_is_ordered_by_barriers_of_a_block():
+    found = own(NEIGHBOUR.format("bar.sync 0;", 33) + "bar.sync 0;")
+    np.testing.assert_array_equal(found, np.arange(64) ^ 33)
+    with pytest.raises(PtxError, match=r"reads global memory that another thread wrote \(RAW\)"):
+        own(NEIGHBOUR.format("", 33))
+
+
+@pytest.mark.parametrize(("counted", "message"), [("", r"\(RAW\)"), ("atom.global.add.u32 %y, [%at], 1;", None)])
+def test_blocks_do_not_know_of_each_other_unless_they_count(counted, message):
+    text = f"""{HEAD}
+    .visible .entry one(.param .u64 result, .param .u64 counter)
+    {{{REGISTERS}
+        mov.u32 %x, %ctaid.x;
+        ld.param.u64 %out, [result];
+        mul.wide.u32 %offset, %x, 4;
+        add.u64 %out, %out, %offset;
+        setp.ne.u32 %p, %x, 0;
+        @%p bra LATER;
+        st.global.b32 [%out], %x;
+    LATER:
+        ld.param.u64 %at, [counter];
+        {counted}
+        ld.param.u64 %at, [result];
+        ld.global.b32 %y, [%at];
+        ret;
+    }}"""
+    memory = Memory()
+    arguments = [memory.put(np.zeros(2, np.uint32)), memory.put(np.zeros(1, np.uint32))]
+    if message is None:
+        run(Program(text), memory, 2, 1, arguments)
+    else:
+        with pytest.raises(PtxError, match=message):
+            run(Program(text), memory, 2, 1, arguments)
+
+
+def test_two_blocks_write_the_same_word():
+    text = f"{HEAD}.visible .entry one(.param .u64 result)\n{{{REGISTERS}ld.param.u64 %out, [result];"
+    memory = Memory()
+    with pytest.raises(PtxError, match=r"block .* races: writes global memory that another thread wrote \(WAW\)"):
+        run(Program(f"{text}st.global.b32 [%out], 0; ret; }}"), memory, 2, 1, [memory.put(np.zeros(1, np.uint32))])

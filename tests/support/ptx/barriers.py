@@ -91,6 +91,7 @@ class Barriers:
         waiting = np.sort(np.concatenate(barrier.waiting)) if barrier.waiting else np.zeros(0, np.int64)
         machine.state[waiting] = RUNNING
         acquiring = np.unique(waiting // WARP) % machine.warps
+        machine.phase[waiting] += whole
         machine.shared.leave(block, acquiring, barrier.known, whole and len(waiting) == barrier.needed)
         if barrier.votes:
             votes = np.concatenate([votes for _, _, votes in barrier.votes])

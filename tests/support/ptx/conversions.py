@@ -12,6 +12,7 @@ from ptx.floats import MODES, flushed
 from ptx.lanes import Lanes
 from ptx.operands import Both, Vector
 from ptx.registry import Execute, opcode, type_of, unknown
+from ptx.spaces import WINDOWS
 from ptx.types import BITS, BOOL, FLOAT32, FLOAT64, TYPES, UINT32
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 Values = Any
 # Rounding of a float to an integer.
 INTEGRAL = {"rni": np.rint, "rzi": np.trunc, "rmi": np.floor, "rpi": np.ceil}
-# What generic addresses add to the address inside each window.
-WINDOWS = {"shared": 1 << 40, "local": 1 << 41, "global": 0, "const": 0, "param": 1 << 42}
 
 
 @opcode("mov")

@@ -17,6 +17,7 @@ from ptx.lanes import Lanes
 from ptx.operands import Number, Register
 from ptx.registry import Execute, opcode, unknown
 from ptx.shared import FILLING, WORD
+from ptx.spaces import Access, count_passes
 from ptx.types import BOOL, UINT32
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def _issue(instruction: Instruction) -> Execute:
             some = lanes.where(reading)
             machine.statistics.global_memory(name, some.spread(address[reading], -1), size)
         machine.copies.issue(at, lanes.numbers, values)
-        count_writes(machine, name, at, lanes, size)
+        count_passes(Access(machine, name, at, lanes, size), at)
 
     return execute
 
@@ -151,9 +152,3 @@ def _fetch(
         buffer = np.zeros(size, np.uint8)
         buffer[:taken] = memory.data[at]
         values[place] = buffer.view(np.uint32)
-
-
-def count_writes(machine: Machine, name: str, at: np.ndarray, lanes: Lanes, size: int) -> None:
-    from ptx.accesses import count_passes
-
-    count_passes(machine, name, at, lanes, size)

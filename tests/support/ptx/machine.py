@@ -8,6 +8,7 @@ or a barrier is never complete, nobody can run, and that is the error.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,54 +19,56 @@ from ptx.copies import Copies
 from ptx.errors import PtxError, ThreadError
 from ptx.lanes import WARP, Lanes, bits_of_warps
 from ptx.memory import LocalMemory, Memory
-from ptx.operands import Number
+from ptx.operands import Number, Register
 from ptx.registers import Extent, Registers, special_registers
 from ptx.registry import decode
 from ptx.shared import SharedMemory
 from ptx.statistics import Statistics
 from ptx.types import BOOL, UINT32
 from ptx.warpgroups import WarpGroups
+from ptx.writers import BLOCK
 
 RUNNING, GATHERING, AT_BARRIER, DONE = range(4)
 ALL = np.uint32(0xFFFFFFFF)
 
 
+@dataclass(frozen=True)
+class Launch:
+    """A program with everything that a launch gives it; ``leaders`` are where straight code begins."""
+
+    code: list[Instruction]
+    leaders: frozenset[int]
+    registers: list[Register]
+    addresses: dict[str, int]
+    parameters: bytes
+    memory: Memory
+    local_bytes: int
+    static_bytes: int
+    dynamic_bytes: int
+    grid: Extent
+    block: Extent
+
+
 class Machine:
     """One batch of blocks of a launch; ``blocks`` are their linear numbers in the grid."""
 
-    def __init__(
-        self,
-        code: list[Instruction],
-        leaders: frozenset[int],
-        registers: list[Any],
-        addresses: dict[str, int],
-        parameters: bytes,
-        memory: Memory,
-        local_bytes: int,
-        shared_bytes: tuple[int, int],
-        grid: Extent,
-        block: Extent,
-        blocks: np.ndarray,
-        statistics: Statistics,
-    ):
-        static, dynamic = shared_bytes
-        size = block[0] * block[1] * block[2]
-        self.code, self.leaders = code, leaders
-        self.parameters = np.frombuffer(parameters + bytes(16), np.uint8)
-        self.memory, self.statistics = memory, statistics
-        self.block = block
-        self.grid = grid
-        self.blocks = blocks
+    def __init__(self, launch: Launch, blocks: np.ndarray, statistics: Statistics):
+        self.launch, self.blocks, self.statistics = launch, blocks, statistics
+        self.code, self.memory = launch.code, launch.memory
+        self.parameters = np.frombuffer(launch.parameters + bytes(16), np.uint8)
+        size = launch.block[0] * launch.block[1] * launch.block[2]
         self.warps = -(-size // WARP)  # of one block
         self.total = len(blocks) * self.warps * WARP
-        self.registers = Registers(registers, addresses, special_registers(blocks, grid, block, dynamic))
-        self.shared = SharedMemory(len(blocks), self.warps, static + dynamic)
-        self.shared.appear(static + dynamic)
-        self.local = LocalMemory(self.total, local_bytes)
-        self.local.state[:] = 1
-        self.exists = np.arange(self.total) % (self.warps * WARP) < size
+        special = special_registers(blocks, launch.grid, launch.block, launch.dynamic_bytes)
+        self.registers = Registers(launch.registers, launch.addresses, special)
+        self.shared = SharedMemory(len(blocks), self.warps, launch.static_bytes + launch.dynamic_bytes)
+        self.local = LocalMemory(self.total, launch.local_bytes)
+        within = np.arange(self.total) % (self.warps * WARP)
+        self.identity = (np.repeat(blocks, self.warps * WARP) * BLOCK + within + 1).astype(np.int32)
+        self.exists = within < size
         self.state = np.where(self.exists, RUNNING, DONE)
         self.counter = np.zeros(self.total, np.int64)
+        self.phase = np.zeros(self.total, np.int32)  # how many barriers a thread's block has passed
         self.live = int(self.exists.sum())
         self.barriers = Barriers(self)
         self.copies = Copies(self)
@@ -116,7 +119,7 @@ class Machine:
                         return
                     self._attempt(instruction, active)
                 at += 1
-            if not alone and at in self.leaders:
+            if not alone and at in self.launch.leaders:
                 self.counter[lanes.index] = at
                 return
 
@@ -182,8 +185,8 @@ class Machine:
 
     def name_of(self, thread: int) -> str:
         block, within = divmod(thread, self.warps * WARP)
-        place = tuple(int(index) for index in np.unravel_index(within, self.block[::-1]))[::-1]
-        number = tuple(int(index) for index in np.unravel_index(self.blocks[block], self.grid[::-1]))[::-1]
+        place = tuple(int(index) for index in np.unravel_index(within, self.launch.block[::-1]))[::-1]
+        number = tuple(int(index) for index in np.unravel_index(self.blocks[block], self.launch.grid[::-1]))[::-1]
         return f"thread {place} of block {number}"
 
     def _stuck(self) -> PtxError:

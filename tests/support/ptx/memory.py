@@ -10,6 +10,7 @@ import numpy as np
 
 from ptx.errors import PtxError, ThreadError, refuse
 from ptx.types import BITS
+from ptx.writers import Writers
 
 EXISTS, WRITTEN, CHANGED = 1, 2, 4  # the state of a byte; CHANGED: by the kernel that runs
 POISON = np.frombuffer(np.uint64(0x7FF8DEAD7FC0DEAD).tobytes(), np.uint8)  # a NaN in either width
@@ -52,6 +53,7 @@ class Memory(Store):
         self.capacity = capacity
         self.base = BASE  # the address of the first byte
         self.constants: dict[bytes, int] = {}
+        self.writers = Writers(capacity)
         self.starts: list[int] = []
         self.ends: list[int] = []
         self.top = PAGE
@@ -95,6 +97,7 @@ class Memory(Store):
     def begin(self) -> None:
         """A kernel begins: it has changed nothing yet."""
         self.state[: self.top] &= EXISTS | WRITTEN
+        self.writers.begin(self.top)
 
     def locate(self, address: np.ndarray, size: int, items: int, doing: str) -> np.ndarray:
         """The positions of ``items`` values of ``size`` bytes each; a fault where they are not all in one array."""
@@ -133,6 +136,7 @@ class LocalMemory(Store):
     def __init__(self, threads: int, size: int):
         self.size = -(-size // 16) * 16
         super().__init__(threads * self.size)
+        self.state[:] = EXISTS
 
     def locate(self, address: np.ndarray, threads: np.ndarray, size: int, items: int, doing: str) -> np.ndarray:
         bad = (address % (size * items) != 0) | (address < 16) | (address + size * items > self.size)

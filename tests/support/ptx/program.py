@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ptx import accesses, conversions, floats, integers, tensor, warps  # noqa: F401 (they register their instructions)
+from ptx import accesses, atomics, conversions, floats, integers, tensor, warps  # noqa: F401 (they register their instructions)
 from ptx.assembly import JUMPS, Assembler
 from ptx.errors import PtxError
-from ptx.machine import Machine, members_of
+from ptx.lanes import WARP
+from ptx.machine import Launch, Machine, members_of
 from ptx.memory import Memory
 from ptx.parsing import parse
 from ptx.shared import WINDOW
@@ -105,26 +106,24 @@ def run(
         if variable.space in ("global", "const"):
             content = variable.values if variable.values is not None else np.zeros(variable.bytes or 0, np.uint8)
             addresses[variable.name] = memory.constant(content)
+    launch = Launch(
+        program.code,
+        program.leaders,
+        program.registers,
+        addresses,
+        packed,
+        memory,
+        program.frame_bytes,
+        static,
+        shared,
+        extents[0],
+        extents[1],
+    )
     statistics = Statistics()
-    at_once = max(1, THREADS_AT_ONCE // (-(-size // 32) * 32))
+    at_once = max(1, THREADS_AT_ONCE // (-(-size // WARP) * WARP))
     with np.errstate(all="ignore"):
         for first in range(0, blocks, at_once):
-            chosen = np.arange(first, min(blocks, first + at_once))
-            machine = Machine(
-                program.code,
-                program.leaders,
-                program.registers,
-                addresses,
-                packed,
-                memory,
-                program.frame_bytes,
-                (static, shared),
-                extents[0],
-                extents[1],
-                chosen,
-                statistics,
-            )
-            machine.run(limit)
+            Machine(launch, np.arange(first, min(blocks, first + at_once)), statistics).run(limit)
     return statistics
 
 

@@ -30,6 +30,7 @@ class SharedMemory(Store):
         self.stride = -(-size // 16) * 16 + 16
         self.warps = warps
         super().__init__(blocks * self.stride)
+        self.state[:-16].reshape(-1, self.stride)[:, :size] = EXISTS
         self.data.view(FLOAT32)[:] = np.nan
         words = len(self.data) // WORD
         self.flags = np.zeros(words, np.uint8)
@@ -148,10 +149,6 @@ class SharedMemory(Store):
     def proxy_fence(self, lanes: Lanes) -> None:
         """What these threads wrote may be read by wgmma, once a barrier tells of it."""
         self.flags[(self.writer >= 0) & lanes.mask[self.writer]] &= ~np.uint8(UNFENCED)
-
-    def appear(self, size: int) -> None:
-        """The bytes of each block's window exist."""
-        self.state[:-16].reshape(-1, self.stride)[:, :size] = EXISTS
 
 
 def _refuse(bad: np.ndarray, reason: str, size: int) -> None:
