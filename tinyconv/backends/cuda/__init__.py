@@ -4,8 +4,22 @@ The same functions as ``backends.cpu``.
 """
 
 from tinyconv.backends.cuda.activation import add_relu, relu, relu_gradient
+from tinyconv.backends.cuda.batch_norm import batch_norm, batch_norm_gradient
+from tinyconv.backends.cuda.batch_norm_pooling import batch_norm_max_pool2d, batch_norm_max_pool2d_gradient
+from tinyconv.backends.cuda.cross_entropy import cross_entropy, cross_entropy_gradient
+from tinyconv.backends.cuda.dropout import draw_mask, masked
 from tinyconv.backends.cuda.elementwise import add, divide, multiply, subtract
+from tinyconv.backends.cuda.gelu import gelu, gelu_gradient
+from tinyconv.backends.cuda.matmul import matmul
 from tinyconv.backends.cuda.max_pooling import max_pool2d, max_pool2d_gradient
+from tinyconv.backends.cuda.normalization import (
+    channel_affine,
+    channel_combination,
+    channel_moments,
+    channel_products,
+    channel_sum,
+)
+from tinyconv.backends.cuda.optimizer_step import adam_step, sgd_step
 from tinyconv.backends.cuda.planes import gather_plane, scatter_plane
 from tinyconv.backends.cuda.pooling import (
     adaptive_avg_pool2d,
@@ -13,21 +27,43 @@ from tinyconv.backends.cuda.pooling import (
     avg_pool2d,
     avg_pool2d_gradient,
 )
+from tinyconv.backends.cuda.special import erf, erfc, erfinv
 
 __all__ = [
+    "adam_step",
     "adaptive_avg_pool2d",
     "adaptive_avg_pool2d_gradient",
     "add",
     "add_relu",
     "avg_pool2d",
     "avg_pool2d_gradient",
+    "batch_norm",
+    "batch_norm_gradient",
+    "batch_norm_max_pool2d",
+    "batch_norm_max_pool2d_gradient",
+    "channel_affine",
+    "channel_combination",
+    "channel_moments",
+    "channel_products",
+    "channel_sum",
+    "cross_entropy",
+    "cross_entropy_gradient",
     "divide",
+    "draw_mask",
+    "erf",
+    "erfc",
+    "erfinv",
     "gather_plane",
+    "gelu",
+    "gelu_gradient",
+    "masked",
+    "matmul",
     "max_pool2d",
     "max_pool2d_gradient",
     "multiply",
     "relu",
     "relu_gradient",
     "scatter_plane",
+    "sgd_step",
     "subtract",
 ]

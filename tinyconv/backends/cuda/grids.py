@@ -12,7 +12,7 @@ from tinyconv.backends.cuda.vectors import WIDE
 THREADS = 256
 """In a block: no block has more, and shared memory is laid out for so many."""
 
-MOST_LANES = 8 if SIMULATED else 32
+MOST_LANES = 4 if SIMULATED else 32
 """Threads of a block beside each other along the columns of a matrix: a warp, which reads 512 bytes at once."""
 
 
@@ -33,7 +33,7 @@ def power_of_two(least: int, most: int) -> int:
     return min(most, 1 << max(0, least - 1).bit_length())
 
 
-def block_over(columns: int) -> tuple[int, int]:
+def block_over(columns: int, most_lanes: int = MOST_LANES) -> tuple[int, int]:
     """(lanes, rows) of a block's threads over a matrix: powers of two, the lanes along the ``columns``."""
-    lanes = power_of_two(columns, MOST_LANES)
-    return lanes, threads_per_block(THREADS) // lanes
+    lanes = power_of_two(columns, min(most_lanes, MOST_LANES))
+    return lanes, (16 if SIMULATED else THREADS) // lanes

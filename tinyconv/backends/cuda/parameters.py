@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     Int = Any
     Long = Any
     Address = Any
+    Word = Any
     Floats = Any
     Matrix = Any
     Cube = Any
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
 else:
     Float, Double = Parameter(None, 0), Parameter("float64", 0)
     Int, Long, Address = Parameter("int32", 0), Parameter("int64", 0), Parameter("uint64", 0)
+    Word = Address
     Floats, Matrix, Cube, Maps = (Parameter(None, ndim) for ndim in (1, 2, 3, 4))
     Doubles, DoubleMatrix, DoubleCube = (Parameter("float64", ndim) for ndim in (1, 2, 3))
     Ints, IntMatrix, IntMaps = (Parameter("int32", ndim) for ndim in (1, 2, 4))
