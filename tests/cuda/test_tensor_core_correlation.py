@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tensor_core_cases import BOUNDS, drawn, forward, geometry, input_gradient, interpret
+from tensor_core_cases import BOUNDS, assert_near, drawn, forward, geometry, input_gradient, interpret
 
 from tinyconv.backends import reference
 from tinyconv.backends.cuda.tensor_cores import correlation_plans
@@ -42,13 +42,6 @@ def check_forward(plan, g, arithmetic, relu):
     size = forward(abs(values["x"]), abs(values["weight"]), g) + abs(values["bias"])
     assert_near(found, np.maximum(expected, 0) if relu else expected, BOUNDS[arithmetic] * size)
     return statistics
-
-
-def assert_near(found, expected, bound):
-    error = abs(found - expected)
-    worst = np.unravel_index(np.nanargmax(error - bound), error.shape)
-    assert not np.isnan(found).any()
-    assert (error <= bound).all(), f"{found[worst]} instead of {expected[worst]} at {worst}, {bound[worst]} allowed"
 
 
 def test_the_expected_values_are_the_definition():

@@ -65,6 +65,13 @@ def interpret(plan: Plan, arrays: dict[Role, Any], result: Role, programs: dict[
     return memory.get(addresses[result], poisoned.shape), statistics
 
 
+def assert_near(found, expected, bound):
+    error = abs(found - expected)
+    worst = np.unravel_index(np.nanargmax(error - bound), error.shape)
+    assert not np.isnan(found).any()
+    assert (error <= bound).all(), f"{found[worst]} instead of {expected[worst]} at {worst}, {bound[worst]} allowed"
+
+
 def drawn(g: Geometry, seed: int = 0) -> dict[str, Any]:
     """Random arrays of a convolution."""
     random = np.random.default_rng(seed)

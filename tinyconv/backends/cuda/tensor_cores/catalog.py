@@ -7,8 +7,9 @@ from enum import Enum
 from typing import NamedTuple
 
 from tinyconv.backends.cuda.kernels import Kernel
-from tinyconv.backends.cuda.tensor_cores.correlation import correlation_kernel, shared_bytes
-from tinyconv.backends.cuda.tensor_cores.products import Product, plain_product, tensor_core_product
+from tinyconv.backends.cuda.tensor_cores import correlation, weight_gradient
+from tinyconv.backends.cuda.tensor_cores.products import plain_product, tensor_core_product
+from tinyconv.backends.cuda.tensor_cores.products_across import plain_product_across, tensor_core_product_across
 from tinyconv.backends.cuda.tensor_cores.tiles import Tile
 
 LEAST = (8, 0)
@@ -26,51 +27,66 @@ class Arithmetic(Enum):
     """By tensor cores, rounded to TF32."""
 
 
-RATES = {
-    Arithmetic.EXACT: {
-        Tile(128, 128, 32, 32, 64, 3): 100.0,
-        Tile(64, 64, 32, 32, 32, 4): 75.0,
-    },
-    Arithmetic.FAST: {
-        Tile(128, 64, 32, 64, 32, 3): 170.0,
-        Tile(64, 64, 32, 32, 32, 4): 150.0,
-    },
-    Arithmetic.TF32: {
+PRODUCTS = {Arithmetic.FAST: 3, Arithmetic.TF32: 1}
+"""Of TF32, for each product of two numbers."""
+
+
+Rates = Mapping[Tile, float]
+"""Products of numbers that a processor is expected to do in a clock with a tile. An H100's does 128 of float32, and
+about 640 of TF32 by the instructions used here."""
+
+CORRELATION_RATES: dict[tuple[Arithmetic, int], Rates] = {
+    (Arithmetic.EXACT, 4): {Tile(128, 128, 32, 32, 64, 3): 100.0, Tile(64, 64, 32, 32, 32, 4): 75.0},
+    (Arithmetic.FAST, 4): {Tile(128, 64, 32, 64, 32, 3): 170.0, Tile(64, 64, 32, 32, 32, 4): 150.0},
+    (Arithmetic.TF32, 4): {
         Tile(128, 128, 32, 64, 64, 3): 500.0,
         Tile(128, 64, 32, 64, 32, 3): 420.0,
         Tile(64, 64, 32, 32, 32, 4): 320.0,
     },
+    (Arithmetic.EXACT, 1): {Tile(128, 64, 32, 32, 32, 3): 70.0},
+    (Arithmetic.FAST, 1): {Tile(128, 64, 32, 32, 32, 3): 120.0},
+    (Arithmetic.TF32, 1): {Tile(128, 64, 32, 32, 32, 3): 200.0},
 }
-"""Products that a processor is expected to do in a clock, for channels that are copied 4 at a time. An H100's processor
-does 128 of float32, and about 640 of TF32 by the instructions used here."""
+"""Of the forward and the input gradient; tiles of pixels x outputs."""
 
-NARROW_RATES = {
-    Arithmetic.EXACT: {Tile(128, 64, 32, 32, 32, 3): 70.0},
-    Arithmetic.FAST: {Tile(128, 64, 32, 32, 32, 3): 120.0},
-    Arithmetic.TF32: {Tile(128, 64, 32, 32, 32, 3): 200.0},
+WEIGHT_GRADIENT_RATES: dict[tuple[Arithmetic, int], Rates] = {
+    (Arithmetic.EXACT, 4): {Tile(128, 128, 32, 32, 64, 3): 100.0, Tile(64, 64, 32, 32, 32, 3): 75.0},
+    (Arithmetic.FAST, 4): {Tile(128, 64, 32, 64, 32, 3): 170.0, Tile(64, 64, 32, 32, 32, 3): 150.0},
+    (Arithmetic.TF32, 4): {Tile(128, 128, 32, 64, 64, 3): 450.0, Tile(64, 64, 32, 32, 32, 3): 300.0},
+    (Arithmetic.EXACT, 1): {Tile(64, 128, 32, 32, 32, 3): 70.0},
+    (Arithmetic.FAST, 1): {Tile(64, 128, 32, 32, 32, 3): 120.0},
+    (Arithmetic.TF32, 1): {Tile(64, 128, 32, 32, 32, 3): 200.0},
 }
-"""The same for channels that are copied one at a time: those of images, mostly."""
-
-
-def _product(tile: Tile, arithmetic: Arithmetic) -> Product:
-    if arithmetic is Arithmetic.EXACT:
-        return plain_product(tile)
-    return tensor_core_product(tile, 3 if arithmetic is Arithmetic.FAST else 1)
+"""Of the weight gradient; tiles of outputs x terms."""
 
 
 class Choice(NamedTuple):
     """Kernels that compute the same with different tiles."""
 
     kernels: Mapping[Tile, Kernel]
-    rates: Mapping[Tile, float]
+    rates: Rates
     shared: Mapping[Tile, int]
 
 
-def _correlations(arithmetic: Arithmetic, width: int) -> Choice:
-    rates = (RATES if width == 4 else NARROW_RATES)[arithmetic]
-    kernels = {tile: correlation_kernel(tile, _product(tile, arithmetic), width, LEAST) for tile in rates}
-    return Choice(kernels, rates, {tile: shared_bytes(tile) for tile in rates})
+def _correlations(arithmetic: Arithmetic, width: int, rates: Rates) -> Choice:
+    kernels, shared = {}, {tile: correlation.shared_bytes(tile) for tile in rates}
+    for tile in rates:
+        exact = arithmetic is Arithmetic.EXACT
+        product = plain_product(tile) if exact else tensor_core_product(tile, PRODUCTS[arithmetic])
+        kernels[tile] = correlation.correlation_kernel(tile, product, width, LEAST)
+    return Choice(kernels, rates, shared)
 
 
-CORRELATIONS = {(arithmetic, width): _correlations(arithmetic, width) for arithmetic in Arithmetic for width in (4, 1)}
-"""By arithmetic, and by how many channels are copied at a time."""
+def _weight_gradients(arithmetic: Arithmetic, width: int, rates: Rates) -> Choice:
+    kernels, shared = {}, {tile: weight_gradient.shared_bytes(tile) for tile in rates}
+    for tile in rates:
+        exact = arithmetic is Arithmetic.EXACT
+        product = plain_product_across(tile) if exact else tensor_core_product_across(tile, PRODUCTS[arithmetic])
+        kernels[tile] = weight_gradient.weight_gradient_kernel(tile, product, width, LEAST)
+    return Choice(kernels, rates, shared)
+
+
+CORRELATIONS = {key: _correlations(*key, rates) for key, rates in CORRELATION_RATES.items()}
+WEIGHT_GRADIENTS = {key: _weight_gradients(*key, rates) for key, rates in WEIGHT_GRADIENT_RATES.items()}
+"""By arithmetic, and by how many channels are copied at a time: 4, or 1 where they do not come in fours, as those of
+images."""

@@ -12,6 +12,7 @@ from tinyconv.backends.cuda.tensor_cores.passes import HEIGHT, SIDE, THREADS, ad
 from tinyconv.backends.cuda.tensor_cores.plans import (
     MOST_INDEX,
     NOWHERE,
+    REMEMBERED,
     Geometry,
     Place,
     Plan,
@@ -189,7 +190,7 @@ def correlation_steps(
     return tuple(steps), way.splits * split_pitch
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=REMEMBERED)
 def plan_forward(
     geometry: Geometry, biased: bool, relu: bool, arithmetic: Arithmetic, aligned: bool, processors: int
 ) -> Plan:
@@ -199,7 +200,7 @@ def plan_forward(
     return Plan(*correlation_steps(correlation, places, 0, relu, arithmetic, aligned, processors))
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=REMEMBERED)
 def plan_input_gradient(
     geometry: Geometry, biased: bool, arithmetic: Arithmetic, aligned: bool, processors: int
 ) -> Plan:

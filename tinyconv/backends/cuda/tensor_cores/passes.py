@@ -21,6 +21,9 @@ HEIGHT = 8
 THREADS = 256
 """In a block that adds up partial sums."""
 
+AT_ONCE = 8
+"""Partial sums that a thread asks for before it waits for the first."""
+
 
 @kernel(threads=SIDE * HEIGHT, least=(8, 0))
 def transpose_weight(weight: Address, transposed: Address, outputs: Int, channels: Int, taps: Int):
@@ -57,13 +60,18 @@ def add_partial_sums(
 ):
     """y[n, p, q, k] = bias[k] + sum over splits of partial[split, pixel, k], in the order of the splits."""
     index = int32(cuda.blockIdx.x * THREADS + cuda.threadIdx.x)
-    count = pixels * outputs
+    count = int32(pixels * outputs)
     if index < count:
         pixel = int32(divide(index, outputs))
         output = int32(index - pixel * outputs)
         total = float32(0)
-        for split in range(splits):
-            total += load_float(further(partial, split * count + index))
+        some = cuda.local.array(AT_ONCE, float32)
+        for first in range(0, splits, AT_ONCE):
+            for i in range(AT_ONCE):
+                there = int32(1) if first + i < splits else int32(0)
+                some[i] = load_float_if(further(partial, (first + i) * count + index), there)
+            for i in range(AT_ONCE):
+                total += some[i]
         total += load_float_if(further(bias, output), int32(1) if bias != 0 else int32(0))
         if relu != 0 and total <= float32(0):
             total = float32(0)

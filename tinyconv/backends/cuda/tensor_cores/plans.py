@@ -15,6 +15,9 @@ from tinyconv.backends.cuda.tensor_cores.tiles import Tile
 from tinyconv.core.arrays import Pair
 
 FLOAT_BYTES = 4
+REMEMBERED = 1024
+"""Plans of each kind."""
+
 MOST_INDEX = 2**31 - 1
 """What an int32 counts to."""
 
@@ -103,7 +106,7 @@ class Way(NamedTuple):
     steps_each: int
 
 
-MOST_SPLITS = 64
+MOST_SPLITS = 256
 LEAST_STEPS = 4
 """Steps of a split, to be worth its beginning and its end."""
 
@@ -112,6 +115,9 @@ STEPS_AROUND = 4
 
 PASS_CLOCKS = 6000
 """The second pass that adds up partial sums, without its memory: one more launch."""
+
+CLOCKS_PER_SPLIT = 50
+"""To wait for a partial sum in the second pass."""
 
 CLOCKS_PER_FLOAT = 1 / 400
 """To write a partial sum and read it again, all processors together."""
@@ -155,5 +161,5 @@ def _clocks(tile: Tile, rate: float, sizes: tuple[int, int, int], groups: int, s
     steps = blocks_for(blocks_for(terms, tile.depth), splits) + STEPS_AROUND
     clocks = blocks_for(blocks, processors) * steps * tile.rows * tile.columns * tile.depth / rate
     if splits > 1:
-        clocks += PASS_CLOCKS + rows * columns * groups * splits * CLOCKS_PER_FLOAT
+        clocks += PASS_CLOCKS + splits * (CLOCKS_PER_SPLIT + rows * columns * groups * CLOCKS_PER_FLOAT)
     return clocks

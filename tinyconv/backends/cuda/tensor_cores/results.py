@@ -51,17 +51,15 @@ class Results:
         return zeros
 
     def store(self) -> Any:
-        """A function that writes the sums, with what is added to each column, and rectified if they are to be."""
+        """A function that writes the sums, with what is added to each column, and rectified if they are to be.
+
+        Its arguments: the sums; uint64 [row], where a row's first run goes, 0 for a row that is outside; float32 [run,
+        column], what is added; how many columns there are from the thread's first one on; whether runs of 4 can be
+        written at once; whether to rectify.
+        """
 
         @intrinsic
         def store(context, sums, places, shifts, left, wide, relu):  # noqa: ARG001
-            """Write the sums.
-
-            ``places``: uint64 [row], where a row's first run goes, 0 for a row that is outside; ``shifts``: float32
-            [run, column], what is added; ``left``: columns from the thread's first one to the end; ``wide``: runs of 4
-            can be written at once.
-            """
-
             def generate(context, builder, signature, values):
                 arrays = [
                     context.make_array(kind)(context, builder, value).data

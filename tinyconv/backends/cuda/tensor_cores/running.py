@@ -17,6 +17,7 @@ from tinyconv.backends.cuda.tensor_cores.correlation_plans import (
     plan_input_gradient,
 )
 from tinyconv.backends.cuda.tensor_cores.plans import MOST_INDEX, Geometry, Plan, Role
+from tinyconv.backends.cuda.tensor_cores.weight_gradient_plans import plan_weight_gradient
 from tinyconv.core import gpu
 
 ALIGNMENT = 16
@@ -53,6 +54,15 @@ def input_gradient(dy: Any, weight: Any, bias: Any, dx: Any, geometry: Geometry,
     arrays = {Role.Y: dy, Role.WEIGHT: weight, Role.BIAS: bias, Role.X: dx}
     addresses, aligned = _addresses(arrays)
     _run(plan_input_gradient(geometry, bias is not None, arithmetic, aligned, _processors()), addresses)
+
+
+def weight_gradient(x: Any, dy: Any, dweight: Any, geometry: Geometry, arithmetic: Arithmetic) -> None:
+    """dweight = the sum of dy x over all pixels of all images.
+
+    Contiguous arrays of float32: x (N, H, W, C), dy (N, P, Q, K), dweight (K, R, S, C / groups).
+    """
+    addresses, aligned = _addresses({Role.X: x, Role.Y: dy, Role.WEIGHT: dweight})
+    _run(plan_weight_gradient(geometry, arithmetic, aligned, _processors()), addresses)
 
 
 def _addresses(arrays: dict[Role, Any]) -> tuple[dict[Role, int], bool]:
