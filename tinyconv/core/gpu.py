@@ -11,6 +11,7 @@ import functools
 import importlib
 import importlib.util
 import os
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -135,6 +136,23 @@ def synchronize() -> None:
     """Wait until the GPU has done all that it was given; the simulator does everything at once."""
     if not is_simulated():
         _cupy().cuda.runtime.deviceSynchronize()
+
+
+def copied_meanwhile(array: Any) -> Callable[[], Any]:
+    """A copy of ``array`` to the host, which the GPU makes in its turn: a function that waits for it and gives it."""
+    if _stand_in is not None:
+        found = array.get()
+        return lambda: found
+    cupy, pinned = _cupy(), importlib.import_module("cupyx").empty_pinned(array.shape, array.dtype)
+    array.get(out=pinned, blocking=False)
+    event = cupy.cuda.Event(disable_timing=True)
+    event.record()
+
+    def wait() -> Any:
+        event.synchronize()
+        return pinned
+
+    return wait
 
 
 def name() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -43,3 +44,13 @@ def moved(array: Any, source: Device, target: Device) -> Any:
         return to_gpu(array)
     copied = to_host(array)
     return layout.copy(copied) if copied is array else copied  # the simulator's arrays are NumPy's
+
+
+def on_its_way(array: Any) -> Callable[[], Any]:
+    """A function that gives the numbers of ``array`` as they are now, and waits for them no longer than it must.
+
+    A GPU copies them to the host when it has them, while it is given other work. An array of the host is there.
+    """
+    if isinstance(array, np.ndarray | np.generic):
+        return lambda: array
+    return gpu.copied_meanwhile(array)

@@ -29,7 +29,10 @@ class Callback:
         """Before the first batch of an epoch; ``trainer.epoch`` epochs lie behind."""
 
     def on_batch_end(self, trainer: Trainer, loss: float, images: int) -> None:
-        """After an optimiser step on ``images`` images, of mean loss ``loss``."""
+        """After an optimiser step on ``images`` images, of mean loss ``loss``.
+
+        On a GPU, which is not waited for, only after the next step was started; in order, and none is left out.
+        """
 
     def on_evaluate(self, trainer: Trainer, evaluation: Evaluation) -> None:
         """After the held-out data were evaluated, before ``on_epoch_end`` of the same epoch."""

@@ -22,6 +22,7 @@ from tinyconv.nn.module import Module
 from tinyconv.ops.tensor import Tensor
 from tinyconv.train import metrics
 from tinyconv.train.callbacks import Callback
+from tinyconv.train.steps import Step, Steps
 
 Batch = Sequence[Any]
 """(images, labels): float Tensor (B, C, H, W) and int64 Tensor (B,)."""
@@ -175,7 +176,7 @@ class Trainer:
         started = time.perf_counter()
         while self.epoch < self.epochs and not self.stop:
             self._call("on_epoch_start")
-            learning_rate = float(self.optimizer.param_groups[0]["lr"])
+            learning_rate = self._rate
             epoch_started = time.perf_counter()
             # Of an overflow the loss tells; NumPy's own warning would come first and say less.
             with np.errstate(over="ignore", invalid="ignore"):
@@ -185,7 +186,8 @@ class Trainer:
             if test is not None:
                 with np.errstate(over="ignore", invalid="ignore"):
                     evaluation = self.evaluate(test)
-                self._check_finite(evaluation.loss, f"held-out loss became {evaluation.loss} after epoch {self.epoch}")
+                what = f"held-out loss became {evaluation.loss} after epoch {self.epoch}"
+                self._check_finite(evaluation.loss, what, self._rate)
                 self.evaluation = evaluation
                 self._call("on_evaluate", evaluation)
             record = EpochRecord(
@@ -207,31 +209,40 @@ class Trainer:
         if hasattr(train, "set_epoch"):
             train.set_epoch(self.epoch)
         self.model.train()
-        total_loss, correct, samples = 0.0, 0, 0
+
+        def check(step: Step, loss: float) -> None:
+            what = f"loss became {loss} at epoch {self.epoch + 1}, step {step.number} of {len(train)}"
+            self._check_finite(loss, what, step.rate)
+
+        steps = Steps(check)
         for number, batch in enumerate(train, start=1):
             images, labels = _checked(batch)
             self.optimizer.zero_grad()
             logits = self.model(images)
             loss = self.loss(logits, labels)
-            value = float(loss.item())
-            self._check_finite(value, f"loss became {value} at epoch {self.epoch + 1}, step {number} of {len(train)}")
+            steps.add(number, self._rate, loss, logits, labels)
             loss.backward()
             self.optimizer.step()
             if self.scheduler is not None and self.scheduler_interval == "step":
                 self.scheduler.step()
             self.step += 1
-            count = len(labels.array)
-            total_loss += value * count
-            correct += int((logits.array.argmax(axis=1) == labels.array).sum())
-            samples += count
-            self._call("on_batch_end", value, count)
+            self._tell(steps)
+        steps.finish()
+        self._tell(steps)
         if self.scheduler is not None and self.scheduler_interval == "epoch":
             self.scheduler.step()
-        return total_loss / samples, correct / samples, samples
+        return steps.total_loss / steps.samples, steps.correct / steps.samples, steps.samples
 
-    def _check_finite(self, loss: float, what: str) -> None:
+    def _tell(self, steps: Steps) -> None:
+        for loss, images in steps.read():
+            self._call("on_batch_end", loss, images)
+
+    @property
+    def _rate(self) -> float:
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    def _check_finite(self, loss: float, what: str, rate: float) -> None:
         if not math.isfinite(loss):
-            rate = self.optimizer.param_groups[0]["lr"]
             raise RunError(
                 f"{what}; lower the learning rate (the optimizer's lr, --lr of the command; it was {rate:g} in this "
                 "step), or look for NaN and infinity in the images"
