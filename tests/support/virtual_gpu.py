@@ -107,6 +107,22 @@ class Module:
         return SimpleNamespace(ptr=self.driver.loaded(self.program))
 
 
+class ProductTypes(ModuleType):
+    """How cuBLAS is told to round: CuPy's setting, of the process. Here no product is rounded."""
+
+    COMPUTE_TYPE_DEFAULT, COMPUTE_TYPE_FP32, COMPUTE_TYPE_TF32 = 0, 2, 3
+
+    def __init__(self) -> None:
+        super().__init__("cupy._core._routines_linalg")
+        self.types: dict[str, int] = {"f": self.COMPUTE_TYPE_DEFAULT}
+
+    def get_compute_type(self, dtype: str) -> int:
+        return self.types[dtype]
+
+    def set_compute_type(self, dtype: str, compute_type: int) -> None:
+        self.types[dtype] = compute_type
+
+
 @contextmanager
 def virtual_gpu(capability: tuple[int, int] = (9, 0)) -> Iterator[Driver]:
     """Let the device "cuda" be a GPU of ``capability`` that the interpreter of PTX plays."""
@@ -119,6 +135,8 @@ def virtual_gpu(capability: tuple[int, int] = (9, 0)) -> Iterator[Driver]:
     stream = SimpleNamespace(ptr=0)
     modules = {
         "cupy": _module("cupy"),
+        "cupy._core": _module("cupy._core"),
+        "cupy._core._routines_linalg": ProductTypes(),
         "cupy.cuda": _module("cupy.cuda", get_current_stream=lambda: stream),
         "cupy.cuda.function": _module("cupy.cuda.function", Module=loader),
         "cupy_backends": _module("cupy_backends"),

@@ -74,7 +74,12 @@ class Kernel:
         """The kernel in PTX, compiled now."""
         signature = numba.types.void(*(each.numba_type(working) for each in self.parameters))
         text, _ = cuda.compile_ptx(self.function, signature, cc=capability)
+        text = text.replace(_entry(text), self.entry(working))
         return text if self.threads is None else _bounded(text, self.threads)
+
+    def entry(self, working: str) -> str:
+        """What the kernel is called in PTX, where profilers read it: Numba's own name has all types, in code."""
+        return self.name if self.working_index is None else f"{self.name}_{working}"
 
     def _key(self, working: str, capability: Capability) -> str:
         parts = (self.name, working, str(capability), str(self.threads), _sources(), *_versions())
@@ -104,6 +109,11 @@ def kernel(
 def all_kernels() -> Iterator[Kernel]:
     """Every kernel made so far, for what compiles or lists them all."""
     yield from _registered.values()
+
+
+def _entry(ptx: str) -> str:
+    """The name that Numba gave the kernel."""
+    return ptx.partition(".visible .entry ")[2].partition("(")[0].strip()
 
 
 def _bounded(ptx: str, threads: int) -> str:

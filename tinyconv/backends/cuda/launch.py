@@ -81,7 +81,7 @@ class _Loaded:
                 f"kernel {kernel.name} cannot be loaded ({error}): the driver may be older than the compiler that "
                 "nvidia-nvvm installed; update the driver, or install an nvidia-nvvm of the driver's version of CUDA"
             ) from None
-        self.function = self.module.get_function(_entry(text)).ptr
+        self.function = self.module.get_function(kernel.entry(working)).ptr
         packer = struct.Struct("@" + "".join(each.layout(working) for each in kernel.parameters))
         self.buffer = ctypes.create_string_buffer(packer.size)
         self.pack = _packing(kernel, functools.partial(packer.pack_into, self.buffer, 0))
@@ -117,8 +117,3 @@ def _packing(kernel: Kernel, pack: Callable[..., None]) -> Callable[..., None]:
     source = f"lambda {', '.join(names)}: pack({', '.join(parts)})"
     made: Callable[..., None] = eval(source, {"pack": pack})  # noqa: S307 (of nothing but numbered names)
     return made
-
-
-def _entry(ptx: str) -> str:
-    """The name that Numba gave the kernel."""
-    return ptx.partition(".visible .entry ")[2].partition("(")[0].strip()
