@@ -74,7 +74,8 @@ class Driver:
     ) -> None:  # fmt: skip
         assert parameters == 0, "the parameters come packed"
         assert shared <= max(48 * 1024, self._dynamic.get(function, 0)), f"{shared} bytes of shared memory unasked for"
-        assert max(gy, gz) < 65536 and gx < 2**31, f"a grid of {(gx, gy, gz)} blocks"
+        assert max(gy, gz) < 65536, f"a grid of {(gx, gy, gz)} blocks"
+        assert gx < 2**31, f"a grid of {(gx, gy, gz)} blocks"
         tag, buffer, second, size, end = (ctypes.c_void_p * 5).from_address(extra)
         assert (tag, second, end) == (1, 2, None), "CU_LAUNCH_PARAM_BUFFER_POINTER, _SIZE, _END"
         program = self._functions[function]
