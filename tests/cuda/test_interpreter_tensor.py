@@ -68,6 +68,18 @@ def test_a_product_of_a_warp(k):
         np.testing.assert_allclose(row, expected[group + 8 * (i // 2), 2 * member + i % 2], rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("one", [1.0, -1.0])
+def test_tensor_cores_cut_off_what_they_add_up(one, sign):
+    """Eight products of 2^-24, each below the last bit of the number that they are added to."""
+    product = "{%c0, %c1, %c2, %c3}, {%a0, %a1, %a2, %a3}, {%b0, %b1}, {%c0, %c1, %c2, %c3}"
+    small, number = (np.float32(value).view(np.uint32) for value in (sign * 2.0**-12, one))
+    body = "".join(f"mov.b32 %a{i}, 0x39800000; mov.b32 %c{i}, {number:#x};" for i in range(4))
+    body += "".join(f"mov.b32 %b{i}, {small:#x};" for i in range(2))
+    body += f"mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {product}; mov.b32 %y, %c0;"
+    np.testing.assert_array_equal(own(body, 32).view(np.float32), np.full(32, one, np.float32))
+
+
 def laid_out(matrix, width):
     """A (rows, 8) matrix in shared memory, rows of ``width`` bytes swizzled by the manual; 16: as 8 x 16 byte cores."""
     rows = len(matrix)

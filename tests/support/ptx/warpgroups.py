@@ -18,7 +18,7 @@ from ptx.lanes import WARP, Lanes
 from ptx.operands import Register, Vector, items_of
 from ptx.registry import Execute, opcode, unknown
 from ptx.shared import DRAINING, UNFENCED, WORD
-from ptx.tensor import places, results_of, stacked, tf32
+from ptx.tensor import accumulated, places, results_of, stacked, tf32
 from ptx.types import BOOL, FLOAT32, TYPES, UINT32, UINT64
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def _multiply(instruction: Instruction) -> Execute:
     results = items_of(instruction.operands[0])
     first, second, scale, *signs = instruction.operands[1:]
     sign = np.prod([int(operand.value(TYPES["s32"])) for operand in signs], dtype=int)
-    in_a, in_product = places(16, 8), results_of(n)
+    in_a, in_c = places(16, 8), results_of(n)
     if len(results) != n // 2:
         raise unknown(instruction, f"{len(results)} accumulators for n = {n}")
 
@@ -154,11 +154,12 @@ def _multiply(instruction: Instruction) -> Execute:
         else:
             a = _matrix(machine, machine.values(first, UINT64, lanes), lanes, 64, read)
         b = _matrix(machine, machine.values(second, UINT64, lanes), lanes, n, read)
-        product = sign * np.matmul(a, b.transpose(0, 2, 1)).reshape(-1, 16 * n)  # of each warp
-        part = product[:, in_product].transpose(1, 0, 2).reshape(len(results), -1)
         held = machine.warp_groups.accumulators(results, lanes)
         old = np.where(machine.values(scale, BOOL, lanes), held.values[:, lanes.index], 0)
-        held.values[:, lanes.index] = part + old
+        c = np.empty((lanes.count // WARP, 16 * n))
+        c[:, in_c.ravel()] = old.reshape(len(results), -1, WARP).transpose(1, 0, 2).reshape(len(c), -1)
+        product = accumulated(sign * a, b, c.reshape(-1, 64, n)).reshape(-1, 16 * n)[:, in_c]
+        held.values[:, lanes.index] = product.transpose(1, 0, 2).reshape(len(results), -1)
         machine.warp_groups.issue(lanes, np.concatenate(read, axis=1), held)
 
     return execute
