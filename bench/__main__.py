@@ -19,6 +19,7 @@ SUITES = {
     "accuracy": "Held-out accuracy over several seeds, beside a linear classifier.",
     "leak": "Memory over many training steps.",
     "harness": "The harness itself: equal sides must give 1.",
+    "cuda": "Every kernel on a GPU, against float64 and beside PyTorch.",
 }
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from bench.numbers import normal
 from bench.rows import Row
 from bench.session import Session, Sides, suite
 from tinyconv.utils.speed import own, pytorch
@@ -48,18 +49,21 @@ def added(lib: Any, shape: tuple[int, ...]) -> Any:
 
 def labelled(lib: Any, images: int, classes: int) -> Any:
     """The cross-entropy with fixed labels."""
-    labels = lib.tensor(np.random.default_rng(1).integers(0, classes, images))
 
     class Loss(lib.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("labels", lib.tensor(np.random.default_rng(1).integers(0, classes, images)))
+
         def forward(self, x: Any) -> Any:
-            return lib.nn.functional.cross_entropy(x, labels)
+            return lib.nn.functional.cross_entropy(x, self.labels)
 
     return Loss()
 
 
-def layers() -> Iterator[Layer]:
-    """All of them."""
-    for shape in SHAPES:
+def layers(shapes: Iterable[tuple[int, ...]] = SHAPES) -> Iterator[Layer]:
+    """All of them; those of maps for each of ``shapes``."""
+    for shape in shapes:
         channels = shape[1]
         yield Layer("max-pool 2x2", shape, lambda lib: lib.nn.MaxPool2d(2))
         yield Layer("max-pool 3x3 s2 p1", shape, lambda lib: lib.nn.MaxPool2d(3, 2, 1))
@@ -97,14 +101,13 @@ def rows(session: Session) -> Iterator[Row]:
     yield from optimisers(session)
 
 
-def own_layer(layer: Layer) -> dict[str, Callable[[], Any]]:
+def own_layer(layer: Layer, device: str = "cpu") -> dict[str, Callable[[], Any]]:
     """tinyconv's side."""
     import tinyconv as tc
 
-    module = layer.build(tc).train(layer.training)
-    draw = np.random.default_rng(0)
-    x = tc.tensor(draw.standard_normal(layer.shape, np.float32), requires_grad=True)
-    dy = tc.tensor(draw.standard_normal(module(x).shape, np.float32))
+    module = layer.build(tc).train(layer.training).to(device)
+    x = tc.tensor(normal(layer.shape), device=device, requires_grad=True)
+    dy = tc.tensor(normal(module(x).shape, seed=1), device=device)
     leaves = (x, *module.parameters())
 
     def forward() -> Any:
@@ -116,16 +119,15 @@ def own_layer(layer: Layer) -> dict[str, Callable[[], Any]]:
     return {FORWARD: forward, BOTH: lambda: tc.autograd.grad(module(x), leaves, dy)}
 
 
-def torch_layer(layer: Layer, layout: str) -> dict[str, Callable[[], Any]]:
+def torch_layer(layer: Layer, layout: str, device: str = "cpu") -> dict[str, Callable[[], Any]]:
     """PyTorch's side in one layout."""
     import torch
 
-    module = layer.build(torch).train(layer.training)
+    module = layer.build(torch).train(layer.training).to(device)
     if layout == pytorch.CHANNELS_LAST:
         module = module.to(memory_format=torch.channels_last)
-    draw = np.random.default_rng(0)
-    x = pytorch.in_layout(layout, draw.standard_normal(layer.shape, np.float32)).requires_grad_()
-    dy = pytorch.in_layout(layout, draw.standard_normal(tuple(module(x).shape), np.float32))
+    x = pytorch.in_layout(layout, normal(layer.shape), device).requires_grad_()
+    dy = pytorch.in_layout(layout, normal(tuple(module(x).shape), seed=1), device)
     leaves = (x, *module.parameters())
 
     def forward() -> Any:
@@ -162,12 +164,12 @@ def optimisers(session: Session) -> Iterator[Row]:
         yield Row(name, "step", session.time(sides | rivals), tuple(rivals), bytes=moved)
 
 
-def optimiser_step(lib: Any, kind: str, options: dict[str, Any]) -> Callable[[], object]:
+def optimiser_step(lib: Any, kind: str, options: dict[str, Any], device: str = "cpu") -> Callable[[], object]:
     """A step of ``lib``'s optimiser; gradients stay the same."""
     lib.manual_seed(0)
-    parameters = [lib.nn.Parameter(lib.randn(*shape)) for shape in PARAMETER_SHAPES]
+    parameters = [lib.nn.Parameter(lib.randn(*shape).to(device)) for shape in PARAMETER_SHAPES]
     for parameter in parameters:
-        parameter.grad = lib.randn(*parameter.shape)
+        parameter.grad = lib.randn(*parameter.shape).to(device)
     step: Callable[[], object] = getattr(lib.optim, kind)(parameters, **options).step
     return step
 

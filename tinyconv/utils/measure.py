@@ -120,7 +120,7 @@ def take_turns(sides: Mapping[str, Callable[[], object]], seconds: float = 1.0) 
     """
     if not sides:
         raise ArgumentError("nothing to time: there are no sides")
-    with _without_collector():
+    with without_collector():
         calls = {name: _calls_in_a_block(side) for name, side in sides.items()}
         names = list(sides)
         rounds: list[dict[str, float]] = []
@@ -188,7 +188,7 @@ def _block(side: Callable[[], object], calls: int) -> float:
 
 
 @contextmanager
-def _without_collector() -> Iterator[None]:
+def without_collector() -> Iterator[None]:
     """No garbage collection in the middle of a call; what is garbage already is collected before."""
     gc.collect()
     enabled = gc.isenabled()

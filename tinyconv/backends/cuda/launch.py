@@ -54,7 +54,7 @@ def launch(kernel: Kernel, grid: Grid, block: Grid, *arguments: Any, shared: int
         return
     index = kernel.working_index
     working = "f" if index is None else arguments[index].dtype.char
-    _loaded(kernel, working).launch(_three(grid), _three(block), shared, arguments)
+    loaded(kernel, working).launch(_three(grid), _three(block), shared, arguments)
 
 
 def _three(sizes: Grid) -> tuple[int, int, int]:
@@ -105,7 +105,7 @@ class _Loaded:
 
 
 @functools.cache
-def _loaded(kernel: Kernel, working: str) -> _Loaded:
+def loaded(kernel: Kernel, working: str) -> _Loaded:
     """``working``: the letter of T."""
     return _Loaded(kernel, {"f": "float32", "d": "float64"}[working])
 

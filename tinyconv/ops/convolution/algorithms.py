@@ -7,27 +7,29 @@ from typing import Any
 
 import numpy as np
 
+from tinyconv.backends import backend
 from tinyconv.core import layout
 from tinyconv.core.arrays import FloatArray, Pair
+from tinyconv.core.devices import CPU, Device, array_module
 
 Geometry = tuple[Pair, Pair, Pair, int]
 
 
 def products(
-    x: FloatArray, weight: FloatArray, dy: FloatArray, geometry: Geometry
+    x: FloatArray, weight: FloatArray, dy: FloatArray, geometry: Geometry, device: Device = CPU
 ) -> dict[str, Callable[[], FloatArray]]:
     """The three products as calls. They keep nothing: each packs the weight and allocates its result.
 
-    x (N, C, H, W), weight (K, C / groups, R, S), dy (N, K, H', W'); ``geometry``: stride, padding, dilation, groups.
+    x (N, C, H, W), weight (K, C / groups, R, S), dy (N, K, H', W'), all on ``device``; ``geometry``: stride, padding,
+    dilation, groups.
     """
-    from tinyconv.backends import cpu
-
-    x, weight, dy = (layout.ordered(array) for array in (x, weight, dy))
+    computing, xp = backend(device), array_module(device)
+    x, weight, dy = (layout.ordered(array, xp) for array in (x, weight, dy))
     size, kernel = (x.shape[2], x.shape[3]), (weight.shape[2], weight.shape[3])
     return {
-        "forward": lambda: cpu.conv2d(x, weight, None, *geometry),
-        "input gradient": lambda: cpu.conv2d_input_gradient(dy, weight, size, *geometry),
-        "weight gradient": lambda: cpu.conv2d_weight_gradient(x, dy, kernel, *geometry),
+        "forward": lambda: computing.conv2d(x, weight, None, *geometry),
+        "input gradient": lambda: computing.conv2d_input_gradient(dy, weight, size, *geometry),
+        "weight gradient": lambda: computing.conv2d_weight_gradient(x, dy, kernel, *geometry),
     }
 
 

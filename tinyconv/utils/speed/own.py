@@ -8,7 +8,9 @@ from typing import Any
 from tinyconv.autograd.grad_mode import no_grad
 from tinyconv.core.algorithms import set_convolution_algorithm
 from tinyconv.core.arrays import Array
+from tinyconv.core.devices import CPU, Device
 from tinyconv.core.precision import set_float32_precision
+from tinyconv.core.transfer import to_gpu
 from tinyconv.utils.speed.shapes import ConvolutionShape
 
 FAST, EXACT = "tinyconv", "tinyconv exact"
@@ -38,11 +40,13 @@ def forced(algorithm: str, side: Side) -> Side:
     return run
 
 
-def convolution(shape: ConvolutionShape, arrays: dict[str, Array]) -> dict[str, Side]:
+def convolution(shape: ConvolutionShape, arrays: dict[str, Array], device: str = "cpu") -> dict[str, Side]:
     """The three products. Nothing is kept from call to call: each packs the weights and allocates its result."""
     from tinyconv.ops.convolution.algorithms import products
 
-    return dict(products(arrays["x"], arrays["weight"], arrays["dy"], shape.geometry))
+    place = Device(device)
+    there = arrays if place == CPU else {name: to_gpu(array) for name, array in arrays.items()}
+    return dict(products(there["x"], there["weight"], there["dy"], shape.geometry, place))
 
 
 def inference(model: Any, x: Array) -> Side:
@@ -59,14 +63,14 @@ def inference(model: Any, x: Array) -> Side:
     return run
 
 
-def training_step(model: Any, x: Array, labels: Array) -> Side:
+def training_step(model: Any, x: Array, labels: Array, device: str = "cpu") -> Side:
     """Gradients cleared, forward, cross-entropy, backward, AdamW."""
     from tinyconv.nn import functional as F
     from tinyconv.ops.creation.creation import tensor
     from tinyconv.optim import AdamW
 
-    model.train()
-    images, targets = tensor(x), tensor(labels)
+    model.to(device).train()
+    images, targets = tensor(x, device=device), tensor(labels, device=device)
     optimizer = AdamW(model.parameters(), lr=RATE)
 
     def step() -> Any:

@@ -40,20 +40,20 @@ def start(threads: int) -> None:
     torch.relu(torch.zeros(1 << 20))
 
 
-def in_layout(name: str, array: Array) -> Any:
-    """``array`` as a tensor; 4-D ones in the layout ``name``."""
+def in_layout(name: str, array: Array, device: str = "cpu") -> Any:
+    """``array`` as a tensor on ``device``; 4-D ones in the layout ``name``."""
     torch = _torch()
 
-    tensor = torch.from_numpy(array.copy())
+    tensor = torch.from_numpy(array.copy() if device == "cpu" else array).to(device)
     last = name == CHANNELS_LAST and array.ndim == 4
     return tensor.contiguous(memory_format=torch.channels_last) if last else tensor
 
 
-def convolution(shape: ConvolutionShape, arrays: dict[str, Array], layout: str) -> dict[str, Side]:
+def convolution(shape: ConvolutionShape, arrays: dict[str, Array], layout: str, device: str = "cpu") -> dict[str, Side]:
     """The three products; of the backward only the wanted gradient is computed."""
     torch = _torch()
 
-    x, weight, dy = (in_layout(layout, arrays[name]) for name in ("x", "weight", "dy"))
+    x, weight, dy = (in_layout(layout, arrays[name], device) for name in ("x", "weight", "dy"))
     stride, padding, dilation = (list(pair) for pair in (shape.stride, shape.padding, shape.dilation))
 
     def forward() -> Any:
@@ -99,13 +99,19 @@ def inference(network: Any, x: Array, layout: str) -> Side:
     return run
 
 
-def training_step(network: Any, x: Array, labels: Array, layout: str, compiled: bool = False) -> Side:
-    """A step with the quicker of PyTorch's implementations of AdamW, eager or compiled."""
+def training_step(
+    network: Any, x: Array, labels: Array, layout: str, compiled: bool = False, device: str = "cpu"
+) -> Side:
+    """A step with the quicker of PyTorch's implementations of AdamW, on a GPU the fused one; eager or compiled."""
     torch = _torch()
 
-    network.train()
-    images, targets = in_layout(layout, x), torch.from_numpy(labels)
-    optimizer = _quicker_adamw(list(network.parameters()))
+    network.to(device).train()
+    images, targets = in_layout(layout, x, device), torch.from_numpy(labels).to(device)
+    parameters = list(network.parameters())
+    if device == "cpu":
+        optimizer = _quicker_adamw(parameters)
+    else:
+        optimizer = torch.optim.AdamW(parameters, lr=RATE, fused=True)
     forward = torch.compile(network) if compiled else network
 
     def step() -> Any:
