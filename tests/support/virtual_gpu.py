@@ -144,7 +144,7 @@ def virtual_gpu(capability: tuple[int, int] = (9, 0)) -> Iterator[Driver]:
         "cupy_backends.cuda": _module("cupy_backends.cuda"),
         "cupy_backends.cuda.api": _module("cupy_backends.cuda.api", driver=driver),
     }
-    launch._loaded.cache_clear()
+    launch.loaded.cache_clear()
     try:
         with (
             patch.dict(sys.modules, modules),
@@ -155,7 +155,7 @@ def virtual_gpu(capability: tuple[int, int] = (9, 0)) -> Iterator[Driver]:
         ):
             yield driver
     finally:
-        launch._loaded.cache_clear()
+        launch.loaded.cache_clear()
 
 
 def _module(name: str, **contents: Any) -> ModuleType:
