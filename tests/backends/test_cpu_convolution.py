@@ -7,7 +7,8 @@ from hypothesis import example, given, settings
 
 from tinyconv.backends import cpu, reference
 from tinyconv.backends.cpu import convolution, correlation, parallel
-from tinyconv.backends.cpu.choice import Algorithm, Problem, Product, algorithms_for, choose
+from tinyconv.backends.cpu.choice import Algorithm, algorithms_for, choose
+from tinyconv.backends.problem import Problem, Product
 from tinyconv.core import layout
 from tinyconv.core.algorithms import set_convolution_algorithm
 from tinyconv.core.precision import set_float32_precision

@@ -115,10 +115,15 @@ def pairs(low: int, high: int) -> st.SearchStrategy[Pair]:
 
 
 @st.composite
-def convolutions(draw: st.DrawFn, most_extra: int = 4) -> Convolution:
-    """Images are at least as large as the dilated kernel needs, and up to ``most_extra`` pixels larger."""
-    groups, channels, outputs = draw(st.sampled_from(CHANNELS))
-    kernel_size, dilation, padding = draw(pairs(1, 3)), draw(pairs(1, 2)), draw(pairs(0, 3))
+def convolutions(
+    draw: st.DrawFn, most_extra: int = 4, widths: list[tuple[int, int, int]] = CHANNELS, most_padding: int = 3
+) -> Convolution:
+    """Images are at least as large as the dilated kernel needs, and up to ``most_extra`` pixels larger.
+
+    ``widths``: (groups, channels of one group, outputs of one group), of which one is drawn.
+    """
+    groups, channels, outputs = draw(st.sampled_from(widths))
+    kernel_size, dilation, padding = draw(pairs(1, 3)), draw(pairs(1, 2)), draw(pairs(0, most_padding))
     extra = draw(pairs(0, most_extra))
     least = [max(1, window_extent(k, d) - 2 * p) for k, d, p in zip(kernel_size, dilation, padding, strict=True)]
     return Convolution(

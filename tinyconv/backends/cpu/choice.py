@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from enum import Enum
-from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,8 +11,8 @@ from tinyconv.backends.cpu import tuning
 from tinyconv.backends.cpu.folding import Fold, fold_forward, fold_gradient
 from tinyconv.backends.cpu.patch_gradient import FEW_INPUTS
 from tinyconv.backends.cpu.planes import planes_pay
+from tinyconv.backends.problem import Problem, Product
 from tinyconv.core.algorithms import convolution_algorithm
-from tinyconv.core.arrays import Pair
 from tinyconv.core.precision import float32_precision
 
 
@@ -40,38 +39,6 @@ class Algorithm(Enum):
     WINOGRAD = "winograd"
     """F(4x4, 3x3) and F(2x2, 5x5): 4 and 2.8 times fewer multiplications, for one more rounding on the way in and out.
     Takes 3 x 3 and 5 x 5 kernels at stride 1 and any dilation, in float32 unless it must be exact."""
-
-
-class Product(Enum):
-    """Which of a convolution's three products."""
-
-    FORWARD = "forward"
-    INPUT_GRADIENT = "input_gradient"
-    WEIGHT_GRADIENT = "weight_gradient"
-
-
-class Problem(NamedTuple):
-    """All that the choice depends on."""
-
-    product: Product
-    images: int
-    groups: int
-    channels: int
-    """of the input, in each group"""
-    outputs: int
-    """channels of the output, in each group"""
-    input_size: Pair
-    output_size: Pair
-    kernel_size: Pair
-    stride: Pair
-    padding: Pair
-    dilation: Pair
-    dtype: np.dtype[Any]
-
-    @property
-    def pixels(self) -> int:
-        """Pixels of the output, of all images."""
-        return self.images * self.output_size[0] * self.output_size[1]
 
 
 LEAST_CHANNELS = 16

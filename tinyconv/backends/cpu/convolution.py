@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
 from tinyconv.backends.cpu import depthwise, depthwise_gradient, winograd, winograd_weight_gradient
 from tinyconv.backends.cpu.activation import rectify_in_place
-from tinyconv.backends.cpu.choice import Algorithm, Problem, Product, choose, fold_of, pixels_fill_vectors
+from tinyconv.backends.cpu.choice import Algorithm, choose, fold_of, pixels_fill_vectors
 from tinyconv.backends.cpu.correlation import prepare_correlation, run_correlation
 from tinyconv.backends.cpu.folding import Fold
 from tinyconv.backends.cpu.grouped import run_grouped
@@ -16,6 +16,7 @@ from tinyconv.backends.cpu.packing import Memo, Weight, convolution_weight
 from tinyconv.backends.cpu.planes import run_planes
 from tinyconv.backends.cpu.taps import forward_taps, gradient_taps
 from tinyconv.backends.cpu.weight_gradient import run_weight_gradient
+from tinyconv.backends.problem import Problem, Product, problem_of
 from tinyconv.core import layout
 from tinyconv.core.arrays import FloatArray, Pair
 from tinyconv.core.geometry import output_size
@@ -26,22 +27,6 @@ Sizes = tuple[int, ...]
 def _one_row(images: FloatArray) -> FloatArray:
     """The pixels of all images (N, H, W, C) as one image of one row, (1, 1, N H W, C)."""
     return images.reshape(1, 1, -1, images.shape[3])
-
-
-def _problem(
-    product: Product,
-    input_size: Pair,
-    y_shape: tuple[int, ...],
-    weight_shape: tuple[int, ...],
-    parameters: tuple[Pair, Pair, Pair, int],
-    dtype: Any,
-) -> Problem:
-    """The convolution from images of ``input_size`` to ``y_shape`` (N, K, OH, OW), or one of its gradients."""
-    stride, padding, dilation, groups = parameters
-    out_channels, channels, *kernel_size = weight_shape
-    outputs = out_channels // max(groups, 1)
-    sizes = input_size, (y_shape[2], y_shape[3]), (kernel_size[0], kernel_size[1])
-    return Problem(product, y_shape[0], groups, channels, outputs, *sizes, stride, padding, dilation, dtype)
 
 
 def _run_folded(
@@ -82,7 +67,7 @@ def conv2d(
         return y
     source, out = layout.nhwc(x), layout.nhwc(y)
     parameters = stride, padding, dilation, groups
-    problem = _problem(Product.FORWARD, (x.shape[2], x.shape[3]), y.shape, weight.shape, parameters, x.dtype)
+    problem = problem_of(Product.FORWARD, (x.shape[2], x.shape[3]), y.shape, weight.shape, parameters, x.dtype)
     algorithm = choose(problem)
     if algorithm is Algorithm.WINOGRAD:
         kernel = convolution_weight(weight, groups)
@@ -123,7 +108,7 @@ def prepare_conv2d(
 ) -> Callable[[FloatArray, FloatArray], None]:
     """``conv2d`` of x (N, C, H, W) to y (N, K, OH, OW), both flat and channels last, ready but for the two."""
     parameters = stride, padding, dilation, groups
-    problem = _problem(Product.FORWARD, (x_shape[2], x_shape[3]), y_shape, weight.shape, parameters, weight.dtype)
+    problem = problem_of(Product.FORWARD, (x_shape[2], x_shape[3]), y_shape, weight.shape, parameters, weight.dtype)
     algorithm = choose(problem)
     kernel, kernel_size = convolution_weight(weight, groups), (weight.shape[2], weight.shape[3])
     source, out = ((n, height, width, channels) for n, channels, height, width in (x_shape, y_shape))
@@ -172,7 +157,7 @@ def conv2d_input_gradient(
     source, out = layout.nhwc(dy), layout.nhwc(dx)
     transposed = convolution_weight(weight, groups).transposed()
     parameters = stride, padding, dilation, groups
-    problem = _problem(Product.INPUT_GRADIENT, input_size, dy.shape, weight.shape, parameters, dy.dtype)
+    problem = problem_of(Product.INPUT_GRADIENT, input_size, dy.shape, weight.shape, parameters, dy.dtype)
     algorithm = choose(problem)
     if algorithm is Algorithm.WINOGRAD:
         # With stride 1, dx is the convolution of dy with the weight turned by 180 degrees.
@@ -220,7 +205,7 @@ def conv2d_weight_gradient(
     source, cotangent, out = layout.nhwc(x), layout.nhwc(dy), convolution_weight(dweight, groups)
     parameters = stride, padding, dilation, groups
     size = x.shape[2], x.shape[3]
-    problem = _problem(Product.WEIGHT_GRADIENT, size, dy.shape, dweight.shape, parameters, x.dtype)
+    problem = problem_of(Product.WEIGHT_GRADIENT, size, dy.shape, dweight.shape, parameters, x.dtype)
     algorithm = choose(problem)
     if algorithm is Algorithm.WINOGRAD:
         winograd_weight_gradient.run_weight_gradient(source, cotangent, out, kernel_size[0], padding, dilation)

@@ -6,6 +6,7 @@ The same functions as ``backends.cpu``.
 from tinyconv.backends.cuda.activation import add_relu, relu, relu_gradient
 from tinyconv.backends.cuda.batch_norm import batch_norm, batch_norm_gradient
 from tinyconv.backends.cuda.batch_norm_pooling import batch_norm_max_pool2d, batch_norm_max_pool2d_gradient
+from tinyconv.backends.cuda.convolution import conv2d, conv2d_input_gradient, conv2d_weight_gradient
 from tinyconv.backends.cuda.cross_entropy import cross_entropy, cross_entropy_gradient
 from tinyconv.backends.cuda.dropout import draw_mask, masked
 from tinyconv.backends.cuda.elementwise import add, divide, multiply, subtract
@@ -46,6 +47,9 @@ __all__ = [
     "channel_moments",
     "channel_products",
     "channel_sum",
+    "conv2d",
+    "conv2d_input_gradient",
+    "conv2d_weight_gradient",
     "cross_entropy",
     "cross_entropy_gradient",
     "divide",

@@ -18,7 +18,7 @@ vars(np).setdefault("row_stack", np.vstack)  # NumPy 2.5 dropped what numba-cuda
 import numba.cuda  # noqa: E402
 from numba import types  # noqa: E402
 
-__all__ = ["SIMULATED", "cuda", "divide", "helper", "remainder"]
+__all__ = ["SIMULATED", "cuda", "divide", "helper", "narrow", "place", "remainder"]
 
 cuda: Any = numba.cuda
 """Without types: what is in it, it makes while it is imported."""
@@ -34,6 +34,10 @@ def helper(function: Callable[..., Any]) -> Any:
     """
     return cuda.jit(device=True, inline="always")(function)
 
+
+# Numba computes with integers in 64 bits, which take a GPU twice as long: what stays small is made `narrow` again. The
+# `place` of an element is unsigned: it needs no code for a count from the end.
+narrow, place = (int, int) if SIMULATED else (types.int32, types.uint64)
 
 if SIMULATED:
 

@@ -65,12 +65,12 @@ def tuning_file() -> str:
 
 
 def _problem(product: str, shapes: Shapes, geometry: Geometry) -> Any:
-    from tinyconv.backends.cpu import choice
+    from tinyconv.backends.problem import Problem, Product
 
     x, y, weight = shapes
     stride, padding, dilation, groups = geometry
-    return choice.Problem(
-        choice.Product(product.replace(" ", "_")),
+    return Problem(
+        Product(product.replace(" ", "_")),
         y[0],
         groups,
         weight[1],
