@@ -3,6 +3,7 @@
 The same functions as ``backends.cpu``.
 """
 
+from tinyconv.backends.cuda.accumulation import combine_at
 from tinyconv.backends.cuda.activation import add_relu, relu, relu_gradient
 from tinyconv.backends.cuda.batch_norm import batch_norm, batch_norm_gradient
 from tinyconv.backends.cuda.batch_norm_pooling import batch_norm_max_pool2d, batch_norm_max_pool2d_gradient
@@ -47,6 +48,7 @@ __all__ = [
     "channel_moments",
     "channel_products",
     "channel_sum",
+    "combine_at",
     "conv2d",
     "conv2d_input_gradient",
     "conv2d_weight_gradient",

@@ -64,9 +64,9 @@ def binary_cross_entropy(
     require_reduction(name, reduction)
     require_same_shape(name, input, target)
     outside = (input.array < 0) | (input.array > 1)
-    if outside.any():
+    if input.device.type == "cpu" and outside.any():
         raise ArgumentError(
-            f"{name}: input holds {input.array[outside].flat[0]:g}, but it must be probabilities in [0, 1]; put a "
+            f"{name}: input holds {input.array[outside][0]:g}, but it must be probabilities in [0, 1]; put a "
             "sigmoid before it, or give the logits to binary_cross_entropy_with_logits"
         )
     _check_factor(name, "weight", weight, input)

@@ -12,7 +12,7 @@ from tinyconv.autograd.tensor_base import TensorBase
 from tinyconv.core import layout
 from tinyconv.core.arrays import Array
 from tinyconv.core.devices import array_module
-from tinyconv.core.errors import ArgumentError, DimensionError, DTypeError, ShapeError
+from tinyconv.core.errors import ArgumentError, DeviceError, DimensionError, DTypeError, ShapeError
 from tinyconv.ops.activation.softmax import log_softmax
 from tinyconv.ops.images import require_floating
 from tinyconv.ops.loss.cross_entropy import CrossEntropy, Targets
@@ -59,7 +59,8 @@ def nll_loss(
     Shape: input (N, C), (C,) or (N, C, d1, ...); target: that of input without C; weight (C,); result (), or that of
         target for "none".
     Dtype: input float32 or float64, which the result has too; target int64 or uint8.
-    Raises: ``ShapeError``, ``DTypeError``; ``DimensionError`` for a class outside [0, C); ``ArgumentError``.
+    Raises: ``ShapeError``, ``DTypeError``; ``DimensionError`` for a class outside [0, C), of which on a GPU the loss
+        becomes NaN instead; ``ArgumentError``.
 
     >>> F.nll_loss(tc.tensor([[-0.5, -1.0], [-2.0, -0.25]]), tc.tensor([0, 1]))
     tensor(0.375)
@@ -88,8 +89,8 @@ def cross_entropy(
     Shape: input (N, C), (C,) or (N, C, d1, ...); target: that of input, without C if it holds classes; weight (C,);
         result (), or that of classes for "none".
     Dtype: input float32 or float64, which the result has too; target int64 or uint8 for classes, else the input's.
-    Raises: ``ShapeError``, ``DTypeError``; ``DimensionError`` for a class outside [0, C); ``ArgumentError`` for a
-        ``label_smoothing`` outside [0, 1].
+    Raises: ``ShapeError``, ``DTypeError``; ``DimensionError`` for a class outside [0, C), of which on a GPU the loss
+        becomes NaN instead; ``ArgumentError`` for a ``label_smoothing`` outside [0, 1].
     Source: label smoothing: Szegedy et al., "Rethinking the Inception architecture for computer vision", 2016.
 
     >>> F.cross_entropy(tc.tensor([[0.0, 0.0], [0.0, 1000.0]]), tc.tensor([0, 1]), reduction="none")
@@ -107,9 +108,16 @@ def cross_entropy(
         q, counts = _soft(input, target, weight, label_smoothing, dim)
         return reduced(-Expectation(dim).apply(log_softmax(input, dim), q), reduction, counts)
     targets, counts = _targets("cross_entropy", input, target, weight, ignore_index, label_smoothing, dim)
-    scale = {"none": None, "sum": 1.0, "mean": 1 / counts if counts else math.nan}[reduction]
+    scale = {"none": None, "sum": 1.0, "mean": _inverse(counts)}[reduction]
     result: Tensor = CrossEntropy(targets, scale).apply(input)
     return result
+
+
+def _inverse(counts: Any) -> Any:
+    """1 / ``counts``, and NaN or, on a GPU, infinity where nothing counts, with which a sum of zeros becomes NaN."""
+    if isinstance(counts, float):
+        return 1 / counts if counts else math.nan
+    return 1 / counts
 
 
 def _check(name: str, input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, reduction: str) -> None:
@@ -117,6 +125,9 @@ def _check(name: str, input: Tensor, target: Tensor, weight: Tensor | None, igno
     require_reduction(name, reduction)
     if not isinstance(target, TensorBase):
         raise DTypeError(f"{name}: target must be a tensor, got {type(target).__name__}; see tensor()")
+    for what, other in (("target", target), ("weight", weight)):
+        if other is not None and other.device != input.device:
+            raise DeviceError(f"{name}: input is on {input.device} and {what} on {other.device}; move one with .to()")
     if isinstance(ignore_index, bool) or not isinstance(ignore_index, int | np.integer):
         raise ArgumentError(f"{name}: ignore_index must be an int, got {ignore_index!r}")
 
@@ -148,8 +159,8 @@ def _targets(
     ignore_index: int,
     smoothing: float,
     dim: int,
-) -> tuple[Targets, float]:
-    """Class targets and how much they count, and the sum of their classes' weights."""
+) -> tuple[Targets, Any]:
+    """Class targets and how much they count, and the sum of their classes' weights: on a GPU, an array of one."""
     xp = array_module(input.device)
     expected = input.shape[:dim] + input.shape[dim + 1 :]
     if target.shape != expected:
@@ -159,6 +170,8 @@ def _targets(
         )
     if target.dtype.name not in ("int64", "uint8"):
         raise DTypeError(f"{name}: target holds classes and must be int64, got {target.dtype.name}; use .long()")
+    if input.device.type != "cpu":
+        return _unchecked_targets(name, input, target, weight, ignore_index, smoothing, dim)
     classes, dtype = input.shape[dim], input.array.dtype
     if weight is None and not smoothing and _all_count(target.array, classes, ignore_index):
         own, share, weights = (
@@ -169,7 +182,7 @@ def _targets(
     outside = counted & ((target.array < 0) | (target.array >= classes))
     if outside.any():
         raise DimensionError(
-            f"{name}: target {int(target.array[outside].flat[0])} is outside [0, {classes - 1}], the classes of input "
+            f"{name}: target {int(target.array[outside][0])} is outside [0, {classes - 1}], the classes of input "
             f"{input.shape}; classes count from 0, and {ignore_index} (ignore_index) marks targets to leave out"
         )
     weights = _class_weights(name, input, weight, dim)
@@ -177,6 +190,25 @@ def _targets(
     own = xp.where(counted, weights[chosen], 0).astype(dtype) if classes else xp.zeros(target.shape, dtype)
     share = (counted * (smoothing / classes if classes else 0.0)).astype(dtype)
     return Targets(dim, chosen, own * dtype.type(1 - smoothing), share, weights), float(own.sum())
+
+
+def _unchecked_targets(
+    name: str, input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, smoothing: float, dim: int
+) -> tuple[Targets, Any]:
+    """The same on a GPU, where nobody waits to see whether a class lies outside: it counts as NaN, and so the loss."""
+    xp, classes, dtype = array_module(input.device), input.shape[dim], input.array.dtype
+    weights = _class_weights(name, input, weight, dim)
+    numbers = target.array.astype(np.int64, copy=False)
+    counted = numbers != ignore_index
+    inside = numbers.view(np.uint64) < classes  # negative ones are very large without a sign
+    if 0 <= ignore_index < classes:
+        inside &= counted
+    chosen = xp.where(inside, numbers, 0)
+    of_class = dtype.type(1) if weight is None or not classes else weights[chosen]
+    own = xp.where(inside, of_class, xp.where(counted, dtype.type(math.nan), dtype.type(0)))
+    share = counted * dtype.type(smoothing / classes) if smoothing and classes else xp.zeros(own.shape, dtype)
+    counts = own.sum(dtype=np.float64)
+    return Targets(dim, chosen, own * dtype.type(1 - smoothing) if smoothing else own, share, weights), counts
 
 
 def _all_count(target: Array, classes: int, ignore_index: int) -> bool:
@@ -188,7 +220,7 @@ def _all_count(target: Array, classes: int, ignore_index: int) -> bool:
 
 def _one_hot(
     name: str, input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, dim: int
-) -> tuple[Any, float]:
+) -> tuple[Any, Any]:
     """weight_c q_c for class targets, shaped like ``input``, and the sum of the targets' weights."""
     xp = array_module(input.device)
     targets, counts = _targets(name, input, target, weight, ignore_index, 0.0, dim)

@@ -35,12 +35,13 @@ class Targets(NamedTuple):
 class CrossEntropy(Operation):
     """l = own (log s - x_t) + share sum_c w_c (log s - x_c), s = sum_c e^(x_c);  dx = dl (sum of q  softmax(x) - q).
 
-    q_c = own [c = t] + share w_c. The result is l of each target, or the sum of all times ``scale``.
+    q_c = own [c = t] + share w_c. The result is l of each target, or the sum of all times ``scale``,
+    a number or, on a GPU, an array without dimensions.
     """
 
     kind = "cross_entropy"
 
-    def __init__(self, targets: Targets, scale: float | None) -> None:
+    def __init__(self, targets: Targets, scale: Any) -> None:
         self.targets, self.scale = targets, scale
 
     def forward(self, x: Any) -> Any:
@@ -60,7 +61,7 @@ class CrossEntropy(Operation):
         scores = self.rows(x.array)
         dlosses = self.xp.empty(len(scores), scores.dtype)
         with np.errstate(all="ignore"):
-            dlosses[...] = dloss.array.reshape(-1) * scores.dtype.type(self._slope())
+            dlosses[...] = dloss.array.reshape(-1) * self._slope(scores.dtype)
         dx = backend(self.device).cross_entropy_gradient(dlosses, scores, *self.flat_targets, *self.saved)
         return wrap(self.back(dx, x.shape), self.device)
 
@@ -74,14 +75,15 @@ class CrossEntropy(Operation):
         both = self.xp.take_along_axis(weight, places, dim) + self.xp.expand_dims(own, dim)
         self.xp.put_along_axis(weight, places, both, dim)
         q = wrap(weight, self.device)
+        slope = wrap(self.xp.asarray(self._slope(x.array.dtype)), self.device)
         residual = softmax(x, dim) * q.sum(dim, keepdim=True) - q
-        return residual * (dloss.unsqueeze(dim) if self.scale is None else dloss * self._slope())
+        return residual * (dloss.unsqueeze(dim) if self.scale is None else dloss * slope)
 
-    def _slope(self) -> float:
+    def _slope(self, dtype: Any) -> Any:
         """d(result) / d(sum of losses). Where nothing counts the result is NaN, but the gradient 0, as in PyTorch."""
-        if self.scale is None:
-            return 1.0
-        return self.scale if np.isfinite(self.scale) else 0.0
+        if self.scale is None or isinstance(self.scale, float):
+            return dtype.type(1.0 if self.scale is None else self.scale if np.isfinite(self.scale) else 0.0)
+        return self.xp.where(self.xp.isfinite(self.scale), self.scale, 0).astype(dtype)
 
     def rows(self, x: Array) -> Array:
         """The scores as rows (M, C) of the classes; of images, channels last, a view."""

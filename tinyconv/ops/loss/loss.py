@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import TYPE_CHECKING, Any
 
 from tinyconv.autograd.tensor_base import TensorBase
+from tinyconv.core.devices import array_module
 from tinyconv.core.errors import ArgumentError, DTypeError, ShapeError
-from tinyconv.ops.dispatch import broadcast_shape
+from tinyconv.ops.dispatch import broadcast_shape, wrap
 
 if TYPE_CHECKING:
     from tinyconv.ops.tensor import Tensor
@@ -53,8 +55,11 @@ def require_same_shape(name: str, input: Tensor, target: Tensor) -> None:
         raise ShapeError(f"{name}: target {target.shape} must have the shape of input {input.shape}")
 
 
-def reduced(losses: Tensor, reduction: str, counts: float | None = None) -> Tensor:
-    """``losses`` reduced; a mean divides by ``counts``, where not every element counts the same."""
+def reduced(losses: Tensor, reduction: str, counts: Any = None) -> Tensor:
+    """``losses`` reduced; a mean divides by ``counts``, where not every element counts the same.
+
+    ``counts``: a number or, on a GPU, an array without dimensions.
+    """
     if reduction == "none":
         return losses
     if reduction == "sum":
@@ -62,4 +67,9 @@ def reduced(losses: Tensor, reduction: str, counts: float | None = None) -> Tens
     if counts is None:
         return losses.mean()
     # Nothing counted: 0/0, but the gradient is 0, as in PyTorch.
+    if not isinstance(counts, float):
+        xp, dtype = array_module(losses.device), losses.array.dtype
+        factor, nothing = 1 / xp.where(counts == 0, 1, counts), xp.where(counts == 0, math.nan, 0)
+        scaled: Tensor = losses.sum() * wrap(factor.astype(dtype), losses.device)
+        return scaled + wrap(nothing.astype(dtype), losses.device)
     return losses.sum() * (1 / counts) if counts else losses.sum() + float("nan")

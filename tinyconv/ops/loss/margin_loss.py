@@ -258,7 +258,7 @@ def _check_classes(name: str, input: Tensor, target: Tensor, shape: tuple[int, .
     outside = (target.array < lowest) | (target.array >= classes)
     if outside.any():
         raise DimensionError(
-            f"{name}: target {int(target.array[outside].flat[0])} is outside [{lowest}, {classes - 1}], the classes of "
+            f"{name}: target {int(target.array[outside][0])} is outside [{lowest}, {classes - 1}], the classes of "
             f"input {input.shape}"
         )
     return classes
