@@ -29,6 +29,7 @@ from tinyconv.backends.cuda.pooling import (
     avg_pool2d,
     avg_pool2d_gradient,
 )
+from tinyconv.backends.cuda.rows import row_norm, row_norm_gradient
 from tinyconv.backends.cuda.special import erf, erfc, erfinv
 
 __all__ = [
@@ -69,6 +70,8 @@ __all__ = [
     "multiply",
     "relu",
     "relu_gradient",
+    "row_norm",
+    "row_norm_gradient",
     "scatter_plane",
     "sgd_step",
     "subtract",

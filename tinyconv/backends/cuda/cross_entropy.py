@@ -14,44 +14,13 @@ from __future__ import annotations
 import math
 
 from tinyconv.backends.cuda.arrays import empty, flat, flat_view
-from tinyconv.backends.cuda.compiler import cuda, helper
+from tinyconv.backends.cuda.compiler import cuda
 from tinyconv.backends.cuda.grids import THREADS, block_over
 from tinyconv.backends.cuda.kernels import kernel
+from tinyconv.backends.cuda.lanes import largest_of_lanes, sum_of_lanes
 from tinyconv.backends.cuda.launch import blocks_for, launch
 from tinyconv.backends.cuda.parameters import Floats, Int, Long, Longs
 from tinyconv.core.arrays import Array, FloatArray
-
-
-@helper
-def largest_of_lanes(value, shared):
-    """The largest of what the lanes of a line have."""
-    lane, line, lanes = cuda.threadIdx.x, cuda.threadIdx.y * cuda.blockDim.x, cuda.blockDim.x
-    cuda.syncthreads()
-    shared[line + lane] = value
-    cuda.syncthreads()
-    step = lanes // 2
-    while step > 0:
-        if lane < step and shared[line + lane + step] > shared[line + lane]:
-            shared[line + lane] = shared[line + lane + step]
-        cuda.syncthreads()
-        step //= 2
-    return shared[line]
-
-
-@helper
-def sum_of_lanes(value, shared):
-    """The sum of what the lanes of a line have."""
-    lane, line, lanes = cuda.threadIdx.x, cuda.threadIdx.y * cuda.blockDim.x, cuda.blockDim.x
-    cuda.syncthreads()
-    shared[line + lane] = value
-    cuda.syncthreads()
-    step = lanes // 2
-    while step > 0:
-        if lane < step:
-            shared[line + lane] += shared[line + lane + step]
-        cuda.syncthreads()
-        step //= 2
-    return shared[line]
 
 
 @kernel

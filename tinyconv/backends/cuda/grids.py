@@ -37,3 +37,10 @@ def block_over(columns: int, most_lanes: int = MOST_LANES) -> tuple[int, int]:
     """(lanes, rows) of a block's threads over a matrix: powers of two, the lanes along the ``columns``."""
     lanes = power_of_two(columns, min(most_lanes, MOST_LANES))
     return lanes, (16 if SIMULATED else THREADS) // lanes
+
+
+def block_along(columns: int) -> tuple[int, int]:
+    """(lanes, rows) of a block whose lanes share a row of a matrix: a warp, or more where that leaves each eight vectors."""
+    threads = 16 if SIMULATED else THREADS
+    lanes = max(power_of_two(columns, MOST_LANES), power_of_two(columns // 8, threads))
+    return lanes, threads // lanes

@@ -151,3 +151,14 @@ def merge_sums(sums: Doubles, pieces: Int, channels: Int, totals: Floats):
     total = total_of_pieces(sums, 0, pieces, channels, c, shared)
     if cuda.threadIdx.y == 0 and c < channels:
         totals[c] = total
+
+
+@kernel
+def merge_row_gradients(sums: Doubles, pieces: Int, channels: Int, dweight: Floats, dbias: Floats):
+    """dweight and dbias of the normalisation of rows: both sums over all pieces, in the type of the numbers."""
+    shared = cuda.shared.array(THREADS, numba.float64)
+    c = cuda.blockIdx.y * cuda.blockDim.x + cuda.threadIdx.x
+    total = total_of_pieces(sums, 0, pieces, channels, c, shared)
+    product = total_of_pieces(sums, 1, pieces, channels, c, shared)
+    if cuda.threadIdx.y == 0 and c < channels:
+        dbias[c], dweight[c] = total, product
