@@ -26,7 +26,7 @@ class Instruction:
     modifiers: tuple[str, ...]
     operands: list[Any]
     guard: Register | Negated | None
-    text: str
+    words: list[str]
     line: int
     target: int = -1  # of a branch
     members: Any = None  # of a warp, that must execute it together
@@ -37,7 +37,7 @@ class Instruction:
         return ".".join((self.opcode, *self.modifiers))
 
     def __str__(self) -> str:
-        return f"line {self.line}: {self.text}"
+        return f"line {self.line}: {_written(self.words)}"
 
 
 @dataclass
@@ -129,8 +129,7 @@ class Assembler:
 
     def _statement(self, tokens: list[Token], scope: Scope, prefix: str, returns: str | None) -> None:
         words, line = [token.text for token in tokens], tokens[0].line
-        text = _written(words)
-        guard = None
+        written, guard = words, None
         if words[0] == "@":
             negated = words[1] == "!"
             guard = scope.find(words[2] if negated else words[1])
@@ -147,7 +146,7 @@ class Assembler:
             operands: list[Any] = [prefix + words[1]]
         else:
             operands = [self._operand(part, scope, line) for part in _parts(words[1:])]
-        self.instructions.append(Instruction(opcode, tuple(modifiers), operands, guard, text, line))
+        self.instructions.append(Instruction(opcode, tuple(modifiers), operands, guard, written, line))
 
     def _call(self, words: list[str], scope: Scope, line: int) -> None:
         """``call (result), function, (parameter, ...)``."""

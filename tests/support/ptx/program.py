@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ptx import accesses, atomics, conversions, floats, integers, tensor, warps  # noqa: F401 (they register their instructions)
+from ptx import accesses, atomics, bits, conversions, floats, integers, tensor, warps  # noqa: F401 (they register their instructions)
 from ptx.assembly import JUMPS, Assembler
 from ptx.errors import PtxError
 from ptx.lanes import WARP
