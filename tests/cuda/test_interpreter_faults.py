@@ -145,6 +145,7 @@ def test_a_warp_group_multiplies():
     ("fault", "old", "new", "message"),
     [
         ("no fence between the proxies", "fence.proxy.async.shared::cta;", "", "no fence.proxy.async between"),
+        ("only one warp fences", "fence.proxy", "@%last fence.proxy", "no fence.proxy.async between"),
         ("no fence of the accumulators", "wgmma.fence.sync.aligned;", "", "without a wgmma.fence"),
         ("no barrier", "bar.sync 0;", "", r"\(RAW\)"),
         (

@@ -239,6 +239,14 @@ def test_a_product_that_hardly_is_a_float():
                 assert value == math.inf
 
 
+@pytest.mark.parametrize(("kind", "digits"), [("f32", 24), ("f64", 53)])
+def test_a_sum_just_below_a_tie(kind, digits):
+    """2^d + 3 - tiny lies nearer to 2^d + 2; rounded twice, the tiny part is lost and the tie goes to 2^d + 4."""
+    small = 2.0 ** (1 - digits)
+    operands = [(kind, [value]) for value in (1 + small, 1 - small, 2.0**digits + 2)]
+    assert outcome(f"fma.rn.{kind} %d, %a, %b, %c;", kind, *operands)[0] == 2.0**digits + 2
+
+
 def test_a_fused_product_differs_from_two_roundings():
     a = np.array([1 + 2.0**-23], np.float32)
     found = outcome(
@@ -277,6 +285,24 @@ CONVERSIONS = [
 def test_a_conversion(name, result, kind, values, expected):
     found = outcome(f"{name} %d, %a;", result, (kind, values))
     np.testing.assert_array_equal(found, np.array(expected, TYPES[result]))
+
+
+def test_a_carry_runs_through_a_word():
+    """2^32 - 1 and a carry leave a word as it is, and carry on."""
+    code = "add.cc.u32 %x, %a, 1; addc.cc.u32 %y, 5, %a; addc.u32 %z, 0, 0; mad.lo.u32 %d, %y, 16, %z;"
+    np.testing.assert_array_equal(outcome(code, "u32", ("u32", [M32, 0])), [5 * 16 + 1, 5 * 16])
+
+
+def test_not_a_number_stays_one_in_tf32():
+    nan = np.uint32(0x7FFFFFFF).view(np.float32)
+    assert np.isnan(outcome("cvt.rna.tf32.f32 %d, %a;", "f32", ("f32", np.array([nan])))[0])
+
+
+def test_a_vector_is_aligned_to_its_whole_size():
+    code = "ld.param.u64 %at, [a]; ld.global.v2.u32 {%x, %d}, [%at+{}];"
+    np.testing.assert_array_equal(outcome(code.replace("{}", "8"), "u32", ("u32", [1, 2, 3, 4])), [4] * 4)
+    with pytest.raises(PtxError, match=r"reads 8 bytes at 0x[0-9a-f]+, which is no multiple of 8"):
+        outcome(code.replace("{}", "4"), "u32", ("u32", [1, 2, 3, 4]))
 
 
 def test_comparisons_with_nan():

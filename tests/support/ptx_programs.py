@@ -186,6 +186,10 @@ FULL:
     or.b64 %descA, %descA, 0x4000004000010000;
     add.u64 %descB, %descA, 512;
     setp.ne.u32 %adds, 0, 0;
+    mov.f32 %c0, 0f00000000;
+    mov.f32 %c1, 0f00000000;
+    mov.f32 %c2, 0f00000000;
+    mov.f32 %c3, 0f00000000;
     wgmma.fence.sync.aligned;
     PRODUCTS
     wgmma.commit_group.sync.aligned;
