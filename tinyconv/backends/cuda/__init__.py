@@ -29,6 +29,14 @@ from tinyconv.backends.cuda.pooling import (
     avg_pool2d,
     avg_pool2d_gradient,
 )
+from tinyconv.backends.cuda.prepared import (
+    prepared_adaptive_avg_pool2d,
+    prepared_conv2d,
+    prepared_linear,
+    prepared_max_pool2d,
+    prepared_relu,
+    small_network,
+)
 from tinyconv.backends.cuda.rows import row_norm, row_norm_gradient
 from tinyconv.backends.cuda.special import erf, erfc, erfinv
 
@@ -68,11 +76,17 @@ __all__ = [
     "max_pool2d",
     "max_pool2d_gradient",
     "multiply",
+    "prepared_adaptive_avg_pool2d",
+    "prepared_conv2d",
+    "prepared_linear",
+    "prepared_max_pool2d",
+    "prepared_relu",
     "relu",
     "relu_gradient",
     "row_norm",
     "row_norm_gradient",
     "scatter_plane",
     "sgd_step",
+    "small_network",
     "subtract",
 ]

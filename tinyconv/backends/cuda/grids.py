@@ -40,7 +40,7 @@ def block_over(columns: int, most_lanes: int = MOST_LANES) -> tuple[int, int]:
 
 
 def block_along(columns: int) -> tuple[int, int]:
-    """(lanes, rows) of a block whose lanes share a row of a matrix: a warp, or more where that leaves each eight vectors."""
+    """(lanes, rows) of a block whose lanes share a row: a warp, or more where that leaves eight columns for each."""
     threads = 16 if SIMULATED else THREADS
     lanes = max(power_of_two(columns, MOST_LANES), power_of_two(columns // 8, threads))
     return lanes, threads // lanes
