@@ -16,7 +16,8 @@ from tinyconv.backends.cuda.tensor_cores.plans import Geometry, Plan, Role
 from tinyconv.core.geometry import output_size
 from tinyconv.core.gpu import is_simulated
 
-CAPABILITY = (9, 0)
+CAPABILITY = (8, 0)
+"""What is compiled for: later GPUs run it too."""
 
 BOUNDS = {Arithmetic.EXACT: 4 * 2.0**-23, Arithmetic.FAST: 4 * 2.0**-23, Arithmetic.TF32: 2.1 * 2.0**-11}
 """Of an element's error, in units of the sum of its terms' sizes. TF32 rounds each factor by 2^-11 at most."""

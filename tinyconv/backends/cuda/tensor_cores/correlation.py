@@ -35,7 +35,16 @@ from tinyconv.backends.cuda.tensor_cores.products import (
 from tinyconv.backends.cuda.tensor_cores.tiles import RUN, Tile
 
 OUTSIDE = -(1 << 30)
-"""A row of pixels that no step leads back from into the image."""
+"""A row of pixels from which no tap leads back into the image."""
+
+MOST_TAPS = 15
+"""Along an axis: there is a bit for each."""
+
+ACROSS_BITS = 16
+"""From this bit on they are those of the columns."""
+
+NO_TAP = -1
+"""More bits than any pixel has."""
 
 
 def shared_bytes(tile: Tile) -> int:
@@ -61,7 +70,8 @@ def correlation_kernel(tile: Tile, product: Product, width: int, least: Any) -> 
         product.results.runs,
     )
     zeros, store, multiply = product.results.zeros(), product.results.store(), product.multiply
-    places_of, sources_of = product.places, product.sources
+    places_of, sources_of, parts = product.places, product.sources, product.parts
+    part_bytes = ROW_BYTES // parts
 
     @helper
     def place_in_row(piece, key):
@@ -82,6 +92,7 @@ def correlation_kernel(tile: Tile, product: Product, width: int, least: Any) -> 
         channels: Int,
         all_channels: Int,
         outputs: Int,
+        taps_down: Int,
         taps_across: Int,
         terms: Int,
         stride_down: Int,
@@ -117,6 +128,7 @@ def correlation_kernel(tile: Tile, product: Product, width: int, least: Any) -> 
         tops = cuda.local.array(row_passes, int32)
         lefts = cuda.local.array(row_passes, int32)
         begins = cuda.local.array(row_passes, int32)
+        meets = cuda.local.array(row_passes, int32)
         for i in range(row_passes):
             pixel = int32(first_pixel + row + i * passing)
             pixel_row = int32(divide(pixel, across))
@@ -126,6 +138,16 @@ def correlation_kernel(tile: Tile, product: Product, width: int, least: Any) -> 
             begins[i] = int32((image - first_image) * image_size + (top * width_of_x + left) * all_channels)
             tops[i] = top if pixel < pixels else int32(OUTSIDE)
             lefts[i] = left
+            meets[i] = int32(0)
+        # A bit for each row of taps, and for each column, that meets pixels of the image there.
+        for r in range(taps_down):
+            for i in range(row_passes):
+                met = uint32(tops[i] + r * step_down) < uint32(height)
+                meets[i] = int32(meets[i] | (int32(1) << r if met else int32(0)))
+        for s in range(taps_across):
+            for i in range(row_passes):
+                met = uint32(lefts[i] + s * step_across) < uint32(width_of_x)
+                meets[i] = int32(meets[i] | (int32(1) << (ACROSS_BITS + s) if met else int32(0)))
         filters = further(weight, (group * outputs + first_output + row) * weight_pitch)
         filters_left = int32(outputs - first_output - row)
 
@@ -160,15 +182,13 @@ def correlation_kernel(tile: Tile, product: Product, width: int, least: Any) -> 
             # The copies of a step that comes: what was in this place of shared memory has been read before the barrier.
             if step + (stages - 1) < last_step:
                 inside = term < terms
-                beyond_down, beyond_across = int32(r * step_down), int32(s * step_across)
-                beyond = int32((beyond_down * width_of_x + beyond_across) * all_channels + c)
+                bits = int32((int32(1) << r) | (int32(1) << (ACROSS_BITS + s))) if inside else int32(NO_TAP)
+                beyond = int32((r * step_down * width_of_x + s * step_across) * all_channels + c)
                 for i in range(row_passes):
-                    pixel_down, pixel_across = int32(tops[i] + beyond_down), int32(lefts[i] + beyond_across)
-                    seen = inside and uint32(pixel_down) < uint32(height) and uint32(pixel_across) < uint32(width_of_x)
                     copy(
                         uint32(to_row + filled + i * passing * ROW_BYTES),
                         further(source, int32(begins[i] + beyond)),
-                        int32(piece_bytes) if seen else int32(0),
+                        int32(piece_bytes) if int32(meets[i] & bits) == bits else int32(0),
                     )
                 at = int32(r * weight_down + s * weight_across + c)
                 for i in range(column_passes):
@@ -189,9 +209,9 @@ def correlation_kernel(tile: Tile, product: Product, width: int, least: Any) -> 
                 filled = uint32(filled + stage_bytes) if filled < (stages - 1) * stage_bytes else uint32(0)
             commit_copies()
             if ready:
-                sums = multiply(
-                    sums, uint32(a + used), uint32(piece_of_a << 4), uint32(b + used), uint32(piece_of_b << 4)
-                )
+                for part in range(parts):
+                    from_a, from_b = (piece_of_a << 4) ^ part * part_bytes, (piece_of_b << 4) ^ part * part_bytes
+                    sums = multiply(sums, uint32(a + used), uint32(from_a), uint32(b + used), uint32(from_b))
                 used = uint32(used + stage_bytes) if used < (stages - 1) * stage_bytes else uint32(0)
 
         lane_row, lane_column = places_of(lane)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from tinyconv.backends.cuda.tensor_cores.catalog import CORRELATIONS, Arithmetic
+from tinyconv.backends.cuda.tensor_cores.correlation import MOST_TAPS
 from tinyconv.backends.cuda.tensor_cores.passes import HEIGHT, SIDE, THREADS, add_partial_sums, transpose_weight
 from tinyconv.backends.cuda.tensor_cores.plans import (
     MOST_INDEX,
@@ -61,6 +62,7 @@ class Correlation(NamedTuple):
         images = min(self.images, MOST_TILE_ROWS // max(1, math.prod(self.results)) + 2)
         return (
             self.pixels < MOST_INDEX - MOST_TILE_ROWS
+            and max(self.taps) <= MOST_TAPS
             and images * math.prod(self.input_size) * self.channels * self.groups < MOST_INDEX
             and self.weight_pitch * (self.outputs + MOST_TILE_ROWS) < MOST_INDEX
             and self.y_pitches[0] < MOST_INDEX
@@ -177,7 +179,7 @@ def correlation_steps(
     tiles = -(-c.pixels // way.tile.rows) * -(-c.outputs // way.tile.columns)
     numbers = (
         *(c.pixels, *c.results, *c.input_size, c.channels, c.channels * c.groups, c.outputs),
-        *(max(1, c.taps[1]), c.terms, *c.stride, *c.origin, *c.step),
+        *(c.taps[0], max(1, c.taps[1]), c.terms, *c.stride, *c.origin, *c.step),
         *(c.weight_pitch, *c.weight_pitches, *pitches),
         *(int(wide_pitches and aligned), int(kept), way.steps_each, split_pitch),
     )

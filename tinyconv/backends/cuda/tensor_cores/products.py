@@ -46,8 +46,10 @@ class Product(NamedTuple):
     sources: Callable[..., Any]
     """lane: (row of a, piece of it, row of b, piece) that it reads first; the pieces swapped by the row's key."""
     multiply: Callable[..., Any]
-    """(sums, a, piece of a, b, piece of b): the sums with all products of the warp added; a and b are the addresses
-    of the rows, the pieces are in bytes."""
+    """(sums, a, piece of a, b, piece of b): the sums with the products of a part of the depth added; a and b are the
+    addresses of the rows, the pieces are in bytes."""
+    parts: int
+    """of the depth, so that a program is not longer than it need be."""
 
 
 @helper
@@ -107,15 +109,12 @@ def tensor_core_product(tile: Tile, products: int) -> Product:
                 columns += [pair[:2], pair[2:]]
             return rows, columns
 
-        ahead = load(0)
         for step in range(tile.depth // 8):
-            rows, columns = ahead
-            if step + 1 < tile.depth // 8:
-                ahead = load(step + 1)
+            rows, columns = load(step)
             add_tiles(builder, results, sums, rows, columns, add)
         return context.make_tuple(builder, results.kind, sums)
 
-    return Product("tf32" if products == 1 else "3xtf32", results, places, sources, _adding(results, generate))
+    return Product("tf32" if products == 1 else "3xtf32", results, places, sources, _adding(results, generate), 1)
 
 
 def add_tiles(builder: Any, results: Results, sums: list[Any], rows: Any, columns: Any, add: Any) -> None:
@@ -179,7 +178,7 @@ def plain_product(tile: Tile) -> Product:
             place = builder.add(row, builder.xor(piece, ir.Constant(WORD, 16 * swap)))
             return LOAD_SHARED_4.emit(builder, builder.add(place, ir.Constant(WORD, beside * ROW_BYTES)))
 
-        for piece in range(PIECES):
+        for piece in range(2):
             rows = [load(a, piece_of_a, row, piece ^ (row & 7)) for row in results.rows]
             for run, first in enumerate(results.runs):
                 for place in range(RUN):
@@ -190,7 +189,7 @@ def plain_product(tile: Tile) -> Product:
                             sums[at] = builder.fma(row[k], column[k], sums[at])
         return context.make_tuple(builder, results.kind, sums)
 
-    return Product("float32", results, places, sources, _adding(results, generate))
+    return Product("float32", results, places, sources, _adding(results, generate), PIECES // 2)
 
 
 def _adding(results: Results, generate: Callable[..., Any]) -> Any:

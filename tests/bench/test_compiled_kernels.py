@@ -1,0 +1,49 @@
+"""The tensor cores' kernels as the compiler and the assembler leave them: nothing spilled, the instructions there."""
+
+import pytest
+from tensor_core_cases import CAPABILITY, ptx_of
+
+from bench.compiled_kernels import assemble, counted, find_ptxas
+from tinyconv.backends.cuda.tensor_cores.catalog import CORRELATIONS, PRODUCTS, WEIGHT_GRADIENTS
+from tinyconv.backends.cuda.tensor_cores.passes import add_partial_sums, transpose_weight
+from tinyconv.backends.cuda.tensor_cores.products import PIECES
+
+KERNELS = [
+    pytest.param(kernel, tile, PRODUCTS.get(arithmetic, 0), choices is CORRELATIONS, id=kernel.name)
+    for choices in (CORRELATIONS, WEIGHT_GRADIENTS)
+    for (arithmetic, _), choice in choices.items()
+    for tile, kernel in choice.kernels.items()
+]
+
+MOST_REGISTERS = 65536
+"""Of a processor, all threads of a block together."""
+
+
+@pytest.mark.parametrize(("kernel", "tile", "products", "along"), KERNELS)
+def test_the_instructions_of_a_tile_are_there(kernel, tile, products, along):
+    ptx = ptx_of(kernel)
+    found = counted(ptx)
+    steps, results = tile.depth // 8, tile.warp_rows * tile.warp_columns
+    assert ".local" not in ptx
+    assert f".maxntid {tile.threads}" in ptx
+    assert found["mma"] == products * steps * results // (16 * 8)
+    parts = PIECES // 2 if along else 1  # of a tile's depth, in a loop
+    assert found["fma"] == (0 if products else tile.depth * results // 32 // parts)
+    assert found["ldmatrix"] == (steps * (tile.warp_rows + tile.warp_columns) // 16 if products and along else 0)
+    assert found["cp.async"] > 1
+    assert found["barrier"] == 1
+
+
+@pytest.mark.parametrize("target", [(8, 0), (9, 0)], ids=["sm_80", "sm_90"])
+@pytest.mark.parametrize(
+    "kernel",
+    [*(pytest.param(each.values[0], id=each.id) for each in KERNELS), add_partial_sums, transpose_weight],
+)
+def test_nothing_is_spilled(kernel, target):
+    ptxas = find_ptxas()
+    if ptxas is None:
+        pytest.skip("NVIDIA's assembler is not installed")
+    assembled = assemble(ptxas, ptx_of(kernel), target)
+    assert (assembled.spill_stores, assembled.spill_loads, assembled.stack) == (0, 0, 0)
+    assert assembled.registers * kernel.threads <= MOST_REGISTERS
+    assert target >= CAPABILITY
