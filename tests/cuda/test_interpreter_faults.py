@@ -145,6 +145,12 @@ def test_a_warp_group_multiplies():
     ("fault", "old", "new", "message"),
     [
         ("no fence between the proxies", "fence.proxy.async.shared::cta;", "", "no fence.proxy.async between"),
+        (
+            "a tile is free too early",
+            "wait_group.sync.aligned 0;",
+            "wait_group.sync.aligned 0;\n@%first st.shared.b32 [%base], %v0;",
+            r"\(WAR\)",
+        ),
         ("only one warp fences", "fence.proxy", "@%last fence.proxy", "no fence.proxy.async between"),
         ("no fence of the accumulators", "wgmma.fence.sync.aligned;", "", "without a wgmma.fence"),
         ("no barrier", "bar.sync 0;", "", r"\(RAW\)"),
@@ -169,8 +175,12 @@ def test_a_warp_group_multiplies():
     ],
 )
 def test_a_fault_in_the_warp_group(fault, old, new, message):
-    program = changed(WARP_GROUP, ".reg .pred %adds, %p;", ".reg .pred %adds, %p, %last;")
-    program = changed(program, "setp.ge.u32 %p, %tid, 64;", "setp.ge.u32 %p, %tid, 64;\nsetp.ge.u32 %last, %tid, 96;")
+    program = changed(WARP_GROUP, ".reg .pred %adds, %p;", ".reg .pred %adds, %p, %first, %last;")
+    program = changed(
+        program,
+        "setp.ge.u32 %p, %tid, 64;",
+        "setp.ge.u32 %p, %tid, 64;\nsetp.ge.u32 %last, %tid, 96;\nsetp.lt.u32 %first, %tid, 32;",
+    )
     with pytest.raises(PtxError, match=message):
         warp_group(changed(program, old, new))
 

@@ -282,6 +282,26 @@ def test_a_fault_between_a_producer_and_a_consumer(old, new, message):
         own(PRODUCER.replace(old, new))
 
 
+def test_two_producers_and_a_consumer():
+    """Who waits learns what each of those knew that arrived."""
+    body = """
+        mov.u32 %y, 0;
+        setp.eq.u32 %p, %warp, 2;
+        @%p bra CONSUMER;
+        st.shared.b32 [%x], %tid;
+        bar.arrive 1, 96;
+        bra DONE;
+    CONSUMER:
+        bar.sync 1, 96;
+        ld.shared.b32 %y, [%x+-128];
+        ld.shared.b32 %z, [%x+-256];
+        add.u32 %y, %y, %z;
+    DONE:
+    """
+    lane = np.arange(32)
+    np.testing.assert_array_equal(own(body, 96), [*np.zeros(64), *(lane + 32 + lane)])
+
+
 def test_two_threads_store_different_words_in_one_place():
     with pytest.raises(PtxError, match="another thread of the same instruction writes something else"):
         own("st.shared.b32 [%base], %tid; mov.u32 %y, 0;")
