@@ -13,6 +13,7 @@ cores, their choice, their workspaces and the packing of their arguments.
 from __future__ import annotations
 
 import ctypes
+import functools
 import itertools
 import sys
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ import numpy as np
 from device_arrays import DeviceArray, xp
 from ptx import Memory, Program, run
 
+MULTIPROCESSORS = 8  # few, so that small tensors are split for them too
 CAPACITY = 1 << 28  # bytes, of which none is given back: enough for a few steps of small networks
 
 
@@ -44,6 +46,12 @@ class HostMemory(Memory):
         at = self.put(laid_out) - self.base
         view = self.data[at : at + array.nbytes].view(array.dtype).reshape(laid_out.shape)
         return view.transpose(sorted(range(array.ndim), key=order.__getitem__))
+
+
+@functools.cache
+def one_memory() -> HostMemory:
+    """One for the process, as a GPU has: what the engine keeps there outlives a test."""
+    return HostMemory()
 
 
 class Driver:
@@ -130,7 +138,7 @@ def virtual_gpu(capability: tuple[int, int] = (9, 0)) -> Iterator[Driver]:
     from tinyconv.backends.cuda import launch
     from tinyconv.core import gpu
 
-    memory = HostMemory()
+    memory = one_memory()
     driver = Driver(memory)
     loader = type("Module", (Module,), {"driver": driver})
     stream = SimpleNamespace(ptr=0)
@@ -151,6 +159,7 @@ def virtual_gpu(capability: tuple[int, int] = (9, 0)) -> Iterator[Driver]:
             patch.object(gpu, "problem", lambda: None),
             patch.object(gpu, "array_module", lambda: xp),
             patch.object(gpu, "compute_capability", lambda: capability),
+            patch.object(gpu, "multiprocessors", lambda: MULTIPROCESSORS),
             patch.object(DeviceArray, "place", staticmethod(memory.place)),
         ):
             yield driver

@@ -191,3 +191,11 @@ def compute_capability() -> tuple[int, int]:
         return (5, 0)
     digits = str(array_module().cuda.Device().compute_capability)
     return int(digits[:-1]), int(digits[-1])
+
+
+@functools.cache
+def multiprocessors() -> int:
+    """How many the GPU has, each of which runs blocks of threads by itself; the simulator is like one."""
+    if is_simulated():
+        return 1
+    return int(array_module().cuda.Device().attributes["MultiProcessorCount"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import numpy as np
@@ -43,7 +42,7 @@ def forward(x: Any, weight: Any, bias: Any, y: Any, geometry: Geometry, relu: bo
     """
     arrays = {Role.X: x, Role.WEIGHT: weight, Role.BIAS: bias, Role.Y: y}
     addresses, aligned = _addresses(arrays)
-    _run(plan_forward(geometry, bias is not None, relu, arithmetic, aligned, _processors()), addresses)
+    _run(plan_forward(geometry, bias is not None, relu, arithmetic, aligned, gpu.multiprocessors()), addresses)
 
 
 def input_gradient(dy: Any, weight: Any, bias: Any, dx: Any, geometry: Geometry, arithmetic: Arithmetic) -> None:
@@ -53,7 +52,7 @@ def input_gradient(dy: Any, weight: Any, bias: Any, dx: Any, geometry: Geometry,
     """
     arrays = {Role.Y: dy, Role.WEIGHT: weight, Role.BIAS: bias, Role.X: dx}
     addresses, aligned = _addresses(arrays)
-    _run(plan_input_gradient(geometry, bias is not None, arithmetic, aligned, _processors()), addresses)
+    _run(plan_input_gradient(geometry, bias is not None, arithmetic, aligned, gpu.multiprocessors()), addresses)
 
 
 def weight_gradient(x: Any, dy: Any, dweight: Any, geometry: Geometry, arithmetic: Arithmetic) -> None:
@@ -62,7 +61,7 @@ def weight_gradient(x: Any, dy: Any, dweight: Any, geometry: Geometry, arithmeti
     Contiguous arrays of float32: x (N, H, W, C), dy (N, P, Q, K), dweight (K, R, S, C / groups).
     """
     addresses, aligned = _addresses({Role.X: x, Role.Y: dy, Role.WEIGHT: dweight})
-    _run(plan_weight_gradient(geometry, arithmetic, aligned, _processors()), addresses)
+    _run(plan_weight_gradient(geometry, arithmetic, aligned, gpu.multiprocessors()), addresses)
 
 
 def _addresses(arrays: dict[Role, Any]) -> tuple[dict[Role, int], bool]:
@@ -77,9 +76,3 @@ def _run(plan: Plan, addresses: dict[Role, int]) -> None:
         addresses[Role.WORKSPACE] = int(workspace.data.ptr)
     for step in plan.steps:
         launch(step.kernel, step.grid, step.block, *step.arguments(addresses), shared=step.shared)
-
-
-@functools.cache
-def _processors() -> int:
-    """Multiprocessors of the GPU."""
-    return int(gpu.array_module().cuda.Device().attributes["MultiProcessorCount"])
