@@ -70,8 +70,7 @@ class Found(NamedTuple):
     problem: str
 
 
-@dataclass(frozen=True)
-class Way:
+class Way(NamedTuple):
     """One of the ways to compute a function: its precision, and for a convolution its algorithm."""
 
     dtype: str

@@ -11,13 +11,18 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from bench.cases import CONVOLUTIONS
+from bench.gpu import tiles
 from bench.gpu.checks import ROUNDING, Arguments, Call, Check, Draw, Way
 from bench.gpu.place import Place
+from tinyconv.core.algorithms import set_convolution_algorithm
+from tinyconv.core.devices import CPU
 from tinyconv.core.precision import set_float32_precision
 from tinyconv.utils.speed.shapes import ConvolutionShape
 
@@ -86,7 +91,7 @@ def convolution(shape: ConvolutionShape) -> Iterator[Check]:
         ),
     }
     for function, (make, terms) in sizes.items():
-        yield product(function, title, make, terms)
+        yield product(function, title, make, terms, partial(all_ways, function, shape))
     yield product("conv2d", f"{title} + bias, ReLU", both, weight[1] * taps)
 
 
@@ -137,7 +142,38 @@ def bound(call: Call, terms: int) -> Callable[[Arguments, Way], tuple[np.ndarray
     return limits
 
 
-def product(function: str, title: str, make: Callable[[Draw], Arguments], terms: int) -> Check:
+def all_ways(function: str, shape: ConvolutionShape, place: Place) -> Iterator[Way]:
+    """The same, and of tensor cores every tile; depthwise kernels and tiles too, whatever was chosen."""
+    for way in ways(place):
+        yield way
+        if place.device == CPU:
+            continue
+        if shape.groups > 1 and shape.weight[1] == 1 and way.mode == "exact":
+            for name in ("depthwise", "direct"):
+                yield way._replace(algorithm=name, within=partial(_forced, name, way))
+        for tile in tiles.offered(function, shape, way.mode) if way.dtype == "float32" else ():
+            yield way._replace(algorithm=tile.name, within=partial(_with_tile, function, tile, way))
+
+
+@contextmanager
+def _forced(name: str, way: Way) -> Iterator[None]:
+    with way.within(), set_convolution_algorithm(name):
+        yield
+
+
+@contextmanager
+def _with_tile(function: str, tile: Any, way: Way) -> Iterator[None]:
+    with way.within(), tiles.only(function, tile):
+        yield
+
+
+def product(
+    function: str,
+    title: str,
+    make: Callable[[Draw], Arguments],
+    terms: int,
+    ways: Callable[[Place], Iterator[Way]] = ways,
+) -> Check:
     """A check of ``function``, which sums ``terms`` products."""
 
     def call(module: Any, arguments: Arguments) -> Any:

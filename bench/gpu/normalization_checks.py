@@ -11,9 +11,9 @@ from tinyconv.backends import cpu
 from tinyconv.core.windows import sliding_windows
 
 EPS = 1e-5
-MAPS = ((2, 3, 5, 7), (4, 33, 6, 6), (16, 64, 28, 28), (64, 512, 4, 4))
+MAPS = ((1, 2, 2, 3), (2, 3, 5, 7), (4, 33, 6, 6), (16, 64, 28, 28), (64, 512, 4, 4))
 ROWS = ((2, 3), (5, 17), (64, 1000), (300, 768), (8, 30_000))
-POOLED = ((2, 3, 8, 8), (3, 33, 9, 7), (16, 32, 32, 32))
+POOLED = ((1, 2, 4, 4), (2, 3, 8, 8), (3, 33, 9, 7), (16, 32, 32, 32))
 
 
 def checks() -> Iterator[Check]:

@@ -15,12 +15,12 @@ from tinyconv.core.windows import sliding_windows
 
 SHAPES = ((1,), (5, 7), (2, 3, 5, 7), (16, 64, 28, 28))
 CLASSES = ((1, 2), (7, 33), (64, 1000))
-DROPPED = ((1_000,), (3, 5, 7, 9), (64, 128, 8, 8))
+DROPPED = ((5,), (1_000,), (3, 5, 7, 9), (64, 128, 8, 8))
 PLACE = (123_456_789, 987_654_321, 5, 7)
 """seed, stream, low, high."""
 
-SIZES = ((3,), (40, 7), (8, 3, 3, 3), (512, 1000))
-"""Of the parameters that an optimiser steps."""
+SIZES = (((3,), (2, 5)), ((3,), (40, 7), (8, 3, 3, 3), (512, 1000)))
+"""Of the parameters that an optimiser steps at once."""
 
 
 def checks() -> Iterator[Check]:
@@ -31,7 +31,8 @@ def checks() -> Iterator[Check]:
         yield from cross_entropy(rows, classes)
     for shape in DROPPED:
         yield from dropout(shape)
-    yield from optimisers()
+    for sizes in SIZES:
+        yield from optimisers(sizes)
     yield from prepared()
 
 
@@ -84,7 +85,7 @@ def cross_entropy(rows: int, classes: int) -> Iterator[Check]:
         return draw.normal(rows), x, targets, *shares, *draw.computed(kept)
 
     yield Check("cross_entropy", text, forward)
-    yield Check("cross_entropy_gradient", text, backward)
+    yield Check("cross_entropy_gradient", text, backward, slack=16)
 
 
 def dropout(shape: tuple[int, ...]) -> Iterator[Check]:
@@ -96,26 +97,26 @@ def dropout(shape: tuple[int, ...]) -> Iterator[Check]:
     )
 
 
-def optimisers() -> Iterator[Check]:
+def optimisers(sizes: tuple[tuple[int, ...], ...]) -> Iterator[Check]:
     """Adam with and without AMSGrad, and the ways of SGD, on parameters of several sizes at once."""
     adam = {"shrink": 0.999, "penalty": 0.01, "sign": 1.0, "betas": (0.9, 0.999), "eps": 1e-8}
     sgd = {"penalty": 0.01, "sign": -1.0, "momentum": 0.9, "rate": 0.1}
 
     def arrays(draw: Draw) -> list[np.ndarray]:
-        return [draw.normal(*size) for size in SIZES]
+        return [draw.normal(*size) for size in sizes]
 
     def adam_arguments(draw: Draw, count: int) -> Arguments:
-        moments = [(draw.normal(*size), *(draw.positive(*size) for _ in range(count - 1))) for size in SIZES]
-        return arrays(draw), arrays(draw), moments, Host(draw.random.random((len(SIZES), 2)) + 0.5)
+        moments = [(draw.normal(*size), *(draw.positive(*size) for _ in range(count - 1))) for size in sizes]
+        return arrays(draw), arrays(draw), moments, Host(draw.random.random((len(sizes), 2)) + 0.5)
 
     def sgd_arguments(draw: Draw, moving: bool) -> Arguments:
         velocities = arrays(draw) if moving else []
-        return arrays(draw), arrays(draw), velocities, Host(draw.random.random((len(SIZES), 1)))
+        return arrays(draw), arrays(draw), velocities, Host(draw.random.random((len(sizes), 1)))
 
     for count in (2, 3):
         yield Check(
             "adam_step",
-            f"{count} moments",
+            f"{count} moments, {len(sizes)} parameters",
             lambda draw, count=count: adam_arguments(draw, count),
             written=(0, 2),
             call=lambda module, given: module.adam_step(*given, **adam),
@@ -123,7 +124,7 @@ def optimisers() -> Iterator[Check]:
     for moving, nesterov in ((False, False), (True, False), (True, True)):
         yield Check(
             "sgd_step",
-            f"{'momentum' if moving else 'plain'}{', Nesterov' if nesterov else ''}",
+            f"{'momentum' if moving else 'plain'}{', Nesterov' if nesterov else ''}, {len(sizes)} parameters",
             lambda draw, moving=moving: sgd_arguments(draw, moving),
             written=(0, 2),
             call=lambda module, given, nesterov=nesterov: module.sgd_step(*given, **sgd, nesterov=nesterov),
@@ -132,7 +133,7 @@ def optimisers() -> Iterator[Check]:
 
 def prepared() -> Iterator[Check]:
     """Layers of flat arrays, made once for their shapes."""
-    x, y, weight, geometry = (2, 5, 9, 8), (2, 7, 9, 8), (7, 5, 3, 3), ((1, 1), (1, 1), (1, 1), 1)
+    x, y, weight, geometry = (1, 5, 4, 5), (1, 7, 4, 5), (7, 5, 3, 3), ((1, 1), (1, 1), (1, 1), 1)
     windows = sliding_windows(x[2:], (2, 2), (2, 2), (0, 0), (1, 1), False)
     size = int(np.prod(x))
 

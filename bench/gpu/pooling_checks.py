@@ -14,6 +14,7 @@ from tinyconv.core.windows import Windows, adaptive_windows, sliding_windows
 Pair = tuple[int, int]
 
 SLIDING: tuple[tuple[tuple[int, int, int, int], Pair, Pair, Pair, Pair, bool], ...] = (
+    ((1, 2, 4, 4), (2, 2), (2, 2), (0, 0), (1, 1), False),
     ((2, 3, 8, 8), (2, 2), (2, 2), (0, 0), (1, 1), False),
     ((3, 17, 13, 11), (3, 3), (2, 2), (1, 1), (1, 1), False),
     ((1, 33, 10, 9), (3, 2), (1, 2), (1, 1), (2, 1), True),
@@ -26,7 +27,13 @@ SLIDING: tuple[tuple[tuple[int, int, int, int], Pair, Pair, Pair, Pair, bool], .
 AVERAGES: tuple[tuple[bool, int | None], ...] = ((True, None), (False, None), (True, 3))
 """count_include_pad, divisor_override."""
 
-ADAPTIVE = (((2, 3, 9, 7), (4, 3)), ((3, 40, 8, 8), (1, 1)), ((1, 5, 3, 4), (5, 6)), ((16, 512, 7, 7), (1, 1)))
+ADAPTIVE = (
+    ((1, 2, 3, 3), (2, 2)),
+    ((2, 3, 9, 7), (4, 3)),
+    ((3, 40, 8, 8), (1, 1)),
+    ((1, 5, 3, 4), (5, 6)),
+    ((16, 512, 7, 7), (1, 1)),
+)
 
 
 def checks() -> Iterator[Check]:
@@ -42,6 +49,7 @@ def checks() -> Iterator[Check]:
         text = f"{'x'.join(map(str, shape))} -> {outputs[0]}x{outputs[1]}"
         yield from maxima(f"adaptive {text}", shape, adaptive_windows(shape[2:], outputs))
         yield from adaptive(text, shape, outputs)
+    yield from planes((1, 2, 3, 3), (2, 2))
     yield from planes((2, 3, 6, 5), (3, 4))
     yield from planes((8, 64, 28, 28), (14, 14))
 
