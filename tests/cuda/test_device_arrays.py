@@ -32,6 +32,7 @@ REFUSED = {
     "two masks": lambda x: x[xp.asarray([True, False]), xp.asarray([True, False, True])],
     "casting= of astype": lambda x: x.astype(np.int32, casting="unsafe"),
     "kind= of a sort": lambda x: xp.sort(x, kind="mergesort"),
+    "atomic sums of fractions": lambda x: xp.add.at(x, xp.asarray([0]), 1.0),
     "atomic sums of int64": lambda x: xp.add.at(xp.zeros(2, np.int64), xp.asarray([0]), 1),
     "objects": lambda x: xp.asarray([None]),
     "a result that does not fit": lambda x: xp.add(x, 0.5, out=xp.zeros((2, 3), np.int64)),

@@ -16,8 +16,8 @@ from device_arrays import DeviceArray, xp
 from tinyconv import backends
 from tinyconv.core import gpu
 
-HOST_ARGUMENTS = {"adam_step", "sgd_step"}
-"""What takes arrays of the host beside those of the device: the sizes of steps, a few numbers for each parameter."""
+HOST_ARGUMENT = {"adam_step": 3, "sgd_step": 3}
+"""Which argument is an array of the host: the sizes of steps, a few numbers for each parameter."""
 
 
 class KernelsOfTheHost:
@@ -27,14 +27,17 @@ class KernelsOfTheHost:
         function = getattr(backends.backend(backends.Device("cpu")), name)
 
         def on_device(*args: Any, **keywords: Any) -> Any:
-            plain = [_of_host(value, name) for value in args]
+            plain = [
+                value if HOST_ARGUMENT.get(name) == position else _of_host(value, name)
+                for position, value in enumerate(args)
+            ]
             return _of_device(function(*plain, **{key: _of_host(value, name) for key, value in keywords.items()}))
 
         return on_device
 
 
 def _of_host(value: Any, name: str) -> Any:
-    if isinstance(value, np.ndarray) and name not in HOST_ARGUMENTS:
+    if isinstance(value, np.ndarray):
         raise TypeError(f"{name}: an array of the host for a kernel of the device")
     if isinstance(value, DeviceArray):
         return value.simulated

@@ -9,8 +9,8 @@ import numpy as np
 from device_arrays.array import FACTS, SCALARS, DeviceArray
 
 KINDS = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 2}
-ATOMIC = (np.int32, np.uint32, np.uint64, np.float32, np.float64)
-"""The types that CuPy's scatter adds: there is no 64-bit signed integer among them."""
+ATOMIC = (np.int32, np.uint32, np.uint64)
+"""The types that may meet by atomic operations: CuPy's know no int64, and of fractions the order would not be fixed."""
 
 
 class Ufunc:
