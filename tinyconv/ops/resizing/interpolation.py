@@ -7,6 +7,7 @@ value there is that of the nearest pixel, on the line through the two pixels bes
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -137,6 +138,7 @@ def _target(
     return target, (None,) * rank if recompute else factors
 
 
+@functools.lru_cache(maxsize=256)
 def _taps(
     mode: str, images: bool, size: int, target: int, factor: float | None, align_corners: bool, dtype: dtypes.DType
 ) -> Taps | None:
@@ -147,11 +149,11 @@ def _taps(
     positions: Array = np.arange(target).astype(real)
     if mode == "nearest" and images and target in (size, 2 * size):
         # PyTorch's shortcut, whatever the exact factor was that came to this size when rounded.
-        return None if target == size else ((np.arange(target) // 2, None),)
+        return None if target == size else Taps((np.arange(target) // 2, None))
     if mode.startswith("nearest"):
         shift = real(0.5) if mode == "nearest-exact" else real(0)
         nearest = np.floor(((positions + shift) * step).astype(np.float32)).astype(np.int64)
-        return ((np.minimum(nearest, size - 1), None),)
+        return Taps((np.minimum(nearest, size - 1), None))
     if mode != "bicubic" and size == target:
         return None
     if align_corners:
@@ -166,7 +168,7 @@ def _line(places: Array, size: int) -> Taps:
     places = np.clip(places, 0, size - 1)
     left = np.minimum(places.astype(np.int64), size - 1)
     share = places - left.astype(places.dtype)
-    return (left, 1 - share), (np.minimum(left + 1, size - 1), share)
+    return Taps((left, 1 - share), (np.minimum(left + 1, size - 1), share))
 
 
 def _cubic(places: Array, size: int) -> Taps:
@@ -175,7 +177,7 @@ def _cubic(places: Array, size: int) -> Taps:
     share = np.clip(places - left, 0, 1)
     indices = (np.clip(left.astype(np.int64) + offset, 0, size - 1) for offset in (-1, 0, 1, 2))
     weights = (_far(share + 1), _near(share), _near(1 - share), _far(2 - share))
-    return tuple(zip(indices, weights, strict=True))
+    return Taps(*zip(indices, weights, strict=True))
 
 
 def _near(distance: Array) -> Array:

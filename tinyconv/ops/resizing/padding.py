@@ -7,6 +7,7 @@ column of the input each one of the result repeats.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from tinyconv.core.arrays import Array
 from tinyconv.core.errors import ArgumentError, DTypeError, ShapeError, UnsupportedError
 from tinyconv.core.geometry import sizes
 from tinyconv.ops.dispatch import Number, constant
-from tinyconv.ops.resizing.resampling import Resample
+from tinyconv.ops.resizing.resampling import Resample, Taps
 
 if TYPE_CHECKING:
     from tinyconv.ops.tensor import Tensor
@@ -93,8 +94,14 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         axis = len(input.shape) - distance
         if before or after:
             size = input.shape[axis]
-            input = Resample(axis, size, ((MODES[mode](size, before, after), None),)).apply(input)
+            input = Resample(axis, size, _taps(mode, size, before, after)).apply(input)
     return input.clone() if not any(map(any, pairs)) else input
+
+
+@functools.lru_cache(maxsize=256)
+def _taps(mode: str, size: int, before: int, after: int) -> Taps:
+    """Which element each one of the result repeats."""
+    return Taps((MODES[mode](size, before, after), None))
 
 
 def _pairs(pad: Any, dimensions: int) -> Margins:

@@ -16,12 +16,51 @@ import numpy as np
 from tinyconv.autograd.operation import Operation
 from tinyconv.core import layout
 from tinyconv.core.arrays import Array
+from tinyconv.core.devices import Device
+from tinyconv.core.transfer import placed
 
 if TYPE_CHECKING:
     from tinyconv.ops.tensor import Tensor
 
-Taps = tuple[tuple[Array, Array | None], ...]
-"""(index, weight) of each tap, for every element of the result; ``None`` stands for weights of 1."""
+
+class Taps:
+    """(index, weight) of each tap, for every element of the result; ``None`` stands for weights of 1.
+
+    Whoever makes them keeps them for their geometry: a training step asks for the same ones every time, and on a GPU
+    the tables would have to be sent there anew. Not to be written into.
+    """
+
+    def __init__(self, *pairs: tuple[Array, Array | None]) -> None:
+        self.pairs = pairs
+        self.length = len(pairs[0][0])
+        self._tables: dict[Any, Any] = {}
+
+    def gathers(self, device: Device, dtype: Any) -> list[tuple[Any, Any]]:
+        """(positions that are taken, weights) of each tap, as arrays of the device."""
+        key = "gathers", device, dtype
+        if key not in self._tables:
+            self._tables[key] = [_placed(device, dtype, index, weight) for index, weight in self.pairs]
+        found: list[tuple[Any, Any]] = self._tables[key]
+        return found
+
+    def spreads(self, device: Device, dtype: Any) -> list[tuple[Any, Any, Any]]:
+        """(elements, positions that took them, weights) of each round of each tap: see ``Spread``."""
+        key = "spreads", device, dtype
+        if key not in self._tables:
+            self._tables[key] = [
+                (
+                    placed(targets, device),
+                    *_placed(device, dtype, sources, weight if weight is None else weight[sources]),
+                )
+                for index, weight in self.pairs
+                for targets, sources in _rounds(index)
+            ]
+        found: list[tuple[Any, Any, Any]] = self._tables[key]
+        return found
+
+
+def _placed(device: Device, dtype: Any, index: Array, weight: Array | None) -> tuple[Any, Any]:
+    return placed(index, device), None if weight is None else placed(weight.astype(dtype), device)
 
 
 class _AlongAxis(Operation):
@@ -33,29 +72,26 @@ class _AlongAxis(Operation):
     def _length(self, shape: tuple[int, ...], length: int) -> tuple[int, ...]:
         return (*shape[: self.axis], length, *shape[self.axis + 1 :])
 
-    def _along(self, weight: Array, dimensions: int, dtype: Any) -> Any:
-        """A weight for each position along the axis, to be multiplied with an array."""
-        shape = self._length((1,) * dimensions, len(weight))
-        return self.xp.asarray(weight, dtype).reshape(shape)
+    def _at(self, index: Any) -> tuple[Any, ...]:
+        return (*(slice(None),) * self.axis, index)
+
+    def _weighted(self, picked: Any, weight: Any) -> Any:
+        """Multiplied with a weight for each position along the axis."""
+        return picked if weight is None else picked * weight.reshape(self._length((1,) * picked.ndim, weight.size))
 
 
 class Resample(_AlongAxis):
     """y = the sum over the taps."""
 
     def forward(self, x: Any) -> Any:
-        result = layout.empty(self._length(x.shape, len(self.taps[0][0])), x.dtype, self.xp)
-        for number, (index, weight) in enumerate(self.taps):
-            picked = x[self._at(index)]
-            if weight is not None:
-                picked = picked * self._along(weight, x.ndim, x.dtype)
+        result = layout.empty(self._length(x.shape, self.taps.length), x.dtype, self.xp)
+        for number, (index, weight) in enumerate(self.taps.gathers(self.device, x.dtype)):
+            picked = self._weighted(x[self._at(index)], weight)
             if number == 0:
                 result[...] = picked
             else:
                 result += picked
         return result
-
-    def _at(self, index: Array) -> tuple[Any, ...]:
-        return (*(slice(None),) * self.axis, self.xp.asarray(index))
 
     def backward(self, dy: Tensor) -> Any:
         return Spread(self.axis, self.size, self.taps).apply(dy)
@@ -70,13 +106,8 @@ class Spread(_AlongAxis):
 
     def forward(self, dy: Any) -> Any:
         result = layout.zeros(self._length(dy.shape, self.size), dy.dtype, self.xp)
-        before = (slice(None),) * self.axis
-        for index, weight in self.taps:
-            for targets, sources in _rounds(index):
-                given = dy[(*before, self.xp.asarray(sources))]
-                if weight is not None:
-                    given = given * self._along(weight[sources], dy.ndim, dy.dtype)
-                result[(*before, self.xp.asarray(targets))] += given
+        for targets, sources, weight in self.taps.spreads(self.device, dy.dtype):
+            result[self._at(targets)] += self._weighted(dy[self._at(sources)], weight)
         return result
 
     def backward(self, cotangent: Tensor) -> Any:
