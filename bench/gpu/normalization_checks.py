@@ -82,7 +82,7 @@ def by_channel(shape: tuple[int, int, int, int]) -> Iterator[Check]:
     def values(draw: Draw, sets: int) -> np.ndarray:
         return draw.random.standard_normal((sets, channels))
 
-    for sets in (1, images):
+    for sets in sorted({1, images}):
         text = f"{'x'.join(map(str, shape))}, {sets} sets"
 
         def combination(draw: Draw, sets: int = sets) -> Arguments:

@@ -16,6 +16,9 @@ from tinyconv.core.windows import sliding_windows
 SHAPES = ((1,), (5, 7), (2, 3, 5, 7), (16, 64, 28, 28))
 CLASSES = ((1, 2), (7, 33), (64, 1000))
 DROPPED = ((5,), (1_000,), (3, 5, 7, 9), (64, 128, 8, 8))
+COMBINED = ((3, 2, 4), (50, 33, 400))
+"""Rows and columns of an array, and how many rows are combined with some of it."""
+
 PLACE = (123_456_789, 987_654_321, 5, 7)
 """seed, stream, low, high."""
 
@@ -31,6 +34,8 @@ def checks() -> Iterator[Check]:
         yield from cross_entropy(rows, classes)
     for shape in DROPPED:
         yield from dropout(shape)
+    for rows, columns, values in COMBINED:
+        yield from combined(rows, columns, values)
     for sizes in SIZES:
         yield from optimisers(sizes)
     yield from prepared()
@@ -95,6 +100,16 @@ def dropout(shape: tuple[int, ...]) -> Iterator[Check]:
     yield Check(
         "masked", text, lambda draw: (draw.normal(*shape), layout.copy(draw.random.random(shape) < 0.7), 1 / 0.7)
     )
+
+
+def combined(rows: int, columns: int, count: int) -> Iterator[Check]:
+    """Several values that meet at one element, in their order."""
+    for name in ("add", "multiply", "maximum", "minimum", "last"):
+
+        def make(draw: Draw, name: str = name) -> Arguments:
+            return draw.normal(rows, columns), (draw.integers(rows, count),), draw.positive(count, columns), name
+
+        yield Check("combine_at", f"{name}, {count} of {rows}x{columns}", make, written=(0,), slack=16)
 
 
 def optimisers(sizes: tuple[tuple[int, ...], ...]) -> Iterator[Check]:
