@@ -23,14 +23,19 @@ LARGE = sliding_windows((18, 17), (17, 17), (1, 1), (0, 1), (1, 1), False)
 
 
 @pytest.fixture(scope="module")
-def cuda():
+def driver():
+    with virtual_gpu() as driver:
+        yield driver
+
+
+@pytest.fixture(scope="module")
+def cuda(driver):
     from tinyconv.backends import cuda
     from tinyconv.backends.cuda import max_pooling, pooling
 
-    with virtual_gpu():
-        max_pooling.tables_of.cache_clear()
-        pooling.tables_of.cache_clear()
-        yield cuda
+    max_pooling.tables_of.cache_clear()  # of another virtual GPU's memory
+    pooling.tables_of.cache_clear()
+    yield cuda
     max_pooling.tables_of.cache_clear()
     pooling.tables_of.cache_clear()
 
@@ -42,6 +47,11 @@ def normal(shape, dtype=np.float32, seed=0):
 def copied(values):
     """Copies of all arrays in lists and tuples."""
     return layout.copy(values) if isinstance(values, np.ndarray) else [copied(value) for value in values]
+
+
+def flattened(values):
+    """All arrays in lists and tuples, one after the other."""
+    return [values] if isinstance(values, np.ndarray) else [array for value in values for array in flattened(value)]
 
 
 def maps(channels, dtype, count=3, size=(5, 6)):
@@ -86,6 +96,9 @@ def channels(channels, dtype):
     y = reference.batch_norm(x, weight, bias, 0.1, None, residual, True)
     yield "batch_norm", (x, weight, bias, 0.1, None, residual, True)
     yield "batch_norm", (x, None, None, 0.1, statistics, None, False)
+    unknown = layout.copy(x)
+    unknown[0, 1, 2, 3] = np.nan
+    yield "batch_norm", (unknown, weight, bias, 0.1, None, None, True)
     yield "batch_norm_gradient", (dy, x, weight, bias, 0.1, y[1:], False, y[0], True)
     yield "batch_norm_gradient", (dy, x, weight, bias, 0.1, statistics, True, None, True)
     pooled = reference.batch_norm_max_pool2d(x, weight, bias, 0.1, SQUARES)
@@ -110,8 +123,10 @@ def rows(channels, dtype):
 
 def elements(channels, dtype):
     x, dy, _ = maps(channels, dtype)
-    yield "relu", (x,)
-    yield "relu_gradient", (dy, x)
+    infinite = layout.copy(x)
+    infinite[0, 0, 0, :4] = np.nan, -np.nan, np.inf, -np.inf
+    yield "relu", (infinite,)
+    yield "relu_gradient", (dy, infinite)
     for by_tanh in (True, False):
         yield "gelu", (x, by_tanh)
         yield "gelu_gradient", (dy, x, by_tanh)
@@ -146,20 +161,34 @@ def test_the_compiled_kernels_equal_the_definitions(cuda, family, width, dtype):
             np.testing.assert_allclose(one, other, rtol=TOLERANCE[np.dtype(dtype)], atol=tolerance, err_msg=name)
 
 
-def test_the_compiled_steps_of_optimisers_equal_the_definitions(cuda):
-    shapes = [(2, 3, 2, 2), (9,)]
-    p, gradients, m, v = ([abs(normal(shape, seed=seed)) for shape in shapes] for seed in range(4))
-    rates = np.array([(0.1, 1.5), (0.2, 2.5)])
+@pytest.mark.parametrize("largest", [False, True])
+def test_one_launch_steps_all_parameters(cuda, driver, largest):
+    """Some have more elements than a block takes, some none."""
+    shapes = [(2, 3, 2, 2), (0,), (4100,), ()]
+    p, gradients, *moments = (
+        [np.abs(normal(shape, seed=seed), out=normal(shape)) for shape in shapes] for seed in range(5 if largest else 4)
+    )
+    rates = np.array([(0.1 * i, 1 + 0.5 * i) for i in range(1, 5)])
     adam = {"shrink": 0.9, "penalty": 0.1, "sign": -1.0, "betas": (0.9, 0.99), "eps": 1e-3}
-    sgd = {"penalty": 0.1, "sign": 1.0, "momentum": 0.9, "nesterov": True, "rate": 0.1}
+    sgd = {"penalty": 0.1, "sign": 1.0, "momentum": 0.9, "nesterov": largest, "rate": 0.1}
     for name, state, numbers, rule in (
-        ("adam_step", list(zip(m, v, strict=True)), rates, adam),
-        ("sgd_step", v, rates[:, :1], sgd),
+        ("adam_step", list(zip(*moments, strict=True)), rates, adam),
+        ("sgd_step", moments[0], rates[:, :1], sgd),
+        ("sgd_step", [], rates[:, :1], sgd),
     ):
-        moved = copied([p, gradients])
-        ours = on_device(moved[0]), on_device(moved[1]), on_device(state)
+        ours, theirs = on_device([p, gradients, state]), copied([p, gradients, state])
+        driver.launched.clear()
         getattr(cuda, name)(*ours, numbers, **rule)
-        theirs = moved[0], moved[1], copied(state)
+        assert driver.launched == [f"{name.removesuffix('_step')}_of_all_float32"]
         getattr(reference, name)(*theirs, numbers, **rule)
-        for one, other in zip(on_host(ours[0]), theirs[0], strict=True):
+        for one, other in zip(flattened(on_host(ours)), flattened(theirs), strict=True):
             np.testing.assert_allclose(one, other, rtol=3e-5, atol=1e-6)
+
+
+def test_vectors_of_a_slice_are_read_at_addresses_for_vectors(cuda):
+    """The interpreter refuses others, as a GPU does."""
+    x = normal((5, 1, 3, 3))
+    part = on_device(x)[1:]
+    np.testing.assert_array_equal(on_host(cuda.relu(part)), reference.relu(x[1:]))
+    cuda.add_relu(part, on_device(x)[:4])
+    np.testing.assert_array_equal(on_host(part), reference.relu(x[1:] + x[:4]))

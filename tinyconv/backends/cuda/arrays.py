@@ -34,8 +34,13 @@ def flat_view(array: Array) -> Array:
 
 def is_aligned(array: Array) -> bool:
     """Whether the memory begins where a vector may; what slices begin with need not."""
+    return address_of(array) % ALIGNMENT == 0
+
+
+def address_of(array: Array) -> int:
+    """Where the memory begins."""
     address: int = array.ctypes.data if isinstance(array, np.ndarray) else array.data.ptr
-    return address % ALIGNMENT == 0
+    return address
 
 
 def nothing(like: Array) -> Array:
