@@ -50,7 +50,7 @@ class Taps:
             self._tables[key] = [
                 (
                     placed(targets, device),
-                    *_placed(device, dtype, sources, weight if weight is None else weight[sources]),
+                    *_placed(device, dtype, sources, None if weight is None else weight[sources]),
                 )
                 for index, weight in self.pairs
                 for targets, sources in _rounds(index)
