@@ -79,6 +79,18 @@ class Way(NamedTuple):
     within: Callable[[], AbstractContextManager[Any]] = contextlib.nullcontext
 
 
+Limits = Callable[[Way], tuple[np.ndarray, float]]
+"""The largest error of each element, and of the result as a whole, relative to its norm."""
+
+
+class Drawn(NamedTuple):
+    """The arguments of a check in one type, their results in float64, and what they allow."""
+
+    arguments: Arguments
+    expected: list[np.ndarray]
+    limits: Limits | None
+
+
 def both_types(place: Place) -> Iterator[Way]:
     """For functions that know no other precision."""
     del place
@@ -90,8 +102,8 @@ def both_types(place: Place) -> Iterator[Way]:
 class Check:
     """``make`` draws the arguments; ``written``: those that the function writes into, which are then its results.
 
-    ``ways``: how to compute it. ``bound`` gives, for what was drawn and a way, the largest error of each element and of
-    the result as a whole, relative to its norm; without it, some roundings.
+    ``ways``: how to compute it. ``bound`` gives, for what was drawn, the ``Limits`` of each way; without it, some
+    roundings.
     """
 
     function: str
@@ -100,7 +112,7 @@ class Check:
     written: tuple[int, ...] = ()
     call: Call | None = None
     ways: Callable[[Place], Iterator[Way]] = both_types
-    bound: Callable[[Arguments, Way], tuple[np.ndarray, float]] | None = None
+    bound: Callable[[Arguments], Limits] | None = None
     slack: float = 1
     """How many times the usual number of roundings is allowed."""
 
@@ -110,13 +122,14 @@ class Check:
 
     def lines(self, place: Place) -> Iterator[dict[str, Any]]:
         """One for each way."""
-        expected: dict[str, tuple[Arguments, list[np.ndarray]]] = {}
+        drawn: dict[str, Drawn] = {}
         for way in self.ways(place):
-            if way.dtype not in expected:
+            if way.dtype not in drawn:
                 arguments = self.make(Draw(way.dtype))
-                expected[way.dtype] = arguments, self._expected(arguments)
+                limits = None if self.bound is None else self.bound(arguments)
+                drawn[way.dtype] = Drawn(arguments, self._expected(arguments), limits)
             try:
-                line = self._compared(place, way, *expected[way.dtype])
+                line = self._compared(place, way, drawn[way.dtype])
             except Exception as error:
                 place.clock.synchronize()  # an error of the device ends the case, and this process
                 line = {"passed": False, "says": f"{type(error).__name__}: {error}"}
@@ -143,12 +156,12 @@ class Check:
 
         return self._called(cpu, tuple(_mapped(value, _exact, lambda array: array) for value in arguments))
 
-    def _compared(self, place: Place, way: Way, arguments: Arguments, expected: list[np.ndarray]) -> dict[str, Any]:
+    def _compared(self, place: Place, way: Way, drawn: Drawn) -> dict[str, Any]:
+        arguments, expected, limits = drawn
         first, second = self._found(place, way, arguments), self._found(place, way, arguments)
         if len(first.arrays) != len(expected):
             return {"passed": False, "says": f"{len(first.arrays)} results, not {len(expected)}"}
         same = all(map(_same_bits, first.arrays, second.arrays))
-        limits = None if self.bound is None else self.bound(arguments, way)
         error, element, problem = 0.0, 0.0, first.problem or ("" if same else "two runs differ")
         for found, wanted in zip(first.arrays, expected, strict=True):
             if found.shape != wanted.shape:
@@ -157,7 +170,7 @@ class Check:
                 different = int((found != wanted).sum())
                 problem = problem or (f"{different} of {wanted.size} elements differ" if different else "")
                 continue
-            each, whole = limits or self._usual(wanted, way)
+            each, whole = self._usual(wanted, way) if limits is None else limits(way)
             one, share = _errors(found, wanted, each)
             error, element = float(np.maximum(error, one / whole)), float(np.maximum(element, share))  # NaN stays
         fits = error <= 1 and element <= 1

@@ -19,14 +19,14 @@ import numpy as np
 
 from bench.cases import CONVOLUTIONS
 from bench.gpu import tiles
-from bench.gpu.checks import ROUNDING, Arguments, Call, Check, Draw, Way
+from bench.gpu.checks import ROUNDING, Arguments, Call, Check, Draw, Limits, Way
 from bench.gpu.place import Place
 from tinyconv.core.algorithms import set_convolution_algorithm
 from tinyconv.core.devices import CPU
 from tinyconv.core.precision import set_float32_precision
 from tinyconv.utils.speed.shapes import ConvolutionShape
 
-MOST_ELEMENTS = 2_000_000
+MOST_ELEMENTS = 1_000_000
 """Of an array of a real layer: the batch is as small as it takes, so that comparing takes no longer than computing."""
 
 Pair = tuple[int, int]
@@ -123,23 +123,33 @@ def ways(place: Place) -> Iterator[Way]:
     yield Way("float64")
 
 
-def bound(call: Call, terms: int) -> Callable[[Arguments, Way], tuple[np.ndarray, float]]:
+def bound(call: Call, terms: int) -> Callable[[Arguments], Limits]:
     """Of each element, a share of the sum of its products' sizes; of the result, by the formulas above."""
 
-    def limits(arguments: Arguments, way: Way) -> tuple[np.ndarray, float]:
+    def limits(arguments: Arguments) -> Limits:
         from tinyconv.backends import cpu
 
         # A rectifier changes none of these sums, which are positive.
         sizes = (np.abs(each.astype(np.float64)) if isinstance(each, np.ndarray) else each for each in arguments)
         total = np.asarray(call(cpu, tuple(sizes)))
-        unit, root = ROUNDING[way.dtype], math.sqrt(terms)
-        if way.dtype == "float64" or way.mode == "exact":
-            return unit * (16 + root / 4) * total, unit * (4 + root)
-        if way.mode == "fast":
-            return unit * (64 + root / 4 + terms / 16) * total, unit * (16 + root + terms / 16)
-        return (2**-9 + unit * (64 + terms / 16)) * total, 1e-3 + unit * (root + terms / 16)
+
+        def of(way: Way) -> tuple[np.ndarray, float]:
+            element, whole = roundings(way, terms)
+            return element * total, whole
+
+        return of
 
     return limits
+
+
+def roundings(way: Way, terms: int) -> tuple[float, float]:
+    """What an element, and a result as a whole, may be off by, for sums of so many products."""
+    unit, root = ROUNDING[way.dtype], math.sqrt(terms)
+    if way.dtype == "float64" or way.mode == "exact":
+        return unit * (16 + root / 4), unit * (4 + root)
+    if way.mode == "fast":
+        return unit * (64 + root / 4 + terms / 16), unit * (16 + root + terms / 16)
+    return 2**-9 + unit * (64 + terms / 16), 1e-3 + unit * (root + terms / 16)
 
 
 def all_ways(function: str, shape: ConvolutionShape, place: Place) -> Iterator[Way]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bench.gpu import convolution_checks, normalization_checks, other_checks, pooling_checks
+from bench.gpu import convolution_checks, large, normalization_checks, other_checks, pooling_checks
 from bench.gpu.case import Case
 from bench.gpu.checks import Check
 from bench.gpu.place import Place
@@ -13,8 +13,10 @@ FAMILIES = (convolution_checks, pooling_checks, normalization_checks, other_chec
 
 
 def cases(place: Place) -> Iterator[Case]:
-    """One for each function and shape."""
-    return (check.case(place) for check in checks())
+    """One for each function and shape; last, what is large."""
+    for check in checks():
+        yield check.case(place)
+    yield from large.cases(place)
 
 
 def checks() -> Iterator[Check]:

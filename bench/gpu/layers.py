@@ -15,7 +15,7 @@ from tinyconv.utils.speed import pytorch
 from tinyconv.utils.speed.own import FAST
 
 LARGE, SMALL = ((512, 64, 32, 32), (64, 256, 56, 56)), (64, 128, 8, 8)
-SECONDS = 0.1
+SECONDS = 0.05
 BANDWIDTH = "bandwidth"
 """The tag of the rows that a target of the memory's bandwidth speaks of."""
 

@@ -31,10 +31,10 @@ SECTIONS = {
     "versions": Section("the card and the versions", "versions", 20),
     "compile": Section("every kernel compiled and loaded", "compiling", 240),
     "ceilings": Section("what the card can do", "ceilings", 60),
-    "kernels": Section("every function against float64", "kernels", 150),
-    "conv": Section("convolutions beside PyTorch", "convolutions", 150),
+    "kernels": Section("every function against float64", "kernels", 240),
+    "conv": Section("convolutions beside PyTorch", "convolutions", 180),
     "layers": Section("layers beside PyTorch and the memory's bandwidth", "layers", 100),
-    "steps": Section("whole training steps beside PyTorch", "steps", 150),
+    "steps": Section("whole training steps beside PyTorch", "steps", 120),
 }
 
 

@@ -17,10 +17,10 @@ from tinyconv.utils.speed.own import EXACT, FAST
 
 PLAIN, TF32 = "PyTorch float32", "PyTorch TF32"
 
-BLOCK_SECONDS = 0.01
+BLOCK_SECONDS = 0.006
 """A block has as many calls as fit, and is timed as a whole."""
 
-MOST_CALLS, FEWEST_ROUNDS, MOST_ROUNDS = 200, 5, 15
+MOST_CALLS, FEWEST_ROUNDS, MOST_ROUNDS = 200, 7, 15
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,12 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 from bench.gpu.case import Case, Lines
 from bench.gpu.place import Place, torch, torch_is_there
 from bench.gpu.sides import NAMES, PLAIN, TF32, Side, lines, own, take_turns, theirs
 from bench.networks import BOTTLENECKS, NETWORKS, Network
-from bench.numbers import normal
 from tinyconv.core import gpu
 from tinyconv.core.devices import array_module
 from tinyconv.utils.speed import pytorch
@@ -18,7 +19,7 @@ from tinyconv.utils.speed import pytorch
 BATCHES = {"facenet": (64, 256), "vgg11": (128,), "resnet18": (128,), "bottlenecks": (64,)}
 """Images of each network."""
 
-SECONDS = 0.6
+SECONDS = 0.4
 STEP = "training step"
 
 AHEAD_BYTES, AHEAD = 2**30, 2.0
@@ -69,7 +70,7 @@ def alone(step: Callable[[], Any], usual: float, place: Place) -> dict[str, Any]
     over beforehand: it ``waits``.
     """
     xp = array_module(place.device)
-    source = place.there(normal((AHEAD_BYTES // 4,)))
+    source = xp.zeros(AHEAD_BYTES, np.uint8)
     target = xp.empty_like(source)
 
     def copy() -> None:

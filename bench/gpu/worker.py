@@ -63,7 +63,8 @@ def _said(problem: Exception) -> str:
     """The error, and where it came up."""
     frames = traceback.extract_tb(problem.__traceback__)
     where = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames[-3:]))
-    return f"{type(problem).__name__}: {problem} ({where})"
+    before = "" if problem.__context__ is None else f", after {problem.__context__}"
+    return f"{type(problem).__name__}: {problem}{before} ({where})"
 
 
 def _is_lost(place: Place) -> bool:

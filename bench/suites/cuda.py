@@ -16,13 +16,13 @@ NO_GPU = 2
 
 @click.command("cuda", help=__doc__)
 @click.option("--check", is_flag=True, help="Check every kernel on the GPU that is here, and time it.")
-@click.option("--section", type=click.Choice(list(SECTIONS)), help="Only this part of the check.")
+@click.option("--section", type=click.Choice(list(SECTIONS)), multiple=True, help="Only this part of the check.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     help="The folder for what the check finds: JSON, tables, a chart.",
 )
-def command(check: bool, section: str | None, out: Path | None) -> None:
+def command(check: bool, section: tuple[str, ...], out: Path | None) -> None:
     """Run what was asked for."""
     if not check:
         raise click.UsageError("say what to do: --check")
@@ -34,4 +34,4 @@ def command(check: bool, section: str | None, out: Path | None) -> None:
         sys.exit(NO_GPU)
     from bench.gpu.run import check as run
 
-    sys.exit(0 if run(out, [section] if section else list(SECTIONS)) else 1)
+    sys.exit(0 if run(out, list(section or SECTIONS)) else 1)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from bench.gpu import convolution_checks, kernels, place
+from bench.gpu import convolution_checks, kernels, large, place
 from bench.gpu.checks import Check, Draw, Host, Way
 from tinyconv.backends import cpu, reference
 from tinyconv.utils.speed.shapes import ConvolutionShape
@@ -49,6 +49,25 @@ def test_layers_of_networks_are_checked_with_few_images():
     assert "1x64x224x224 -> 64, 3x3 p1" in shapes
     shape = ConvolutionShape((64, 3, 1000, 1000), 8, (3, 3))
     assert convolution_checks.smaller(shape).x == (1, 3, 1000, 1000)
+
+
+@pytest.mark.parametrize("name", large.functions(PLACE, (4, 6, 6)))
+def test_the_last_images_of_many_are_what_they_are_alone(name, monkeypatch):
+    (line,) = large.compared(name, PLACE, (4, 6, 6), 1000)
+    assert line["passed"]
+    assert line["title"] == "8 images"
+
+
+def test_images_that_are_not_reached_are_seen(monkeypatch):
+    def forgets(x):
+        y = cpu.relu(x)
+        y[7:] = 0
+        return y
+
+    functions = large.functions(PLACE, (4, 6, 6)) | {"relu": (4, forgets)}
+    monkeypatch.setattr(large, "functions", lambda place, image: functions)
+    (line,) = large.compared("relu", PLACE, (4, 6, 6), 1000)
+    assert not line["passed"]
 
 
 def relu_with(change):
@@ -112,7 +131,8 @@ def test_what_is_written_into_arguments_is_the_result(monkeypatch):
 def test_a_bound_knows_the_precision():
     check = next(convolution_checks.convolution(ConvolutionShape((1, 8, 5, 5), 4, (3, 3))))
     arguments = check.make(Draw("float32"))
-    limits = [check.bound(arguments, Way("float32", mode)) for mode in ("exact", "fast", "tf32")]
+    of = check.bound(arguments)
+    limits = [of(Way("float32", mode)) for mode in ("exact", "fast", "tf32")]
     wholes = [whole for _, whole in limits]
     assert wholes == sorted(wholes)
     assert wholes[0] < 3e-6 < 1e-3 < wholes[2] < 2e-3

@@ -41,13 +41,13 @@ def test_sides_take_turns_in_their_own_settings():
         "a": sides.own(lambda: seen.append(("a", float32_precision())), "exact"),
         "b": sides.own(lambda: seen.append(("b", float32_precision())), "fast"),
     }
-    times = [0.02, 0.01] + [0.02, 0.01, 0.01, 0.02] * 8
+    times = [0.02, 0.01] + [0.02, 0.01, 0.01, 0.02] * 4
     turns = sides.take_turns(pair, ListedClock(times), 0.0)
     assert set(seen) == {("a", "exact"), ("b", "fast")}
-    assert turns.timings.seconds == {"a": (0.02,) * 5, "b": (0.01,) * 5}
+    assert turns.timings.seconds == {"a": (0.02,) * 7, "b": (0.01,) * 7}
     assert turns.host == {"a": 0.01, "b": 0.005}
     after = "".join(name for name, _ in seen[10:])
-    assert after == "aabb" + "bbaa" + "aabb" + "bbaa" + "aabb"  # of two calls the first does not count
+    assert after == "aabb" + "bbaaaabb" * 3  # of two calls the first does not count
 
 
 def test_tf32_is_allowed_for_a_block_only():
