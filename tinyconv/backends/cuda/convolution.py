@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from tinyconv.backends.cuda.activation import relu as rectified
 from tinyconv.backends.cuda.arrays import empty, flat, flat_view
-from tinyconv.backends.cuda.plain.products import run_correlation, run_weight_gradient
+from tinyconv.backends.cuda.choice import Method, choose, geometry_of
+from tinyconv.backends.cuda.plain.products import (
+    run_correlation,
+    run_depthwise,
+    run_depthwise_weight_gradient,
+    run_weight_gradient,
+)
+from tinyconv.backends.cuda.tensor_cores import running
+from tinyconv.backends.cuda.tensor_cores.catalog import Arithmetic
 from tinyconv.backends.problem import Problem, Product, problem_of
 from tinyconv.core.arrays import FloatArray, Pair
 from tinyconv.core.errors import ShapeError
@@ -14,24 +23,34 @@ from tinyconv.core.geometry import output_size
 
 Memo = dict[Any, Any] | None
 
-LIMIT = 2**31
-"""Kernels count pixels, and the elements of one image and of a weight, in 32 bits."""
+LIMIT = 2**31 - 2**10
+"""What the kernels count to in 32 bits, and how far a tile may hang over that."""
+
+MOST_GROUPS = 2**16 - 1
+"""As many as a grid has blocks along its last axis."""
+
+ARITHMETIC = {Method.EXACT: Arithmetic.EXACT, Method.FAST: Arithmetic.FAST, Method.TF32: Arithmetic.TF32}
+"""Of the methods that stand in ``tensor_cores``."""
 
 
-def check(problem: Problem) -> None:
-    """Raise ``ShapeError`` where counting in 32 bits does not do."""
-    sizes = {
-        "pixels of all inputs": problem.images * problem.input_size[0] * problem.input_size[1],
-        "pixels of all outputs": problem.pixels,
-    }
-    for name, size in sizes.items():
-        if size >= LIMIT:
-            raise ShapeError(f"convolution on a GPU: at most {LIMIT - 1} {name}, got {size}; use a smaller batch")
+def chosen(problem: Problem) -> Method:
+    """How to compute ``problem``.
 
-
-def constants(bias: FloatArray | None) -> FloatArray | None:
-    """``bias`` as the kernels read it."""
-    return None if bias is None else flat(bias)
+    Kernels count some things in 32 bits. Raises ``ShapeError`` where there are more; a batch may have more numbers.
+    """
+    p, method = problem, choose(problem)
+    inputs, outputs = math.prod(p.input_size), math.prod(p.output_size)
+    sizes = (
+        (p.images * max(inputs, outputs), LIMIT, "pixels in a batch", "use smaller batches"),
+        (inputs * p.channels * p.groups, LIMIT, "numbers in an input image", "cut the image in pieces"),
+        (outputs * p.outputs * p.groups, LIMIT, "numbers in an output image", "cut the image in pieces"),
+        (math.prod(p.kernel_size) * p.channels * p.outputs, LIMIT, "weights in a group", "use more groups"),
+        (1 if method is Method.DEPTHWISE else p.groups, MOST_GROUPS, "groups of several channels", "use fewer"),
+    )
+    for size, most, what, way_out in sizes:
+        if size > most:
+            raise ShapeError(f"a convolution on a GPU has at most {most} {what}, this one has {size}: {way_out}")
+    return method
 
 
 def fill(out: FloatArray, bias: FloatArray | None, relu: bool = False) -> FloatArray:
@@ -49,7 +68,7 @@ def conv2d(
     dilation: Pair,
     groups: int,
     relu: bool = False,
-    memo: Memo = None,  # noqa: ARG001
+    memo: Memo = None,  # noqa: ARG001  weights are read as they are
 ) -> FloatArray:
     """y[n, k, i, j] = bias[k] + sum over c, r, s of x[n, c, i stride + r dilation - padding, ...] weight[k, c, r, s].
 
@@ -65,8 +84,13 @@ def conv2d(
         return fill(y, bias, relu)
     parameters = stride, padding, dilation, groups
     problem = problem_of(Product.FORWARD, (x.shape[2], x.shape[3]), y.shape, weight.shape, parameters, x.dtype)
-    check(problem)
-    run_correlation(problem, flat(x), flat(weight), constants(bias), flat_view(y), relu)
+    method, arrays = chosen(problem), (flat(x), flat(weight), None if bias is None else flat(bias), flat_view(y))
+    if method in ARITHMETIC:
+        running.forward(*arrays, geometry_of(problem), relu, ARITHMETIC[method])
+    elif method is Method.DEPTHWISE:
+        run_depthwise(problem, *arrays, relu)
+    else:
+        run_correlation(problem, *arrays, relu)
     return y
 
 
@@ -90,8 +114,13 @@ def conv2d_input_gradient(
         return fill(dx, bias)
     parameters = stride, padding, dilation, groups
     problem = problem_of(Product.INPUT_GRADIENT, input_size, dy.shape, weight.shape, parameters, dy.dtype)
-    check(problem)
-    run_correlation(problem, flat(dy), flat(weight), constants(bias), flat_view(dx))
+    method, arrays = chosen(problem), (flat(dy), flat(weight), None if bias is None else flat(bias), flat_view(dx))
+    if method in ARITHMETIC:
+        running.input_gradient(*arrays, geometry_of(problem), ARITHMETIC[method])
+    elif method is Method.DEPTHWISE:
+        run_depthwise(problem, *arrays)
+    else:
+        run_correlation(problem, *arrays)
     return dx
 
 
@@ -114,6 +143,11 @@ def conv2d_weight_gradient(
         return dweight
     parameters, size = (stride, padding, dilation, groups), (x.shape[2], x.shape[3])
     problem = problem_of(Product.WEIGHT_GRADIENT, size, dy.shape, dweight.shape, parameters, x.dtype)
-    check(problem)
-    run_weight_gradient(problem, flat(x), flat(dy), flat_view(dweight))
+    method, arrays = chosen(problem), (flat(x), flat(dy), flat_view(dweight))
+    if method in ARITHMETIC:
+        running.weight_gradient(*arrays, geometry_of(problem), ARITHMETIC[method])
+    elif method is Method.DEPTHWISE:
+        run_depthwise_weight_gradient(problem, *arrays)
+    else:
+        run_weight_gradient(problem, *arrays)
     return dweight

@@ -32,13 +32,20 @@ class Kernel:
     """A function to be run by every thread of a grid.
 
     ``threads``: the most that a block will have, for which the compiler then may take as many registers as there are.
+    ``blocks``: how many of those a multiprocessor shall hold at once: as few registers as that takes.
     ``least``: the capability that the instructions in it need; kernels of one generation alone have its letter there.
     """
 
     def __init__(
-        self, function: Callable[..., None], name: str, threads: int | None = None, least: Capability = (5, 0)
+        self,
+        function: Callable[..., None],
+        name: str,
+        threads: int | None = None,
+        least: Capability = (5, 0),
+        blocks: int | None = None,
     ) -> None:
-        self.function, self.name, self.threads, self.least = function, name, threads, least
+        self.function, self.name, self.least = function, name, least
+        self.threads, self.blocks = threads, blocks
         annotations = inspect.get_annotations(function, eval_str=True)
         annotations.pop("return", None)
         self.parameters: tuple[Parameter, ...] = tuple(annotations.values())
@@ -75,14 +82,14 @@ class Kernel:
         signature = numba.types.void(*(each.numba_type(working) for each in self.parameters))
         text, _ = cuda.compile_ptx(self.function, signature, cc=capability)
         text = text.replace(_entry(text), self.entry(working))
-        return text if self.threads is None else _bounded(text, self.threads)
+        return text if self.threads is None else _bounded(text, self.threads, self.blocks)
 
     def entry(self, working: str) -> str:
         """What the kernel is called in PTX, where profilers read it: Numba's own name has all types, in code."""
         return self.name if self.working_index is None else f"{self.name}_{working}"
 
     def _key(self, working: str, capability: Capability) -> str:
-        parts = (self.name, working, str(capability), str(self.threads), _sources(), *_versions())
+        parts = (self.name, working, str(capability), str(self.threads), str(self.blocks), _sources(), *_versions())
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
@@ -92,14 +99,15 @@ def kernel(
     name: str | None = None,
     threads: int | None = None,
     least: Capability = (5, 0),
+    blocks: int | None = None,
 ) -> Any:
     """Make a kernel of ``function``. A factory gives each of its kernels a ``name`` that has its constants.
 
     Used as ``@kernel`` or as ``@kernel(threads=256)``.
     """
     if function is None:
-        return functools.partial(kernel, name=name, threads=threads, least=least)
-    made = Kernel(function, name or function.__name__, threads, least)
+        return functools.partial(kernel, name=name, threads=threads, least=least, blocks=blocks)
+    made = Kernel(function, name or function.__name__, threads, least, blocks)
     if made.name in _registered:
         raise ValueError(f"two kernels are called {made.name}")
     _registered[made.name] = made
@@ -116,9 +124,10 @@ def _entry(ptx: str) -> str:
     return ptx.partition(".visible .entry ")[2].partition("(")[0].strip()
 
 
-def _bounded(ptx: str, threads: int) -> str:
-    """``ptx`` with the promise that a block has no more than ``threads``."""
-    return re.sub(r"\n\)\s*\n\{", f"\n)\n.maxntid {threads}, 1, 1\n{{", ptx, count=1)
+def _bounded(ptx: str, threads: int, blocks: int | None) -> str:
+    """``ptx`` with the promise that a block has no more than ``threads``, and the wish for ``blocks`` at once."""
+    wish = "" if blocks is None else f".minnctapersm {blocks}\n"
+    return re.sub(r"\n\)\s*\n\{", f"\n)\n.maxntid {threads}, 1, 1\n{wish}{{", ptx, count=1)
 
 
 @functools.cache

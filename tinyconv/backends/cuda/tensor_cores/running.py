@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from tinyconv.backends.cuda.compiler import SIMULATED
 from tinyconv.backends.cuda.launch import launch
-from tinyconv.backends.cuda.tensor_cores.catalog import LEAST, Arithmetic
+from tinyconv.backends.cuda.tensor_cores.catalog import Arithmetic
 from tinyconv.backends.cuda.tensor_cores.correlation_plans import (
     forward_correlation,
     gradient_phases,
@@ -24,12 +23,10 @@ ALIGNMENT = 16
 
 
 def fits(geometry: Geometry) -> bool:
-    """Whether this GPU can compute all three products of a convolution in float32 by these kernels.
+    """Whether these kernels can compute all three products of a convolution.
 
     They count in 32 bits inside an image, and the pixels of a batch.
     """
-    if SIMULATED or gpu.compute_capability() < LEAST:
-        return False
     weights = geometry.outputs * geometry.taps * geometry.group_channels
     correlations = [forward_correlation(geometry), *(phase for phase, _, _ in gradient_phases(geometry))]
     return weights < MOST_INDEX and geometry.groups < 2**16 and all(each.fits() for each in correlations)
