@@ -413,3 +413,19 @@ def test_two_blocks_write_the_same_word():
     memory = Memory()
     with pytest.raises(PtxError, match=r"block .* races: writes global memory that another thread wrote \(WAW\)"):
         run(Program(f"{text}st.global.b32 [%out], 0; ret; }}"), memory, 2, 1, [memory.put(np.zeros(1, np.uint32))])
+
+
+def test_two_copies_to_one_place():
+    body = "ld.param.u64 %from, [source]; add.u64 %from, %from, %offset; mov.u32 %y, 0;"
+    body += "cp.async.ca.shared.global [%base], [%from], 4; cp.async.wait_all;"
+    with pytest.raises(PtxError, match="copies to where another thread of the same instruction copies too"):
+        own(body, 32, ["source"], [np.arange(32, dtype=np.uint32)])
+
+
+def test_a_copy_of_what_another_thread_writes():
+    body = "st.global.b32 [%out], %tid; {} ld.param.u64 %from, [result]; xor.b32 %y, %tid, 1; mul.wide.u32 %at, %y, 4;"
+    body += "add.u64 %from, %from, %at; cp.async.ca.shared.global [%x], [%from], 4; cp.async.wait_all;"
+    body += "ld.shared.b32 %y, [%x]; bar.sync 0;"
+    np.testing.assert_array_equal(own(body.format("bar.sync 0;")), np.arange(64) ^ 1)
+    with pytest.raises(PtxError, match=r"reads global memory that another thread wrote \(RAW\)"):
+        own(body.format(""))

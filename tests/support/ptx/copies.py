@@ -47,6 +47,8 @@ class Copies:
         shared, size = self.machine.shared, values.shape[1] * WORD
         words, threads = shared.may_write(at, threads, size)
         shared.stamp(words, threads)
+        twice = (shared.writer[words] != threads).reshape(values.shape).any(1)
+        refuse(twice, "copies to where another thread of the same instruction copies too")
         shared.flags[words] |= np.uint8(FILLING)
         shared.data.view(np.float32)[words] = np.nan
         self.flying.append(Copy(threads, words, values.ravel(), self.committed[threads]))
@@ -118,7 +120,7 @@ def _issue(instruction: Instruction) -> Execute:
         values = np.zeros((lanes.count, size // WORD), np.uint32)
         reading = wanted > 0
         if reading.any():
-            _fetch(machine, address, wanted, reading, size, values)
+            _fetch(machine, lanes, address, wanted, size, values)
             some = lanes.where(reading)
             machine.statistics.global_memory(name, some.spread(address[reading], -1), size)
         machine.copies.issue(at, lanes.numbers, values)
@@ -128,27 +130,24 @@ def _issue(instruction: Instruction) -> Execute:
 
 
 def _fetch(
-    machine: Machine, address: np.ndarray, wanted: np.ndarray, reading: np.ndarray, size: int, values: np.ndarray
+    machine: Machine, lanes: Lanes, address: np.ndarray, wanted: np.ndarray, size: int, values: np.ndarray
 ) -> None:
     """What the copies bring, checked byte by byte where a copy takes less than it could."""
     memory = machine.memory
-    whole = reading & (wanted == size)
-    places = np.flatnonzero(whole)
-    misplaced = (address % size != 0) & reading
+    misplaced = (address % size != 0) & (wanted > 0)
     refuse(misplaced, f"copies {size} bytes from {{:#x}}, which is no multiple of {size}", address)
-    if len(places):
-        try:
-            at = memory.locate(address[places], WORD, size // WORD, "copies")
-            for word in range(size // WORD):
-                memory.initialised(at + WORD * word, WORD, "copies")
-                values[places, word] = memory.load(at + WORD * word, UINT32)
-        except ThreadError as error:
-            raise ThreadError(str(error), int(places[error.first])) from None
-    for place in np.flatnonzero(reading & ~whole):
-        taken = int(wanted[place])
-        octets = address[place] + np.arange(taken)
-        at = memory.locate(octets, 1, 1, "copies")
+    whole = np.flatnonzero(wanted == size)
+    who, when = (each[lanes.index][whole] for each in (machine.identity, machine.phase))
+    counted = machine.statistics.executed("atom") > 0
+    try:
+        at = memory.locate(address[whole], WORD, size // WORD, "copies")
+        for word in range(size // WORD):
+            memory.initialised(at + WORD * word, WORD, "copies")
+            memory.writers.read(at + WORD * word, WORD, who, when, counted)
+            values[whole, word] = memory.load(at + WORD * word, UINT32)
+    except ThreadError as error:
+        raise ThreadError(str(error), int(whole[error.first])) from None
+    for thread in np.flatnonzero((wanted > 0) & (wanted < size)):
+        at = memory.locate(address[thread] + np.arange(wanted[thread]), 1, 1, "copies")
         memory.initialised(at, 1, "copies")
-        buffer = np.zeros(size, np.uint8)
-        buffer[:taken] = memory.data[at]
-        values[place] = buffer.view(np.uint32)
+        values[thread].view(np.uint8)[: wanted[thread]] = memory.data[at]

@@ -191,33 +191,25 @@ class Machine:
 
     def _stuck(self) -> PtxError:
         """Nobody can run: the first thread that waits in vain, and where the others are that it waits for."""
-        waiting = np.flatnonzero(np.isin(self.state, (GATHERING, AT_BARRIER)))
-        gathering = waiting[self.state[waiting] == GATHERING]
-        thread = int(
-            (gathering if gathering.size else waiting)[
-                np.argmin(self.counter[gathering if gathering.size else waiting])
-            ]
-        )
-        if gathering.size:
-            at, group = int(self.counter[thread]), thread // WARP == np.arange(self.total) // WARP
-            whole, what = "warp", "is executed by part of a warp"
+        threads = np.arange(self.total)
+        waiting = threads[self.state == GATHERING]
+        if waiting.size:
+            whole, size, what = "warp", WARP, "is executed by part of a warp"
         else:
-            at, group = (
-                int(self.counter[thread]) - 1,
-                np.arange(self.total) // (self.warps * WARP) == thread // (self.warps * WARP),
-            )
-            whole, what = "block", f"deadlock: barrier {self.barriers.number[thread]} is never complete"
-        group &= self.exists
-        here = group & (self.state == self.state[thread]) & (self.counter == self.counter[thread])
-        places = [f"{int(here.sum())} of the {int(group.sum())} threads of its {whole} wait here"]
-        exited = int((group & (self.state == DONE)).sum())
-        if exited:
-            places.append(f"{exited} have exited")
-        for place in np.unique(self.counter[group & ~here & (self.state != DONE)]):
-            others = group & ~here & (self.state != DONE) & (self.counter == place)
-            line = self.code[int(place) - int(self.state[others][0] == AT_BARRIER)].line
-            places.append(f"{int(others.sum())} wait at line {line}")
-        return PtxError(f"{self.name_of(thread)}: {what}: {', '.join(places)}\n  {self.code[at]}")
+            waiting, whole, size = threads[self.state == AT_BARRIER], "block", self.warps * WARP
+        thread = int(waiting[np.argmin(self.counter[waiting])])
+        if whole == "block":
+            what = f"deadlock: barrier {self.barriers.number[thread]} is never complete"
+        places = self.counter - (self.state == AT_BARRIER)  # who waits at a barrier has passed it already
+        group = self.exists & (threads // size == thread // size)
+        left = group & (self.state != DONE)
+        here = left & (places == places[thread])
+        found = [f"{here.sum()} of the {group.sum()} threads of its {whole} wait here"]
+        if group.sum() > left.sum():
+            found.append(f"{group.sum() - left.sum()} have exited")
+        elsewhere = zip(*np.unique(places[left & ~here], return_counts=True), strict=True)
+        found += [f"{count} wait at line {self.code[place].line}" for place, count in elsewhere]
+        return PtxError(f"{self.name_of(thread)}: {what}: {', '.join(found)}\n  {self.code[places[thread]]}")
 
 
 def members_of(instruction: Instruction) -> Any:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ptx import accesses, atomics, bits, conversions, floats, integers, tensor, warps  # noqa: F401 (they register their instructions)
+# Imported for the instructions that they register.
+from ptx import accesses, atomics, bits, conversions, floats, integers, tensor, warps  # noqa: F401
 from ptx.assembly import JUMPS, Assembler
 from ptx.errors import PtxError
 from ptx.lanes import WARP
