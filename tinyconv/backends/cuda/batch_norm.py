@@ -28,11 +28,14 @@ def vectors(x: FloatArray, weight: FloatArray | None, bias: FloatArray | None) -
     return none if weight is None else flat(weight), none if bias is None else flat(bias)
 
 
-def factors_for(x: FloatArray, statistics: tuple[Array, Array], *parameters: Any) -> FloatArray:
-    """(3, C), flat: centre, scale and shift of y = (x - centre) scale + shift; ``parameters``: weight, bias, eps."""
+def factors_for(x: FloatArray, statistics: tuple[Array, Array], *parameters: Any, is_open: bool = False) -> FloatArray:
+    """(3, C), flat: centre, scale and shift of y = (x - centre) scale + shift; ``parameters``: weight, bias, eps.
+
+    ``is_open``: a scale of 0 and a shift of 1 instead, of a rectifier that lets all pass.
+    """
     channels = x.shape[1]
     factors: FloatArray = gpu.array_module().empty(3 * channels, x.dtype)
-    launch_each(batch_factors, channels, *map(flat, statistics), *parameters, factors)
+    launch_each(batch_factors, channels, *map(flat, statistics), *parameters, int(is_open), factors)
     return factors
 
 
@@ -86,7 +89,8 @@ def batch_norm_gradient(
         return dx, xp.zeros(channels, x.dtype), xp.zeros(channels, x.dtype), g
     rows = x.size // channels
     source, cotangent, none = flat(x), flat(dy), nothing(x)
-    gate = gate_for(x, statistics, vectors(x, weight, bias), eps, relu and y is None)
+    parameters = (*vectors(x, weight, bias), float(eps))
+    gate = factors_for(x, statistics, *parameters, is_open=y is not None or not relu)
     pieces = pieces_of(rows, channels)
     sums = pieces.sums()
     seen, kept = (none, none) if y is None else (flat(y), flat_view(g))
@@ -94,17 +98,6 @@ def batch_norm_gradient(
     factors, dweight, dbias = merged(x, pieces, sums, fixed, statistics, weight, eps, gate)
     launch_pass(1, rows, channels, 1, cotangent if y is None else kept, source, gate, factors, flat_view(dx))
     return dx, dweight, dbias, g
-
-
-def gate_for(
-    x: FloatArray, statistics: tuple[Array, Array], parameters: tuple[FloatArray, FloatArray], eps: float, closes: bool
-) -> FloatArray:
-    """(3, C), flat: centre, scale and shift of what the rectifier saw; 1 for all where there is none."""
-    gate = factors_for(x, statistics, *parameters, float(eps))
-    if not closes:
-        open_gate = gate.reshape(3, -1)
-        open_gate[1], open_gate[2] = 0, 1
-    return gate
 
 
 def merged(

@@ -11,7 +11,7 @@ from typing import Any
 
 from tinyconv.backends.cuda.activation import opened
 from tinyconv.backends.cuda.arrays import empty, flat, flat_view, nothing
-from tinyconv.backends.cuda.batch_norm import gate_for, merged, vectors
+from tinyconv.backends.cuda.batch_norm import factors_for, merged, vectors
 from tinyconv.backends.cuda.compiler import cuda
 from tinyconv.backends.cuda.grids import launch_each
 from tinyconv.backends.cuda.kernels import kernel
@@ -150,7 +150,7 @@ def batch_norm_max_pool2d_gradient(
     """dx, dweight and dbias, from dy (N, C, H', W') and what ``batch_norm_max_pool2d`` took and gave."""
     images, channels = x.shape[:2]
     dx, none = empty(x.shape, x.dtype), nothing(x)
-    gate = gate_for(x, statistics, vectors(x, weight, bias), eps, closes=True)
+    gate = factors_for(x, statistics, *vectors(x, weight, bias), float(eps))
     pieces = pieces_of(dy.size // channels, channels)
     sums = pieces.sums()
     launch_sums(PRODUCTS, pieces, flat(dy), flat(winners), none, gate, *pieces.cut, none, sums)

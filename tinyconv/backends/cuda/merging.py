@@ -88,11 +88,15 @@ def merge_moments(
 
 
 @kernel
-def batch_factors(mean: Doubles, variance: Doubles, weight: Floats, bias: Floats, eps: Double, factors: Floats):
-    """The factors of batch normalisation with given statistics, (3, C)."""
+def batch_factors(
+    mean: Doubles, variance: Doubles, weight: Floats, bias: Floats, eps: Double, is_open: Int, factors: Floats
+):
+    """The factors of batch normalisation with given statistics, (3, C); ``is_open``: of (x - centre) 0 + 1 instead."""
     c = cuda.grid(1)
     if c < mean.size:
         affine_factors(mean[c], variance[c], weight, bias, eps, c, mean.size, factors)
+        if is_open:
+            factors[mean.size + c], factors[2 * mean.size + c] = 0, 1
 
 
 @kernel
@@ -104,6 +108,27 @@ def rounded_factors(mean: Doubles, scale: Doubles, shift: Doubles, factors: Floa
         lost = float(factors[i]) - mean[i]
         factors[mean.size + i] = scale[i]
         factors[2 * mean.size + i] = shift[i] + (lost * scale[i] if abs(lost) < math.inf else 0.0)
+
+
+@kernel
+def open_gate(mean: Doubles, gate: Floats):
+    """The gate of a rectifier that lets all pass, (3, sets, C): it sees (x - centre) 0 + 1."""
+    i = cuda.grid(1)
+    if i < mean.size:
+        gate[i], gate[mean.size + i], gate[2 * mean.size + i] = mean[i], 0, 1
+
+
+@kernel
+def combination_factors(
+    mean: Doubles, dy_scale: Doubles, x_scale: Doubles, shift: Doubles, gate: Floats, factors: Floats
+):
+    """Such a gate, and a, b and c of dx = a dy + b (x - centre) + c, (3, sets, C), in the type of the numbers."""
+    i = cuda.grid(1)
+    if i < mean.size:
+        gate[i], gate[mean.size + i], gate[2 * mean.size + i] = mean[i], 0, 1
+        lost = float(gate[i]) - mean[i]
+        factors[i], factors[mean.size + i] = dy_scale[i], x_scale[i]
+        factors[2 * mean.size + i] = shift[i] + lost * x_scale[i]
 
 
 @kernel

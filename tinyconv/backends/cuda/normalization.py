@@ -14,7 +14,14 @@ from tinyconv.backends.cuda.arrays import empty, flat, flat_view, nothing
 from tinyconv.backends.cuda.grids import block_over, launch_each
 from tinyconv.backends.cuda.kernels import Kernel
 from tinyconv.backends.cuda.launch import blocks_for, launch
-from tinyconv.backends.cuda.merging import merge_moments, merge_products, merge_sums, rounded_factors
+from tinyconv.backends.cuda.merging import (
+    combination_factors,
+    merge_moments,
+    merge_products,
+    merge_sums,
+    open_gate,
+    rounded_factors,
+)
 from tinyconv.backends.cuda.pieces import MOMENTS, PLAIN, PRODUCTS, SUMS, Pieces, pieces_of
 from tinyconv.core import gpu
 from tinyconv.core.arrays import Array, FloatArray
@@ -63,7 +70,8 @@ def channel_affine(x: FloatArray, mean: Array, scale: Array, shift: Array) -> Fl
     y = empty(x.shape, x.dtype)
     if y.size:
         channels = x.shape[1]
-        factors = _rounded(x, mean, scale, shift)
+        factors = gpu.array_module().empty(3 * mean.size, x.dtype)
+        launch_each(rounded_factors, mean.size, flat(mean), flat(scale), flat(shift), factors)
         launch_pass(0, x.size // channels, channels, len(mean), flat(x), nothing(x), factors, 0, flat_view(y))
     return y
 
@@ -75,7 +83,8 @@ def channel_products(dy: FloatArray, x: FloatArray, mean: Array) -> tuple[Array,
     if x.size:
         channels, sets = x.shape[1], len(mean)
         pieces = pieces_of(x.size // channels, channels, sets)
-        of_pieces, none, gate = pieces.sums(), nothing(x), _open_gate(x, mean)
+        of_pieces, none, gate = pieces.sums(), nothing(x), xp.empty(3 * mean.size, x.dtype)
+        launch_each(open_gate, mean.size, flat(mean), gate)
         launch_sums(PRODUCTS, pieces, flat(dy), flat(x), none, gate, *pieces.cut, none, of_pieces)
         parts = pieces.pieces, channels, flat(mean), gate
         launch_merge(merge_products, pieces, of_pieces, *parts, sums.reshape(-1), products.reshape(-1))
@@ -88,12 +97,10 @@ def channel_combination(
     """dx = dy_scale dy + x_scale (x - mean) + shift for dy and x (N, C, H, W), the others (sets, C)."""
     dx = empty(x.shape, x.dtype)
     if dx.size:
-        channels, gate = x.shape[1], _open_gate(x, mean)
-        factors = gpu.array_module().empty((3, mean.size), x.dtype)
-        exact = _rounded(x, mean, x_scale, shift)
-        factors[0], factors[1:] = flat(dy_scale), exact.reshape(3, -1)[1:]
-        arrays = flat(dy), flat(x), gate, factors.reshape(-1)
-        launch_pass(1, x.size // channels, channels, len(mean), *arrays, flat_view(dx))
+        channels = x.shape[1]
+        gate, factors = (gpu.array_module().empty(3 * mean.size, x.dtype) for _ in range(2))
+        launch_each(combination_factors, mean.size, *map(flat, (mean, dy_scale, x_scale, shift)), gate, factors)
+        launch_pass(1, x.size // channels, channels, len(mean), flat(dy), flat(x), gate, factors, flat_view(dx))
     return dx
 
 
@@ -108,18 +115,3 @@ def channel_sum(dy: FloatArray) -> FloatArray:
     launch_sums(PLAIN, pieces, flat(dy), *pieces.cut, sums)
     launch_merge(merge_sums, pieces, sums, pieces.pieces, channels, total)
     return total
-
-
-def _rounded(x: FloatArray, mean: Array, scale: Array, shift: Array) -> FloatArray:
-    """(3, sets, C), flat: centre, scale and shift in the type of x."""
-    factors: FloatArray = gpu.array_module().empty(3 * mean.size, x.dtype)
-    launch_each(rounded_factors, mean.size, flat(mean), flat(scale), flat(shift), factors)
-    return factors
-
-
-def _open_gate(x: FloatArray, mean: Array) -> FloatArray:
-    """The same for a rectifier that lets everything pass: it sees (x - centre) 0 + 1."""
-    xp = gpu.array_module()
-    gate: FloatArray = xp.empty((3, mean.size), x.dtype)
-    gate[0], gate[1], gate[2] = flat(mean), 0, 1
-    return gate.reshape(-1)
