@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from on_device import on_device, on_host, run
 
 from tinyconv.backends import cuda, reference
+from tinyconv.backends.cuda import max_pooling
 from tinyconv.backends.cuda.arrays import is_aligned
 from tinyconv.core.windows import adaptive_windows, sliding_windows
 
@@ -115,6 +116,21 @@ def test_indices_name_pixels_to_and_from_which_numbers_go_also_twice(dtype, shap
         run(cuda.scatter_plane, dy, indices, (3, 4)), reference.scatter_plane(dy, indices, (3, 4))
     )
     np.testing.assert_array_equal(run(cuda.gather_plane, x, indices), reference.gather_plane(x, indices))
+
+
+def test_more_vectors_than_32_bits_count_are_taken_some_images_at_a_time(monkeypatch):
+    monkeypatch.setattr(max_pooling, "MOST_VECTORS", 40)
+    x = cotangent((5, 8, 4, 4), np.float32)
+    windows = sliding_windows((4, 4), (2, 2), (2, 2), (0, 0), (1, 1), False)
+    assert [(part.start, part.stop) for part in max_pooling.image_parts(5, 2 * 8)] == [(0, 2), (2, 4), (4, 6)]
+    y, switches = run(cuda.max_pool2d, x, windows)
+    np.testing.assert_array_equal(y, reference.max_pool2d(x, windows)[0])
+    dx = run(cuda.max_pool2d_gradient, y, switches, windows)
+    np.testing.assert_array_equal(dx, reference.max_pool2d_gradient(y, switches, windows))
+    averages = run(cuda.adaptive_avg_pool2d, x, (2, 2))
+    np.testing.assert_allclose(averages, reference.adaptive_avg_pool2d(x, (2, 2)), rtol=1e-6, atol=1e-7)
+    spread = run(cuda.adaptive_avg_pool2d_gradient, y, (4, 4))
+    np.testing.assert_allclose(spread, reference.adaptive_avg_pool2d_gradient(y, (4, 4)), rtol=1e-6)
 
 
 def test_an_empty_batch_pools_to_an_empty_batch():

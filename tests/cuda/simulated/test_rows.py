@@ -23,6 +23,7 @@ def normal(shape, dtype, seed):
     seed=st.integers(0, 99),
 )
 @example(length=9, size=8, affine=True, centred=True, seed=1)
+@example(length=3, size=5, affine=True, centred=False, seed=1)
 @example(length=1, size=300, affine=True, centred=True, seed=1)
 def test_normalised_rows_and_their_gradient_equal_the_definition(dtype, length, size, affine, centred, seed):
     tolerance = 2e-5 if dtype == np.float32 else 1e-10
