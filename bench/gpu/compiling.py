@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
+import numpy as np
+
 from bench.gpu.case import Case, Lines
 from bench.gpu.place import Place
 from tinyconv.core import gpu
@@ -79,7 +81,7 @@ def loaded(wanted: list[Wanted]) -> Lines:
     for name, working in wanted:
         start = time.monotonic()
         try:
-            launch.loaded(found[name], working)
+            launch.loaded(found[name], np.dtype(working).char)
             passed, says = True, ""
         except Exception as error:
             passed, says = False, f"{name} {working}: {type(error).__name__}: {error}"

@@ -63,7 +63,7 @@ class Place:
             yield
             return
         xp = gpu.array_module()
-        with _poisoned_module(xp) if gpu.is_simulated() else _poisoned_pool(xp):
+        with _poisoned_pool(xp) if hasattr(xp, "get_default_memory_pool") else _poisoned_module(xp):
             yield
 
     def release(self) -> None:

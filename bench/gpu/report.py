@@ -31,7 +31,7 @@ def show(folder: Path, found: Record) -> bool:
     path.with_suffix(".txt").write_text(text)
     chart.draw(path.with_suffix(".png"), found)
     failed = record.problems(found)
-    click.echo(f"{path.with_suffix('')}.json, .txt and .png; {len(failed)} problems")
+    click.echo(f"{len(failed)} problems; kept as {path.with_suffix('.*')}")
     return not failed
 
 
