@@ -126,15 +126,15 @@ def report(out: Path | None, only: str) -> None:
     import_all()
     ptxas = find_ptxas()
     click.echo(f"assembler: {ptxas or 'none was found: no registers, no spills'}")
-    columns = ("registers", "shared", "stack", "spill_stores", "spill_loads")
+    columns = ("registers", "shared", "stack", "spill_stores", "spill_loads", *INSTRUCTIONS)
     heading = f"{'kernel':44} {'type':8} {'target':7} {'threads':>7} "
-    click.echo(heading + " ".join(f"{name[-9:]:>9}" for name in (*columns, *INSTRUCTIONS)))
+    click.echo(heading + " ".join(f"{name.removeprefix('spill_'):>9}" for name in columns))
     rows = []
     chosen = sorted((kernel for kernel in all_kernels() if only in kernel.name), key=lambda kernel: kernel.name)
     for row in rows_of(chosen, ptxas):
         rows.append(row)
         start = f"{row['kernel']:44} {row['type']:8} {row['target']:7} {row['threads'] or '':>7} "
-        click.echo(start + " ".join(f"{row.get(name, ''):>9}" for name in (*columns, *INSTRUCTIONS)))
+        click.echo(start + " ".join(f"{row.get(name, ''):>9}" for name in columns))
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         keep(out / "compiled_kernels.json", "compiled_kernels", rows, assembler=ptxas)

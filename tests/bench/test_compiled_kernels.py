@@ -1,9 +1,13 @@
 """The tensor cores' kernels as the compiler and the assembler leave them: nothing spilled, the instructions there."""
 
+import json
+
 import pytest
+from click.testing import CliRunner
 from tensor_core_cases import CAPABILITY, ptx_of
 
 from bench.compiled_kernels import assemble, counted, find_ptxas
+from bench.suites.cuda import command
 from tinyconv.backends.cuda.tensor_cores.catalog import CORRELATIONS, PRODUCTS, WEIGHT_GRADIENTS
 from tinyconv.backends.cuda.tensor_cores.passes import add_partial_sums, transpose_weight
 from tinyconv.backends.cuda.tensor_cores.products import PIECES
@@ -47,3 +51,12 @@ def test_nothing_is_spilled(kernel, target):
     assert (assembled.spill_stores, assembled.spill_loads, assembled.stack) == (0, 0, 0)
     assert assembled.registers * kernel.threads <= MOST_REGISTERS
     assert target >= CAPABILITY
+
+
+def test_the_table_lists_kernels_without_a_gpu(tmp_path):
+    ptx_of(add_partial_sums)  # skips where nothing compiles
+    result = CliRunner().invoke(command, ["--compile", "--only", "add_partial_sums", "--out", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    rows = json.loads((tmp_path / "compiled_kernels.json").read_text())["rows"]
+    assert [row["target"] for row in rows] == ["sm_80", "sm_90"]
+    assert all(row["mma"] == 0 and not row["local"] for row in rows)
