@@ -33,7 +33,9 @@ def offered(function: str, shape: ConvolutionShape, mode: str) -> list[Any]:
         return []
     channels, outputs = shape.weight[1] % 4 == 0, shape.filters // shape.groups % 4 == 0
     in_fours = {"forward": channels, "input_gradient": outputs, "weight_gradient": channels and outputs}
-    return list(_catalogue(function)[Arithmetic(mode), 4 if in_fours[product.value] else 1].kernels)
+    kernels = _catalogue(function)[Arithmetic(mode), 4 if in_fours[product.value] else 1].kernels
+    here = gpu.compute_capability()
+    return [tile for tile, kernel in kernels.items() if len(kernel.least) == 2 or kernel.least[:2] == here]
 
 
 @contextmanager

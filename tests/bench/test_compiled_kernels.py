@@ -8,8 +8,14 @@ from tensor_core_cases import CAPABILITY, ptx_of
 
 from bench.compiled_kernels import assemble, counted, find_ptxas
 from bench.suites.cuda import command
-from tinyconv.backends.cuda.tensor_cores.catalog import CORRELATIONS, PRODUCTS, WEIGHT_GRADIENTS
-from tinyconv.backends.cuda.tensor_cores.passes import add_partial_sums, transpose_weight
+from tinyconv.backends.cuda.tensor_cores.catalog import (
+    CORRELATIONS,
+    PRODUCTS,
+    WARP_GROUP_TILE,
+    WEIGHT_GRADIENTS,
+    Arithmetic,
+)
+from tinyconv.backends.cuda.tensor_cores.passes import add_partial_sums, round_weight, transpose_weight
 from tinyconv.backends.cuda.tensor_cores.products import PIECES
 
 KERNELS = [
@@ -17,6 +23,7 @@ KERNELS = [
     for choices in (CORRELATIONS, WEIGHT_GRADIENTS)
     for (arithmetic, _), choice in choices.items()
     for tile, kernel in choice.kernels.items()
+    if tile is not WARP_GROUP_TILE
 ]
 
 MOST_REGISTERS = 65536
@@ -38,10 +45,24 @@ def test_the_instructions_of_a_tile_are_there(kernel, tile, products, along):
     assert found["barrier"] == 1
 
 
+def test_warp_groups_multiply_by_their_own_instructions():
+    tile, kernel = WARP_GROUP_TILE, CORRELATIONS[Arithmetic.TF32, 4].kernels[WARP_GROUP_TILE]
+    ptx = ptx_of(kernel)
+    found = counted(ptx)
+    assert ".local" not in ptx
+    assert (found["wgmma"], found["mma"], found["ldmatrix"]) == (tile.depth // 8, 0, tile.depth // 8)
+    ptxas = find_ptxas()
+    if ptxas is None:
+        pytest.skip("NVIDIA's assembler is not installed")
+    assembled = assemble(ptxas, ptx, kernel.least)
+    assert (assembled.spill_stores, assembled.spill_loads, assembled.stack) == (0, 0, 0)
+    assert assembled.registers <= MOST_REGISTERS // (2 * tile.threads)  # two blocks share a processor
+
+
 @pytest.mark.parametrize("target", [(8, 0), (9, 0)], ids=["sm_80", "sm_90"])
 @pytest.mark.parametrize(
     "kernel",
-    [*(pytest.param(each.values[0], id=each.id) for each in KERNELS), add_partial_sums, transpose_weight],
+    [*(pytest.param(each.values[0], id=each.id) for each in KERNELS), add_partial_sums, round_weight, transpose_weight],
 )
 def test_nothing_is_spilled(kernel, target):
     ptxas = find_ptxas()

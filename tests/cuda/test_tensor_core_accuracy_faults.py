@@ -9,14 +9,14 @@ from tensor_core_cases import BOUNDS, drawn, forward, geometry, interpret, ptx_o
 
 from tinyconv.backends.cuda.tensor_cores.catalog import Arithmetic
 from tinyconv.backends.cuda.tensor_cores.correlation_plans import plan_forward
-from tinyconv.backends.cuda.tensor_cores.plans import Role
+from tinyconv.backends.cuda.tensor_cores.plans import Machine, Role
 from tinyconv.backends.cuda.tensor_cores.weight_gradient_plans import plan_weight_gradient
 
 GEOMETRY = geometry(1, 32, 64, (8, 8), (3, 3), padding=(1, 1))
 VALUES = drawn(GEOMETRY)
 PLANS = {
-    "forward": (plan_forward(GEOMETRY, True, False, Arithmetic.FAST, True, 1), Role.Y),
-    "weight gradient": (plan_weight_gradient(GEOMETRY, Arithmetic.FAST, True, 1), Role.WEIGHT),
+    "forward": (plan_forward(GEOMETRY, True, False, Arithmetic.FAST, True, Machine(1)), Role.Y),
+    "weight gradient": (plan_weight_gradient(GEOMETRY, Arithmetic.FAST, True, Machine(1)), Role.WEIGHT),
 }
 ROLES = {Role.X: "x", Role.WEIGHT: "weight", Role.BIAS: "bias", Role.Y: "y"}
 

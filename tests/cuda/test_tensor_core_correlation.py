@@ -6,9 +6,14 @@ from tensor_core_cases import BOUNDS, assert_near, drawn, forward, geometry, inp
 
 from tinyconv.backends import reference
 from tinyconv.backends.cuda.tensor_cores import correlation_plans
-from tinyconv.backends.cuda.tensor_cores.catalog import CORRELATIONS, Arithmetic, Choice
+from tinyconv.backends.cuda.tensor_cores.catalog import (
+    CORRELATIONS,
+    WARP_GROUP_TILE,
+    Arithmetic,
+    Choice,
+)
 from tinyconv.backends.cuda.tensor_cores.correlation_plans import plan_forward, plan_input_gradient
-from tinyconv.backends.cuda.tensor_cores.plans import Role
+from tinyconv.backends.cuda.tensor_cores.plans import Machine, Role
 
 CASES = {
     "padded": geometry(1, 32, 64, (8, 8), (3, 3), padding=(1, 1)),
@@ -26,7 +31,8 @@ CASES = {
 def each_kernel():
     for (arithmetic, width), choice in CORRELATIONS.items():
         for tile in choice.kernels:
-            yield pytest.param(arithmetic, width, tile, id=choice.kernels[tile].name)
+            if tile is not WARP_GROUP_TILE:
+                yield pytest.param(arithmetic, width, tile, id=choice.kernels[tile].name)
 
 
 def arguments(g, values, gradient):
@@ -63,14 +69,16 @@ EVERY_WAY = [(Arithmetic.FAST, case) for case in CASES] + [
 @pytest.mark.parametrize(("arithmetic", "case"), EVERY_WAY)
 def test_forward_is_near_float64(arithmetic, case):
     g = CASES[case]
-    check_forward(plan_forward(g, True, True, arithmetic, True, 1), g, arithmetic, relu=True)
+    check_forward(plan_forward(g, True, True, arithmetic, True, Machine(1)), g, arithmetic, relu=True)
 
 
 @pytest.mark.parametrize(("arithmetic", "case"), EVERY_WAY)
 def test_the_input_gradient_is_near_float64_and_writes_every_pixel(arithmetic, case):
     g = CASES[case]
     values = drawn(g)
-    found, _ = interpret(plan_input_gradient(g, True, arithmetic, True, 4), arguments(g, values, gradient=True), Role.X)
+    found, _ = interpret(
+        plan_input_gradient(g, True, arithmetic, True, Machine(4)), arguments(g, values, gradient=True), Role.X
+    )
     size = input_gradient(abs(values["y"]), abs(values["weight"]), g) + abs(values["shift"])
     assert_near(found, input_gradient(values["y"], values["weight"], g) + values["shift"], BOUNDS[arithmetic] * size)
 
@@ -81,16 +89,36 @@ def test_every_kernel_is_near_float64_without_conflicts_of_banks(monkeypatch, ar
     only = Choice({tile: choice.kernels[tile]}, choice.rates, choice.shared)
     monkeypatch.setitem(correlation_plans.CORRELATIONS, (arithmetic, width), only)
     g = geometry(2, 24 if width == 4 else 7, 132, (11, 9), (3, 3), padding=(1, 1))
-    statistics = check_forward(plan_forward.__wrapped__(g, True, False, arithmetic, True, 1), g, arithmetic, relu=False)
+    statistics = check_forward(
+        plan_forward.__wrapped__(g, True, False, arithmetic, True, Machine(1)), g, arithmetic, relu=False
+    )
     reads = [name for name in statistics[0].conflicts if name.startswith(("ldmatrix", "ld.shared"))]
     assert reads
     assert {name: statistics[0].conflicts[name] for name in reads} == dict.fromkeys(reads, 0)
 
 
+@pytest.mark.parametrize("case", ["padded", "ragged", "groups"])
+def test_warp_groups_multiply_rounded_weights(monkeypatch, case):
+    tile, choice = WARP_GROUP_TILE, CORRELATIONS[Arithmetic.TF32, 4]
+    only = Choice({tile: choice.kernels[tile]}, choice.rates, choice.shared)
+    monkeypatch.setitem(correlation_plans.CORRELATIONS, (Arithmetic.TF32, 4), only)
+    g, machine = CASES[case], Machine(1, warp_groups=True)
+    plan = plan_forward.__wrapped__(g, True, True, Arithmetic.TF32, True, machine)
+    assert [step.kernel.name for step in plan.steps] == ["round_weight", choice.kernels[tile].name]
+    statistics = check_forward(plan, g, Arithmetic.TF32, relu=True)
+    assert statistics[1].conflicts["ldmatrix.sync.aligned.m8n8.x4.shared.b16"] == 0
+    values = drawn(g)
+    plan = plan_input_gradient.__wrapped__(g, True, Arithmetic.TF32, True, machine)
+    found, _ = interpret(plan, arguments(g, values, gradient=True), Role.X)
+    size = input_gradient(abs(values["y"]), abs(values["weight"]), g) + abs(values["shift"])
+    expected = input_gradient(values["y"], values["weight"], g) + values["shift"]
+    assert_near(found, expected, BOUNDS[Arithmetic.TF32] * size)
+
+
 @pytest.mark.parametrize("arithmetic", Arithmetic)
 def test_sums_in_parts_are_added_up_in_order(arithmetic):
     g = geometry(1, 256, 20, (5, 6), (3, 3), padding=(1, 1))
-    plan = plan_forward(g, True, True, arithmetic, True, 16)
+    plan = plan_forward(g, True, True, arithmetic, True, Machine(16))
     assert plan.steps[0].grid[2] > 1
     check_forward(plan, g, arithmetic, relu=True)
 
@@ -99,7 +127,7 @@ def test_arrays_that_are_not_aligned_are_copied_float_by_float():
     g = CASES["padded"]
     values = drawn(g)
     padded = {name: np.concatenate([np.zeros(1, np.float32), value.ravel()]) for name, value in values.items()}
-    plan = plan_forward(g, True, False, Arithmetic.FAST, False, 1)
+    plan = plan_forward(g, True, False, Arithmetic.FAST, False, Machine(1))
     shifted = plan._replace(
         steps=tuple(
             step._replace(places=tuple(place._replace(floats=1) for place in step.places)) for step in plan.steps
@@ -116,7 +144,7 @@ def test_not_a_number_and_infinity_are_seen():
     values = drawn(g)
     values["x"][0, 0, 0, 0], values["x"][0, 1, 1, 2] = np.nan, np.inf
     for arithmetic in Arithmetic:
-        plan = plan_forward(g, True, True, arithmetic, True, 1)
+        plan = plan_forward(g, True, True, arithmetic, True, Machine(1))
         found, _ = interpret(plan, arguments(g, values, gradient=False), Role.Y)
         assert np.isnan(found[0, 0, 0]).all()
         assert not np.isfinite(found[0, 1, 1]).all()

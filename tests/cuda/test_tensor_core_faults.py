@@ -11,7 +11,7 @@ from tensor_core_cases import drawn, forward, geometry, interpret, ptx_of, weigh
 
 from tinyconv.backends.cuda.tensor_cores.catalog import Arithmetic
 from tinyconv.backends.cuda.tensor_cores.correlation_plans import plan_forward
-from tinyconv.backends.cuda.tensor_cores.plans import Plan, Role
+from tinyconv.backends.cuda.tensor_cores.plans import Machine, Plan, Role
 from tinyconv.backends.cuda.tensor_cores.weight_gradient_plans import plan_weight_gradient
 
 GEOMETRY = geometry(1, 32, 60, (6, 7), (3, 3), padding=(1, 1))
@@ -41,14 +41,14 @@ class Case(NamedTuple):
 def _forward():
     values = drawn(GEOMETRY)
     arrays = {Role.X: values["x"], Role.WEIGHT: values["weight"], Role.BIAS: values["bias"], Role.Y: values["y"]}
-    plan = plan_forward(GEOMETRY, True, False, Arithmetic.TF32, True, 1)
+    plan = plan_forward(GEOMETRY, True, False, Arithmetic.TF32, True, Machine(1))
     return Case(plan, arrays, Role.Y, forward(values["x"], values["weight"], GEOMETRY) + values["bias"])
 
 
 def _weight_gradient():
     values = drawn(MORE_PIXELS)
     arrays = {Role.X: values["x"], Role.Y: values["y"], Role.WEIGHT: values["weight"]}
-    plan = plan_weight_gradient(MORE_PIXELS, Arithmetic.TF32, True, 1)
+    plan = plan_weight_gradient(MORE_PIXELS, Arithmetic.TF32, True, Machine(1))
     return Case(plan, arrays, Role.WEIGHT, weight_gradient(values["x"], values["y"], MORE_PIXELS))
 
 

@@ -7,7 +7,7 @@ from tensor_core_cases import BOUNDS, assert_near, drawn, geometry, interpret, w
 from tinyconv.backends import reference
 from tinyconv.backends.cuda.tensor_cores import weight_gradient_plans
 from tinyconv.backends.cuda.tensor_cores.catalog import WEIGHT_GRADIENTS, Arithmetic, Choice
-from tinyconv.backends.cuda.tensor_cores.plans import Role
+from tinyconv.backends.cuda.tensor_cores.plans import Machine, Role
 from tinyconv.backends.cuda.tensor_cores.weight_gradient_plans import plan_weight_gradient
 
 CASES = {
@@ -45,13 +45,13 @@ def test_the_expected_values_are_the_definition():
 @pytest.mark.parametrize(("arithmetic", "case"), EVERY_WAY)
 def test_the_weight_gradient_is_near_float64(arithmetic, case):
     g = CASES[case]
-    check(plan_weight_gradient(g, arithmetic, True, 1), g, arithmetic)
+    check(plan_weight_gradient(g, arithmetic, True, Machine(1)), g, arithmetic)
 
 
 @pytest.mark.parametrize("arithmetic", Arithmetic)
 def test_sums_over_splits_of_the_pixels_are_added_up(arithmetic):
     g = geometry(5, 8, 12, (20, 19), (3, 3), padding=(1, 1))
-    plan = plan_weight_gradient(g, arithmetic, True, 12)
+    plan = plan_weight_gradient(g, arithmetic, True, Machine(12))
     assert plan.steps[0].grid[2] > 3
     check(plan, g, arithmetic)
 
@@ -69,7 +69,7 @@ def test_every_kernel_is_near_float64_without_conflicts_of_banks(monkeypatch, ar
     only = Choice({tile: choice.kernels[tile]}, choice.rates, choice.shared)
     monkeypatch.setitem(weight_gradient_plans.WEIGHT_GRADIENTS, (arithmetic, width), only)
     g = geometry(2, 16 if width == 4 else 15, 132, (11, 9), (3, 3), padding=(1, 1))
-    statistics = check(plan_weight_gradient.__wrapped__(g, arithmetic, True, 1), g, arithmetic)
+    statistics = check(plan_weight_gradient.__wrapped__(g, arithmetic, True, Machine(1)), g, arithmetic)
     reads = [name for name in statistics[0].conflicts if name.startswith("ld.shared")]
     assert reads
     assert {name: statistics[0].conflicts[name] for name in reads} == dict.fromkeys(reads, 0)

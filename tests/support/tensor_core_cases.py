@@ -29,7 +29,7 @@ def geometry(images, channels, outputs, size, taps, stride=(1, 1), padding=(0, 0
 
 
 @functools.cache
-def ptx_of(kernel: Kernel, capability: tuple[int, int] = CAPABILITY) -> str:
+def ptx_of(kernel: Kernel) -> str:
     """The kernel's PTX. Skips the test where nothing can compile it."""
     if is_simulated():
         pytest.skip("Numba's simulator compiles nothing")
@@ -41,7 +41,7 @@ def ptx_of(kernel: Kernel, capability: tuple[int, int] = CAPABILITY) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # numba-cuda's own
         try:
-            return kernel.compiled("float32", kernel.target(capability))
+            return kernel.compiled("float32", max(kernel.least, CAPABILITY))
         except (DynamicLibNotFoundError, cuda.cudadrv.error.NvvmSupportError) as error:
             pytest.skip(f"a library that kernels are compiled with is not installed: {str(error).splitlines()[0]}")
 

@@ -6,14 +6,18 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import NamedTuple
 
-from tinyconv.backends.cuda.kernels import Kernel
+from tinyconv.backends.cuda.kernels import Capability, Kernel
 from tinyconv.backends.cuda.tensor_cores import correlation, weight_gradient
 from tinyconv.backends.cuda.tensor_cores.products import plain_product, tensor_core_product
 from tinyconv.backends.cuda.tensor_cores.products_across import plain_product_across, tensor_core_product_across
 from tinyconv.backends.cuda.tensor_cores.tiles import Tile
+from tinyconv.backends.cuda.tensor_cores.warp_group_products import warp_group_product
 
 LEAST = (8, 0)
 """Tensor cores that take TF32, and copies to shared memory that go on by themselves."""
+
+HOPPER = (9, 0, "a")
+"""Its generation alone has the instructions of warp groups."""
 
 
 class Arithmetic(Enum):
@@ -35,10 +39,14 @@ Rates = Mapping[Tile, float]
 """Products of numbers that a processor is expected to do in a clock with a tile. An H100's does 128 of float32, and
 about 640 of TF32 by the instructions used here."""
 
+WARP_GROUP_TILE = Tile(128, 128, 32, 16, 128, 3)
+"""For Hopper alone, where four warps multiply together; its kernel takes weights that were rounded before."""
+
 CORRELATION_RATES: dict[tuple[Arithmetic, int], Rates] = {
     (Arithmetic.EXACT, 4): {Tile(128, 128, 32, 32, 64, 3): 100.0, Tile(64, 64, 32, 32, 32, 4): 75.0},
     (Arithmetic.FAST, 4): {Tile(128, 64, 32, 64, 32, 3): 170.0, Tile(64, 64, 32, 32, 32, 4): 160.0},
     (Arithmetic.TF32, 4): {
+        WARP_GROUP_TILE: 650.0,
         Tile(128, 128, 32, 64, 64, 3): 500.0,
         Tile(128, 64, 32, 64, 32, 3): 420.0,
         Tile(64, 64, 32, 32, 32, 4): 320.0,
@@ -69,11 +77,17 @@ class Choice(NamedTuple):
 
 
 def _correlations(arithmetic: Arithmetic, width: int, rates: Rates) -> Choice:
-    kernels, shared = {}, {tile: correlation.shared_bytes(tile) for tile in rates}
+    kernels, shared = {}, {}
     for tile in rates:
-        exact = arithmetic is Arithmetic.EXACT
-        product = plain_product(tile) if exact else tensor_core_product(tile, PRODUCTS[arithmetic])
-        kernels[tile] = correlation.correlation_kernel(tile, product, width, LEAST)
+        least: Capability = LEAST
+        if arithmetic is Arithmetic.EXACT:
+            product = plain_product(tile)
+        elif tile is WARP_GROUP_TILE:
+            product, least = warp_group_product(tile), HOPPER
+        else:
+            product = tensor_core_product(tile, PRODUCTS[arithmetic])
+        kernels[tile] = correlation.correlation_kernel(tile, product, width, least)
+        shared[tile] = correlation.shared_bytes(tile, product.alignment)
     return Choice(kernels, rates, shared)
 
 

@@ -22,17 +22,18 @@ from tinyconv.backends.cuda.tensor_cores.instructions import (
     copy_4_bytes,
     copy_16_bytes,
     further,
-    load_float_if,
     shared_address,
     wait_for_copies,
 )
 from tinyconv.backends.cuda.tensor_cores.products import (
     ROW_BYTES,
     Product,
-    key_of_column,
     key_of_row,
 )
-from tinyconv.backends.cuda.tensor_cores.tiles import RUN, Tile
+from tinyconv.backends.cuda.tensor_cores.tiles import Tile
+
+SHARED_ALIGNMENT = 16
+"""Bytes of whose multiples a block's shared memory begins at one."""
 
 OUTSIDE = -(1 << 30)
 """A row of pixels from which no tap leads back into the image."""
@@ -47,9 +48,9 @@ NO_TAP = -1
 """More bits than any pixel has."""
 
 
-def shared_bytes(tile: Tile) -> int:
+def shared_bytes(tile: Tile, alignment: int = SHARED_ALIGNMENT) -> int:
     """Of shared memory for a block."""
-    return tile.stages * (tile.rows + tile.columns) * ROW_BYTES
+    return tile.stages * (tile.rows + tile.columns) * ROW_BYTES + alignment - SHARED_ALIGNMENT
 
 
 def correlation_kernel(tile: Tile, product: Product, width: int, least: Any) -> Kernel:
@@ -63,15 +64,11 @@ def correlation_kernel(tile: Tile, product: Product, width: int, least: Any) -> 
     stage_bytes, columns_at = (tile_rows + tile_columns) * ROW_BYTES, tile_rows * ROW_BYTES
     piece_bytes, shift = 4 * width, width // 2
     copy, wait = (copy_16_bytes if width == 4 else copy_4_bytes), wait_for_copies(stages - 2)
-    row_count, run_count, row_places, run_places = (
-        len(product.results.rows),
-        len(product.results.runs),
-        product.results.rows,
-        product.results.runs,
-    )
+    row_count, row_places = len(product.results.rows), product.results.rows
     zeros, store, multiply = product.results.zeros(), product.results.store(), product.multiply
     places_of, sources_of, parts = product.places, product.sources, product.parts
-    part_bytes = ROW_BYTES // parts
+    part_bytes, alignment = ROW_BYTES // parts, product.alignment
+    placed, announces, arrived = product.placed, product.arrived is not None, product.arrived or product.placed
 
     @helper
     def place_in_row(piece, key):
@@ -113,6 +110,8 @@ def correlation_kernel(tile: Tile, product: Product, width: int, least: Any) -> 
         split_pitch: Long,
     ):
         shared = shared_address(cuda.shared.array(0, float32))
+        if alignment > SHARED_ALIGNMENT:
+            shared = uint32((shared + (alignment - 1)) & ~(alignment - 1))
         thread, group, split = int32(cuda.threadIdx.x), int32(cuda.blockIdx.y), int32(cuda.blockIdx.z)
         lane, warp = int32(thread & 31), int32(thread >> 5)
         tiles_across = int32(divide(outputs + (tile_columns - 1), tile_columns))
@@ -178,6 +177,8 @@ def correlation_kernel(tile: Tile, product: Product, width: int, least: Any) -> 
             ready = step >= first_step
             if ready:
                 wait()
+                if announces:
+                    arrived()
                 cuda.syncthreads()
             # The copies of a step that comes: what was in this place of shared memory has been read before the barrier.
             if step + (stages - 1) < last_step:
@@ -194,7 +195,8 @@ def correlation_kernel(tile: Tile, product: Product, width: int, least: Any) -> 
                 for i in range(column_passes):
                     seen = inside and i * passing < filters_left
                     column = row + i * passing
-                    place = columns_at + column * ROW_BYTES + place_in_row(piece, key_of_column(column))
+                    row_of_column, key = placed(column)
+                    place = columns_at + row_of_column * ROW_BYTES + place_in_row(piece, key)
                     copy(
                         uint32(shared + filled + place),
                         further(filters, int32(at + i * passing * weight_pitch)),
@@ -216,12 +218,7 @@ def correlation_kernel(tile: Tile, product: Product, width: int, least: Any) -> 
 
         lane_row, lane_column = places_of(lane)
         first_output = int32(first_output + warp_column + lane_column)
-        shifts = cuda.local.array((run_count, RUN), float32)
-        for run in range(run_count):
-            for j in range(RUN):
-                output = int32(first_output + run_places[run] + j)
-                there = int32(1) if bias != 0 and output < outputs else int32(0)
-                shifts[run, j] = load_float_if(further(bias, group * outputs + output), there)
+        shifts = further(bias, group * outputs + first_output) if bias != 0 else uint64(0)
         to = further(further(y, split * split_pitch), group * outputs + first_output)
         places = cuda.local.array(row_count, uint64)
         for i in range(row_count):

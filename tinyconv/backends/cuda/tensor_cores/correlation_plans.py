@@ -7,14 +7,27 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tinyconv.backends.cuda.tensor_cores.catalog import CORRELATIONS, Arithmetic
+from tinyconv.backends.cuda.launch import blocks_for
+from tinyconv.backends.cuda.tensor_cores.catalog import (
+    CORRELATIONS,
+    HOPPER,
+    Arithmetic,
+)
 from tinyconv.backends.cuda.tensor_cores.correlation import MOST_TAPS
-from tinyconv.backends.cuda.tensor_cores.passes import HEIGHT, SIDE, THREADS, add_partial_sums, transpose_weight
+from tinyconv.backends.cuda.tensor_cores.passes import (
+    HEIGHT,
+    SIDE,
+    THREADS,
+    add_partial_sums,
+    round_weight,
+    transpose_weight,
+)
 from tinyconv.backends.cuda.tensor_cores.plans import (
     MOST_INDEX,
     NOWHERE,
     REMEMBERED,
     Geometry,
+    Machine,
     Place,
     Plan,
     Role,
@@ -157,7 +170,7 @@ def correlation_steps(
     relu: bool,
     arithmetic: Arithmetic,
     aligned: bool,
-    processors: int,
+    machine: Machine,
 ) -> tuple[tuple[Step, ...], int]:
     """The launches for one correlation, and the floats of workspace that they need from ``workspace`` on.
 
@@ -166,7 +179,8 @@ def correlation_steps(
     c = correlation
     wide_pitches = all(pitch % 4 == 0 for pitch in (c.outputs, *c.y_pitches))
     choice = CORRELATIONS[arithmetic, 4 if aligned and c.channels % 4 == 0 else 1]
-    way = choose_way(*choice, (c.pixels, c.outputs, c.terms), c.groups, processors)
+    able = {tile: kernel for tile, kernel in choice.kernels.items() if kernel.least != HOPPER or machine.warp_groups}
+    way = choose_way(able, choice.rates, choice.shared, (c.pixels, c.outputs, c.terms), c.groups, machine.processors)
     x, weight, bias, y = places
     pitches, kept, split_pitch = c.y_pitches, relu, 0
     all_outputs = c.outputs * c.groups
@@ -176,7 +190,7 @@ def correlation_steps(
         split_pitch = c.pixels * all_outputs
         places, kept = (x, weight, NOWHERE, Place(Role.WORKSPACE, workspace)), False
         wide_pitches = c.outputs % 4 == 0
-    tiles = -(-c.pixels // way.tile.rows) * -(-c.outputs // way.tile.columns)
+    tiles = blocks_for(c.pixels, way.tile.rows) * blocks_for(c.outputs, way.tile.columns)
     numbers = (
         *(c.pixels, *c.results, *c.input_size, c.channels, c.channels * c.groups, c.outputs),
         *(c.taps[0], max(1, c.taps[1]), c.terms, *c.stride, *c.origin, *c.step),
@@ -185,7 +199,7 @@ def correlation_steps(
     )
     steps = [Step(way.kernel, (tiles, c.groups, way.splits), (way.tile.threads,), way.shared, places, numbers)]
     if way.splits > 1:
-        blocks = -(-split_pitch // THREADS)
+        blocks = blocks_for(split_pitch, THREADS)
         partial = Place(Role.WORKSPACE, workspace)
         sizes = (c.pixels, all_outputs, *c.results, *c.y_pitches, way.splits, int(relu))
         steps.append(Step(add_partial_sums, (blocks, 1, 1), (THREADS,), 0, (partial, bias, y), sizes))
@@ -194,30 +208,44 @@ def correlation_steps(
 
 @functools.lru_cache(maxsize=REMEMBERED)
 def plan_forward(
-    geometry: Geometry, biased: bool, relu: bool, arithmetic: Arithmetic, aligned: bool, processors: int
+    geometry: Geometry, biased: bool, relu: bool, arithmetic: Arithmetic, aligned: bool, machine: Machine
 ) -> Plan:
     """y = x * weight + bias, rectified if ``relu``. ``aligned``: every array begins at a multiple of 16 bytes."""
-    places = Place(Role.X), Place(Role.WEIGHT), Place(Role.BIAS) if biased else NOWHERE, Place(Role.Y)
+    x, bias, y = Place(Role.X), Place(Role.BIAS) if biased else NOWHERE, Place(Role.Y)
+    weight, kept = Place(Role.WEIGHT), 0
+    before: tuple[Step, ...] = ()
     correlation = forward_correlation(geometry)
-    return Plan(*correlation_steps(correlation, places, 0, relu, arithmetic, aligned, processors))
+    steps, needed = correlation_steps(correlation, (x, weight, bias, y), 0, relu, arithmetic, aligned, machine)
+    if steps[0].kernel.least == HOPPER:
+        count = geometry.outputs * correlation.terms
+        rounded, kept = Place(Role.WORKSPACE), padded(count)
+        blocks = (blocks_for(count, THREADS), 1, 1)
+        before = (Step(round_weight, blocks, (THREADS,), 0, (weight, rounded), (count,)),)
+        places = x, rounded, bias, y
+        steps, needed = correlation_steps(correlation, places, kept, relu, arithmetic, aligned, machine)
+    return Plan((*before, *steps), kept + needed)
 
 
 @functools.lru_cache(maxsize=REMEMBERED)
 def plan_input_gradient(
-    geometry: Geometry, biased: bool, arithmetic: Arithmetic, aligned: bool, processors: int
+    geometry: Geometry, biased: bool, arithmetic: Arithmetic, aligned: bool, machine: Machine
 ) -> Plan:
     """dx, for which Y is dy's role, and X that of dx: the weight transposed, then one correlation for each phase."""
     g = geometry
-    floats = g.outputs * g.taps * g.group_channels
-    kept = -(-floats // 4) * 4
-    tiles = -(-g.group_channels // SIDE), -(-g.group_outputs // SIDE), g.taps * g.groups
-    turned = Place(Role.WEIGHT), Place(Role.WORKSPACE)
-    sizes = g.group_outputs, g.group_channels, g.taps
-    steps, most = [Step(transpose_weight, tiles, (SIDE, HEIGHT), 0, turned, sizes)], 0
+    kept = padded(g.outputs * g.taps * g.group_channels)
+    tiles = blocks_for(g.group_channels, SIDE), blocks_for(g.group_outputs, SIDE), g.taps * g.groups
+    rounds = machine.warp_groups and arithmetic is Arithmetic.TF32
+    turned, sizes = (Place(Role.WEIGHT), Place(Role.WORKSPACE)), (g.group_outputs, g.group_channels, g.taps)
+    steps, most = [Step(transpose_weight, tiles, (SIDE, HEIGHT), 0, turned, (*sizes, int(rounds)))], 0
     for phase, begins, first_tap in gradient_phases(g):
         weight, dx = Place(Role.WORKSPACE, first_tap), Place(Role.X, begins)
         places = Place(Role.Y), weight, Place(Role.BIAS) if biased else NOWHERE, dx
-        some, needed = correlation_steps(phase, places, kept, False, arithmetic, aligned, processors)
+        some, needed = correlation_steps(phase, places, kept, False, arithmetic, aligned, machine)
         steps += some
         most = max(most, needed)
     return Plan(tuple(steps), kept + most)
+
+
+def padded(floats: int) -> int:
+    """So many floats that what follows them is aligned."""
+    return blocks_for(floats, 4) * 4

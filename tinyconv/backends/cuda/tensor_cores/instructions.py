@@ -12,18 +12,21 @@ from llvmlite import ir
 from numba.core import extending, types
 
 __all__ = [
+    "LOAD_FLOAT_IF",
     "LOAD_MATRICES",
     "LOAD_SHARED_4",
     "MULTIPLY_ADD",
     "ROUND_TO_TF32",
     "STORE_RUN",
     "Line",
+    "announce_to_tensor_cores",
     "commit_copies",
     "copy_4_bytes",
     "copy_16_bytes",
     "further",
     "load_float",
     "load_float_if",
+    "round_to_tf32",
     "shared_address",
     "store_float",
     "wait_for_copies",
@@ -154,10 +157,12 @@ commit_copies = instruction("cp.async.commit_group;", memory=True)
 load_float = instruction("ld.global.nc.f32 $0, [$1];", "f", "g")
 """Read a float from global memory that the kernel does not write."""
 
-load_float_if = instruction(
+LOAD_FLOAT_IF = Line(
     "{ .reg .pred p; setp.ne.s32 p, $2, 0; mov.f32 $0, 0f00000000; @p ld.global.nc.f32 $0, [$1]; }", "f", "g", "i"
 )
 """Read a float from global memory ($1) that the kernel does not write; where $2 is 0, take zero."""
+
+load_float_if = LOAD_FLOAT_IF.function()
 
 store_float = instruction("st.global.f32 [$0], $1;", "", "g", "f", memory=True)
 """Write a float to global memory."""
@@ -187,6 +192,10 @@ LOAD_MATRICES = Line("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {$0, $1, $2, $3},
 the float in row i / 4 and column i % 4."""
 
 
+announce_to_tensor_cores = instruction("fence.proxy.async.shared::cta;", memory=True)
+"""What the thread wrote to shared memory, or copied there, is seen by instructions that read it by themselves."""
+
+
 def wait_for_copies(groups: int) -> Any:
     """A function that waits until all but the newest ``groups`` groups of the thread's copies have arrived."""
     return instruction(f"cp.async.wait_group {groups};", memory=True)
@@ -196,6 +205,8 @@ def wait_for_copies(groups: int) -> Any:
 
 ROUND_TO_TF32 = Line("cvt.rna.tf32.f32 $0, $1;", "b", "f")
 """The nearest number of TF32, of two equally near the larger one. NaN stays NaN."""
+
+round_to_tf32 = ROUND_TO_TF32.function()
 
 MULTIPLY_ADD = Line(
     "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 "

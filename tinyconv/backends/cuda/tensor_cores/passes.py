@@ -7,7 +7,13 @@ from numba import float32, int32
 from tinyconv.backends.cuda.compiler import cuda, divide, remainder
 from tinyconv.backends.cuda.kernels import kernel
 from tinyconv.backends.cuda.parameters import Address, Int
-from tinyconv.backends.cuda.tensor_cores.instructions import further, load_float, load_float_if, store_float
+from tinyconv.backends.cuda.tensor_cores.instructions import (
+    further,
+    load_float,
+    load_float_if,
+    round_to_tf32,
+    store_float,
+)
 
 SIDE = 32
 """Rows and columns of the tile that a block turns over."""
@@ -19,15 +25,17 @@ HEIGHT = 8
 """Rows of threads in such a block."""
 
 THREADS = 256
-"""In a block that adds up partial sums."""
+"""In a block whose threads take a number each."""
 
 AT_ONCE = 8
 """Partial sums that a thread asks for before it waits for the first."""
 
 
 @kernel(threads=SIDE * HEIGHT, least=(8, 0))
-def transpose_weight(weight: Address, transposed: Address, outputs: Int, channels: Int, taps: Int):
-    """transposed[group, c, tap, k] = weight[group, k, tap, c], so that an input gradient reads along k."""
+def transpose_weight(weight: Address, transposed: Address, outputs: Int, channels: Int, taps: Int, rounds: Int):
+    """transposed[group, c, tap, k] = weight[group, k, tap, c], so that an input gradient reads along k; as TF32 if
+    ``rounds``.
+    """
     tile = cuda.shared.array((SIDE, PITCH), float32)
     tap, group = remainder(cuda.blockIdx.z, taps), divide(cuda.blockIdx.z, taps)
     first_channel, first_output = cuda.blockIdx.x * SIDE, cuda.blockIdx.y * SIDE
@@ -40,7 +48,16 @@ def transpose_weight(weight: Address, transposed: Address, outputs: Int, channel
     for row in range(cuda.threadIdx.y, SIDE, HEIGHT):
         c, k = first_channel + row, first_output + column
         if k < outputs and c < channels:
-            store_float(further(transposed, ((group * channels + c) * taps + tap) * outputs + k), tile[column, row])
+            number = round_to_tf32(tile[column, row]) if rounds != 0 else tile[column, row]
+            store_float(further(transposed, ((group * channels + c) * taps + tap) * outputs + k), number)
+
+
+@kernel(threads=THREADS, least=(8, 0))
+def round_weight(weight: Address, rounded: Address, count: Int):
+    """The nearest numbers of TF32, for tensor cores that read them without rounding."""
+    index = int32(cuda.blockIdx.x * THREADS + cuda.threadIdx.x)
+    if index < count:
+        store_float(further(rounded, index), round_to_tf32(load_float(further(weight, index))))
 
 
 @kernel(threads=THREADS, least=(8, 0))

@@ -52,6 +52,14 @@ class Geometry(NamedTuple):
         return self.kernel_size[0] * self.kernel_size[1]
 
 
+class Machine(NamedTuple):
+    """What a plan depends on of the GPU."""
+
+    processors: int
+    warp_groups: bool = False
+    """Four warps can multiply together: Hopper."""
+
+
 class Role(Enum):
     """The arrays of a plan."""
 

@@ -50,6 +50,12 @@ class Product(NamedTuple):
     addresses of the rows, the pieces are in bytes."""
     parts: int
     """of the depth, so that a program is not longer than it need be."""
+    placed: Callable[..., Any]
+    """column: (row of the tile that it lies in, the key that its pieces are swapped by)."""
+    arrived: Callable[..., Any] | None = None
+    """What a thread does when its copies have arrived, for readers that are no threads."""
+    alignment: int = 16
+    """Bytes of whose multiples a tile begins at one."""
 
 
 @helper
@@ -59,9 +65,9 @@ def key_of_row(row):
 
 
 @helper
-def key_of_column(column):
-    """What the pieces of a row of ``b`` are swapped by."""
-    return (column >> 2) & 7
+def placed_in_order(column):
+    """Where a column's numbers lie in ``b``, and what their pieces are swapped by."""
+    return column, (column >> 2) & 7
 
 
 # -- Tensor cores ------------------------------------------------------------------------------------------------------
@@ -114,7 +120,9 @@ def tensor_core_product(tile: Tile, products: int) -> Product:
             add_tiles(builder, results, sums, rows, columns, add)
         return context.make_tuple(builder, results.kind, sums)
 
-    return Product("tf32" if products == 1 else "3xtf32", results, places, sources, _adding(results, generate), 1)
+    return Product(
+        "tf32" if products == 1 else "3xtf32", results, places, sources, adding(results, generate), 1, placed_in_order
+    )
 
 
 def add_tiles(builder: Any, results: Results, sums: list[Any], rows: Any, columns: Any, add: Any) -> None:
@@ -189,10 +197,10 @@ def plain_product(tile: Tile) -> Product:
                             sums[at] = builder.fma(row[k], column[k], sums[at])
         return context.make_tuple(builder, results.kind, sums)
 
-    return Product("float32", results, places, sources, _adding(results, generate), PIECES // 2)
+    return Product("float32", results, places, sources, adding(results, generate), PIECES // 2, placed_in_order)
 
 
-def _adding(results: Results, generate: Callable[..., Any]) -> Any:
+def adding(results: Results, generate: Callable[..., Any]) -> Any:
     """The function of (sums, a, piece of a, b, piece of b) whose code ``generate`` writes."""
 
     @intrinsic

@@ -12,7 +12,7 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
-from tinyconv.backends.cuda.tensor_cores.instructions import FLOAT, LONG, STORE_RUN, WORD, intrinsic
+from tinyconv.backends.cuda.tensor_cores.instructions import FLOAT, LOAD_FLOAT_IF, LONG, STORE_RUN, WORD, intrinsic
 from tinyconv.backends.cuda.tensor_cores.tiles import RUN
 
 
@@ -53,45 +53,45 @@ class Results:
     def store(self) -> Any:
         """A function that writes the sums, with what is added to each column, and rectified if they are to be.
 
-        Its arguments: the sums; uint64 [row], where a row's first run goes, 0 for a row that is outside; float32 [run,
-        column], what is added; how many columns there are from the thread's first one on; whether runs of 4 can be
-        written at once; whether to rectify.
+        Its arguments: the sums; uint64 [row], where a row's first run goes, 0 for a row that is outside; the address of
+        what is added to the first column, or 0; how many columns there are from the thread's first one on; whether runs
+        of 4 can be written at once; whether to rectify.
         """
 
         @intrinsic
         def store(context, sums, places, shifts, left, wide, relu):  # noqa: ARG001
             def generate(context, builder, signature, values):
-                arrays = [
-                    context.make_array(kind)(context, builder, value).data
-                    for kind, value in zip(signature.args[1:3], values[1:3], strict=True)
-                ]
+                sums, _, shifts, left, wide, relu = values
+                rows = context.make_array(signature.args[1])(context, builder, values[1]).data
+                added = {
+                    (run, j): self._shift(builder, shifts, left, column + j)
+                    for run, column in enumerate(self.runs)
+                    for j in range(RUN)
+                }
                 for row in range(len(self.rows)):
-                    place = _element(builder, arrays[0], row)
+                    place = builder.load(builder.gep(rows, [ir.Constant(WORD, row)]))
                     inside = builder.icmp_unsigned("!=", place, ir.Constant(LONG, 0))
                     for run, column in enumerate(self.runs):
                         numbers = []
                         for j in range(RUN):
-                            number = builder.extract_value(values[0], self.index(row, run, j))
-                            number = builder.fadd(number, _element(builder, arrays[1], run * RUN + j))
-                            numbers.append(_rectified(builder, number, values[5]))
-                        count = builder.sub(values[3], ir.Constant(WORD, column))
-                        STORE_RUN.emit(
-                            builder,
-                            builder.add(place, ir.Constant(LONG, 4 * column)),
-                            builder.select(inside, count, ir.Constant(WORD, 0)),
-                            values[4],
-                            *numbers,
-                        )
+                            number = builder.extract_value(sums, self.index(row, run, j))
+                            numbers.append(_rectified(builder, builder.fadd(number, added[run, j]), relu))
+                        count = builder.sub(left, ir.Constant(WORD, column))
+                        to = builder.add(place, ir.Constant(LONG, 4 * column))
+                        STORE_RUN.emit(builder, to, builder.select(inside, count, ir.Constant(WORD, 0)), wide, *numbers)
                 return context.get_dummy_value()
 
             integer = types.int32
-            return types.void(self.kind, places, shifts, integer, integer, integer), generate
+            return types.void(self.kind, places, types.uint64, integer, integer, integer), generate
 
         return store
 
-
-def _element(builder: Any, data: Any, index: int) -> Any:
-    return builder.load(builder.gep(data, [ir.Constant(WORD, index)]))
+    def _shift(self, builder: Any, shifts: Any, left: Any, column: int) -> Any:
+        """What is added to a column: zero where there is nothing to add, or no column."""
+        there = builder.icmp_unsigned("!=", shifts, ir.Constant(LONG, 0))
+        inside = builder.icmp_signed(">", left, ir.Constant(WORD, column))
+        wanted = builder.zext(builder.and_(there, inside), WORD)
+        return LOAD_FLOAT_IF.emit(builder, builder.add(shifts, ir.Constant(LONG, 4 * column)), wanted)[0]
 
 
 def _rectified(builder: Any, number: Any, relu: Any) -> Any:

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from tinyconv.backends.cuda.launch import launch
-from tinyconv.backends.cuda.tensor_cores.catalog import Arithmetic
+from tinyconv.backends.cuda.tensor_cores.catalog import HOPPER, Arithmetic
 from tinyconv.backends.cuda.tensor_cores.correlation_plans import (
     forward_correlation,
     gradient_phases,
     plan_forward,
     plan_input_gradient,
 )
-from tinyconv.backends.cuda.tensor_cores.plans import MOST_INDEX, Geometry, Plan, Role
+from tinyconv.backends.cuda.tensor_cores.plans import MOST_INDEX, Geometry, Machine, Plan, Role
 from tinyconv.backends.cuda.tensor_cores.weight_gradient_plans import plan_weight_gradient
 from tinyconv.core import gpu
 
@@ -39,7 +39,7 @@ def forward(x: Any, weight: Any, bias: Any, y: Any, geometry: Geometry, relu: bo
     """
     arrays = {Role.X: x, Role.WEIGHT: weight, Role.BIAS: bias, Role.Y: y}
     addresses, aligned = _addresses(arrays)
-    _run(plan_forward(geometry, bias is not None, relu, arithmetic, aligned, gpu.multiprocessors()), addresses)
+    _run(plan_forward(geometry, bias is not None, relu, arithmetic, aligned, _machine()), addresses)
 
 
 def input_gradient(dy: Any, weight: Any, bias: Any, dx: Any, geometry: Geometry, arithmetic: Arithmetic) -> None:
@@ -49,7 +49,7 @@ def input_gradient(dy: Any, weight: Any, bias: Any, dx: Any, geometry: Geometry,
     """
     arrays = {Role.Y: dy, Role.WEIGHT: weight, Role.BIAS: bias, Role.X: dx}
     addresses, aligned = _addresses(arrays)
-    _run(plan_input_gradient(geometry, bias is not None, arithmetic, aligned, gpu.multiprocessors()), addresses)
+    _run(plan_input_gradient(geometry, bias is not None, arithmetic, aligned, _machine()), addresses)
 
 
 def weight_gradient(x: Any, dy: Any, dweight: Any, geometry: Geometry, arithmetic: Arithmetic) -> None:
@@ -58,7 +58,7 @@ def weight_gradient(x: Any, dy: Any, dweight: Any, geometry: Geometry, arithmeti
     Contiguous arrays of float32: x (N, H, W, C), dy (N, P, Q, K), dweight (K, R, S, C / groups).
     """
     addresses, aligned = _addresses({Role.X: x, Role.Y: dy, Role.WEIGHT: dweight})
-    _run(plan_weight_gradient(geometry, arithmetic, aligned, gpu.multiprocessors()), addresses)
+    _run(plan_weight_gradient(geometry, arithmetic, aligned, _machine()), addresses)
 
 
 def _addresses(arrays: dict[Role, Any]) -> tuple[dict[Role, int], bool]:
@@ -73,3 +73,7 @@ def _run(plan: Plan, addresses: dict[Role, int]) -> None:
         addresses[Role.WORKSPACE] = int(workspace.data.ptr)
     for step in plan.steps:
         launch(step.kernel, step.grid, step.block, *step.arguments(addresses), shared=step.shared)
+
+
+def _machine() -> Machine:
+    return Machine(gpu.multiprocessors(), warp_groups=gpu.compute_capability() == HOPPER[:2])

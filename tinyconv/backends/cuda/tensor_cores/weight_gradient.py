@@ -27,7 +27,7 @@ from tinyconv.backends.cuda.tensor_cores.instructions import (
     wait_for_copies,
 )
 from tinyconv.backends.cuda.tensor_cores.products_across import ProductAcross, pitch
-from tinyconv.backends.cuda.tensor_cores.tiles import RUN, Tile
+from tinyconv.backends.cuda.tensor_cores.tiles import Tile
 
 
 def shared_bytes(tile: Tile) -> int:
@@ -53,7 +53,7 @@ def weight_gradient_kernel(tile: Tile, product: ProductAcross, width: int, least
     columns_at, stage_bytes = depth * row_pitch, depth * (row_pitch + column_pitch)
     piece_bytes, pass_bytes, pass_numbers = 4 * width, 4 * width * lanes, width * lanes
     copy, wait = (copy_16_bytes if width == 4 else copy_4_bytes), wait_for_copies(stages - 2)
-    row_count, run_count, row_places = len(product.results.rows), len(product.results.runs), product.results.rows
+    row_count, row_places = len(product.results.rows), product.results.rows
     zeros, store, multiply = product.results.zeros(), product.results.store(), product.multiply
     places_of, depth_of, reads_of = product.places, product.depth, product.reads
 
@@ -185,11 +185,7 @@ def weight_gradient_kernel(tile: Tile, product: ProductAcross, width: int, least
         places = cuda.local.array(row_count, uint64)
         for i in range(row_count):
             places[i] = further(first, row_places[i] * terms) if output + row_places[i] < outputs else uint64(0)
-        shifts = cuda.local.array((run_count, RUN), float32)
-        for run in range(run_count):
-            for j in range(RUN):
-                shifts[run, j] = float32(0)
-        store(sums, places, shifts, int32(terms - term), wide, int32(0))
+        store(sums, places, uint64(0), int32(terms - term), wide, int32(0))
 
     copied = "" if width == 4 else "_narrow"
     name = f"weight_gradient_{product.name}_{tile.name}{copied}"

@@ -12,6 +12,7 @@ from tinyconv.backends.cuda.tensor_cores.plans import (
     NOWHERE,
     REMEMBERED,
     Geometry,
+    Machine,
     Place,
     Plan,
     Role,
@@ -21,13 +22,13 @@ from tinyconv.backends.cuda.tensor_cores.plans import (
 
 
 @functools.lru_cache(maxsize=REMEMBERED)
-def plan_weight_gradient(geometry: Geometry, arithmetic: Arithmetic, aligned: bool, processors: int) -> Plan:
+def plan_weight_gradient(geometry: Geometry, arithmetic: Arithmetic, aligned: bool, machine: Machine) -> Plan:
     """dweight, for which Y is dy's role, and WEIGHT that of dweight."""
     g = geometry
     pixels, terms = g.images * math.prod(g.output_size), g.taps * g.group_channels
     in_fours = g.group_channels % 4 == 0 and g.group_outputs % 4 == 0
     choice = WEIGHT_GRADIENTS[arithmetic, 4 if aligned and in_fours else 1]
-    way = choose_way(*choice, (g.group_outputs, terms, pixels), g.groups, processors)
+    way = choose_way(*choice, (g.group_outputs, terms, pixels), g.groups, machine.processors)
     tiles = blocks_for(g.group_outputs, way.tile.rows) * blocks_for(terms, way.tile.columns)
     weights = g.outputs * terms
     numbers = (
