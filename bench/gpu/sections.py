@@ -15,11 +15,12 @@ from tinyconv.utils.speed.own import FAST
 
 @dataclass(frozen=True)
 class Section:
-    """``seconds``: after so many no further case begins."""
+    """``seconds``: after so many no further case begins; ``hangs``: a case that takes longer never ends."""
 
     title: str
     module: str
     seconds: float
+    hangs: float = 90
 
     def cases(self, place: Place) -> Iterator[Case]:
         """Imported when it runs: each section needs its own libraries."""
@@ -29,7 +30,7 @@ class Section:
 
 SECTIONS = {
     "versions": Section("the card and the versions", "versions", 20),
-    "compile": Section("every kernel compiled and loaded", "compiling", 240),
+    "compile": Section("every kernel compiled and loaded", "compiling", 240, hangs=400),
     "ceilings": Section("what the card can do", "ceilings", 60),
     "kernels": Section("every function against float64", "kernels", 240),
     "conv": Section("convolutions beside PyTorch", "convolutions", 180),

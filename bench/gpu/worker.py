@@ -23,14 +23,14 @@ from bench.gpu.place import Place
 LOST = 3
 """The exit status of a process whose device is lost."""
 
-CASE_SECONDS = 150
-"""A case that takes longer hangs: its process is ended."""
-
 PROCESSES = 8
 
 
-def work(cases: list[Case], part: Part, place: Place, deadline: float) -> bool:
-    """Run what is not done; False where the device was lost. No case begins after ``deadline``."""
+def work(cases: list[Case], part: Part, place: Place, deadline: float, hangs: float) -> bool:
+    """Run what is not done; False where the device was lost.
+
+    No case begins after ``deadline``. One that takes longer than ``hangs`` seconds does: its process is ended.
+    """
     done = {entry["case"] for entry in part.cases()}
     for case in cases:
         if case.name in done:
@@ -40,7 +40,7 @@ def work(cases: list[Case], part: Part, place: Place, deadline: float) -> bool:
             click.echo(f"  {case.name}: {NO_TIME}")
             continue
         part.write(begin=case.name)
-        faulthandler.dump_traceback_later(CASE_SECONDS, exit=True, file=sys.__stderr__)
+        faulthandler.dump_traceback_later(hangs, exit=True, file=sys.__stderr__)
         start = time.monotonic()
         lost = False
         try:
@@ -79,8 +79,9 @@ def main() -> None:
     """Run what the command line names."""
     name, path, seconds = sys.argv[1:]
     place = Place.gpu(PROCESSES)
-    cases = list(sections.SECTIONS[name].cases(place))
-    if not work(cases, Part(Path(path)), place, time.monotonic() + float(seconds)):
+    section = sections.SECTIONS[name]
+    cases = list(section.cases(place))
+    if not work(cases, Part(Path(path)), place, time.monotonic() + float(seconds), section.hangs):
         sys.stdout.flush()
         sys.exit(LOST)
 

@@ -3,6 +3,7 @@
 import dataclasses
 import sys
 
+import bench_folder
 import pytest
 from click.testing import CliRunner
 
@@ -13,7 +14,7 @@ from bench.gpu.clock import HostClock
 from bench.gpu.place import Place
 from tinyconv.core import gpu
 
-LATER = 1e9
+LATER, HANGS = 1e9, 60
 PLACE = Place.processor()
 
 
@@ -52,7 +53,7 @@ def test_a_command_that_cannot_be_meant_is_refused(arguments):
 
 def test_a_case_that_fails_leaves_its_message_and_the_others_run(part, capsys):
     cases = [Case("a", fails), Case("b", lambda: [{"says": "3 ms"}])]
-    assert worker.work(cases, part, PLACE, LATER)
+    assert worker.work(cases, part, PLACE, LATER, HANGS)
     first, second = part.cases()
     assert first["case"] == "a"
     assert first["error"].startswith("ValueError: no such kernel (test_gpu_work.py:")
@@ -64,21 +65,21 @@ def test_a_case_that_fails_leaves_its_message_and_the_others_run(part, capsys):
 def test_a_lost_device_ends_the_process_and_the_next_goes_on(part):
     calls = []
     cases = [Case("a", fails), Case("b", lambda: calls.append("b") or [])]
-    assert not worker.work(cases, part, dataclasses.replace(PLACE, clock=LostClock()), LATER)
+    assert not worker.work(cases, part, dataclasses.replace(PLACE, clock=LostClock()), LATER, HANGS)
     assert [entry["case"] for entry in part.cases()] == ["a"]
-    assert worker.work(cases, part, PLACE, LATER)
+    assert worker.work(cases, part, PLACE, LATER, HANGS)
     assert [entry["case"] for entry in part.cases()] == ["a", "b"]
     assert calls == ["b"]
 
 
 def test_an_error_that_comes_late_belongs_to_the_case_that_made_it(part):
     place = dataclasses.replace(PLACE, clock=LostClock())
-    assert not worker.work([Case("a", list)], part, place, LATER)
+    assert not worker.work([Case("a", list)], part, place, LATER, HANGS)
     assert "illegal memory access" in part.cases()[0]["error"]
 
 
 def test_no_case_begins_when_the_time_is_over(part):
-    assert worker.work([Case("a", fails)], part, PLACE, deadline=0.0)
+    assert worker.work([Case("a", fails)], part, PLACE, 0.0, HANGS)
     assert part.cases() == [{"case": "a", "lines": [], "error": NO_TIME}]
 
 
@@ -118,6 +119,28 @@ def test_a_process_that_ends_in_a_case_is_followed_by_another(tmp_path):
         ("c", None),
     ]
     assert "seconds" in part.entries()[-1]
+
+
+HANGS_IN_A_CASE = """
+import sys, time
+from pathlib import Path
+from bench.gpu import worker
+from bench.gpu.case import Case, Part
+from bench.gpu.place import Place
+worker.work([Case("a", lambda: time.sleep(60)), Case("b", list)], Part(Path(sys.argv[2])), Place.processor(), 1e9, 0.2)
+"""
+
+
+def test_a_case_that_hangs_is_ended_and_the_others_run(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(bench_folder.FOLDER.parent))
+    script = tmp_path / "worker.py"
+    script.write_text(HANGS_IN_A_CASE)
+    part = Part(tmp_path / "kernels.jsonl")
+    run.run_section("kernels", part, (str(script),))
+    assert [(entry["case"], entry["error"]) for entry in part.cases()] == [
+        ("a", "its process ended with status 1"),
+        ("b", None),
+    ]
 
 
 def test_a_process_that_never_starts_is_tried_once(tmp_path):

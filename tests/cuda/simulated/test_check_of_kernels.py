@@ -19,7 +19,7 @@ from tinyconv.backends import cuda
 from tinyconv.core import gpu
 from tinyconv.utils.speed.own import FAST
 
-LATER = 1e9
+LATER, HANGS = 1e9, 60
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +74,9 @@ def test_a_section_runs_to_its_end_and_is_reported(place, tmp_path, capsys):
     parts = {name: Part(tmp_path / f"{name}.jsonl") for name in ("versions", "kernels")}
     for part in parts.values():
         part.start(section="", date="2026-01-02T03:04:05+00:00")
-    assert worker.work(list(versions.cases(place)), parts["versions"], place, LATER)
+    assert worker.work(list(versions.cases(place)), parts["versions"], place, LATER, HANGS)
     cases = [SMALLEST[function][1].case(place) for function in ("relu", "add")]
-    assert worker.work([*cases, Case("fails", lambda: 1 / 0)], parts["kernels"], place, LATER)
+    assert worker.work([*cases, Case("fails", lambda: 1 / 0)], parts["kernels"], place, LATER, HANGS)
     assert not report.show(tmp_path, record.gathered(parts))
     said = capsys.readouterr().out
     assert "2 of 2" in said
