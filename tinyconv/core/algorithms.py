@@ -26,8 +26,9 @@ class set_convolution_algorithm(Setting):
     ``name``: "automatic", the default, chooses by the shape. "direct", "winograd", "pointwise", "depthwise",
     "grouped" or "folded" is taken for every convolution and gradient that it can compute, whether or not it is the
     fastest; others are still chosen by the shape. Winograd and folding, which spread an infinite or undefined pixel
-    over its neighbours, are never taken for float64, nor where ``set_float32_precision`` says "exact". The setting is
-    the process's, for all its threads.
+    over its neighbours, are never taken for float64, nor where ``set_float32_precision`` says "exact". A GPU knows only
+    "depthwise" and "direct", tiles of a matrix product, and chooses by the shape where another is forced. The setting
+    is the process's, for all its threads.
 
     Raises: ``ArgumentError`` for another name.
 

@@ -30,7 +30,7 @@ def gradient_axis(phase, kernel, stride, padding, dilation, tap_step):
     while first < tap_step and remainder(first * dilation, stride) != phase:
         first = narrow(first + 1)
     taps = narrow(0)
-    if first < tap_step and first < kernel:
+    if first < tap_step:  # one beyond the kernel counts none
         taps = narrow(divide(kernel - first + tap_step - 1, tap_step))
     skipped = narrow(0)  # steps of this phase that lie in the padding
     if padding > phase:
