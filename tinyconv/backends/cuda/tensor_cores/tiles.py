@@ -38,5 +38,5 @@ class Tile(NamedTuple):
 
     @property
     def name(self) -> str:
-        """For the names of kernels."""
-        return f"{self.rows}x{self.columns}x{self.depth}"
+        """For the names of kernels: the tile, and each warp's part of it."""
+        return f"{self.rows}x{self.columns}x{self.depth}_{self.warp_rows}x{self.warp_columns}"
