@@ -108,8 +108,8 @@ def rows_of(kernels: Iterable[Kernel], ptxas: str | None) -> Iterator[dict[str, 
             for capability in CAPABILITIES:
                 if capability < kernel.least[:2]:
                     continue
-                target = kernel.target(capability)
-                ptx = kernel.compiled(working, target)
+                ptx = kernel.ptx(working, kernel.target(capability))
+                target = kernel.least if len(kernel.least) == 3 else capability
                 row: dict[str, object] = {
                     "kernel": kernel.name,
                     "type": working,

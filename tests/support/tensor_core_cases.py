@@ -41,7 +41,7 @@ def ptx_of(kernel: Kernel) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # numba-cuda's own
         try:
-            return kernel.compiled("float32", max(kernel.least, CAPABILITY))
+            return kernel.ptx("float32", kernel.target(CAPABILITY))
         except (DynamicLibNotFoundError, cuda.cudadrv.error.NvvmSupportError) as error:
             pytest.skip(f"a library that kernels are compiled with is not installed: {str(error).splitlines()[0]}")
 

@@ -25,6 +25,10 @@ from tinyconv.core import cache
 Capability = tuple[int, int] | tuple[int, int, str]
 """What a GPU can: (9, 0), or (9, 0, "a") with the instructions that only this generation has."""
 
+TARGETS: tuple[tuple[int, int], ...] = ((7, 5), (8, 0))
+"""What kernels are compiled for: all GPUs from one on run its PTX, of which the driver makes instructions of their own,
+and newer PTX has nothing that the kernels use, but for those of one generation alone."""
+
 _registered: dict[str, Kernel] = {}
 
 
@@ -62,7 +66,9 @@ class Kernel:
 
     def target(self, capability: tuple[int, int]) -> Capability:
         """What to compile for on a GPU of ``capability``."""
-        return (*capability, "a") if len(self.least) == 3 else capability
+        if len(self.least) == 3:
+            return self.least
+        return max((each for each in TARGETS if each <= capability), default=TARGETS[0])
 
     def ptx(self, working: str, capability: Capability) -> str:
         """The kernel in PTX: from the disk, else compiled, and kept there if it can be."""

@@ -1,13 +1,16 @@
-"""The tensor cores' kernels as the compiler and the assembler leave them: nothing spilled, the instructions there."""
+"""The kernels as the compiler and the assembler leave them: nothing spilled, the instructions there."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
+import bench_folder  # noqa: F401  (the benchmarks' folder can be imported after it)
 import pytest
 from click.testing import CliRunner
-from tensor_core_cases import CAPABILITY, ptx_of
+from tensor_core_cases import ptx_of
 
-from bench.compiled_kernels import assemble, counted, find_ptxas
+from bench.compiled_kernels import assemble, counted, find_ptxas, import_all
 from bench.suites.cuda import command
+from tinyconv.backends.cuda.kernels import all_kernels
 from tinyconv.backends.cuda.tensor_cores.catalog import (
     CORRELATIONS,
     PRODUCTS,
@@ -15,7 +18,7 @@ from tinyconv.backends.cuda.tensor_cores.catalog import (
     WEIGHT_GRADIENTS,
     Arithmetic,
 )
-from tinyconv.backends.cuda.tensor_cores.passes import add_partial_sums, round_weight, transpose_weight
+from tinyconv.backends.cuda.tensor_cores.passes import add_partial_sums
 from tinyconv.backends.cuda.tensor_cores.products import PIECES
 
 KERNELS = [
@@ -59,19 +62,30 @@ def test_warp_groups_multiply_by_their_own_instructions():
     assert assembled.registers <= MOST_REGISTERS // (2 * tile.threads)  # two blocks share a processor
 
 
-@pytest.mark.parametrize("target", [(8, 0), (9, 0)], ids=["sm_80", "sm_90"])
-@pytest.mark.parametrize(
-    "kernel",
-    [*(pytest.param(each.values[0], id=each.id) for each in KERNELS), add_partial_sums, round_weight, transpose_weight],
-)
-def test_nothing_is_spilled(kernel, target):
+def every_kernel():
+    import_all()
+    kernels = sorted(all_kernels(), key=lambda kernel: kernel.name)
+    return [
+        pytest.param(kernel, working, id=kernel.entry(working))
+        for kernel in kernels
+        for working in kernel.working_types
+    ]
+
+
+@pytest.mark.parametrize(("kernel", "working"), every_kernel())
+def test_nothing_is_spilled(kernel, working):
+    """On the two generations of large GPUs with tensor cores for TF32."""
+    ptx_of(add_partial_sums)  # skips where nothing compiles
     ptxas = find_ptxas()
     if ptxas is None:
         pytest.skip("NVIDIA's assembler is not installed")
-    assembled = assemble(ptxas, ptx_of(kernel), target)
-    assert (assembled.spill_stores, assembled.spill_loads, assembled.stack) == (0, 0, 0)
-    assert assembled.registers * kernel.threads <= MOST_REGISTERS
-    assert target >= CAPABILITY
+    ptx = kernel.ptx(working, kernel.target((9, 0)))
+    assert ".local" not in ptx
+    targets = [kernel.least] if len(kernel.least) == 3 else [(8, 0), (9, 0)]
+    with ThreadPoolExecutor(2) as executor:
+        for assembled in executor.map(lambda target: assemble(ptxas, ptx, target), targets):
+            assert (assembled.spill_stores, assembled.spill_loads, assembled.stack) == (0, 0, 0)
+            assert assembled.registers * (kernel.threads or 256) <= MOST_REGISTERS
 
 
 def test_the_table_lists_kernels_without_a_gpu(tmp_path):
