@@ -61,6 +61,12 @@ def find_ptxas() -> str | None:
     return next((str(path) for path in found), None)
 
 
+def version_of(ptxas: str) -> str:
+    """The assembler's own line, such as "Cuda compilation tools, release 13.0, V13.0.88"."""
+    said = subprocess.run([ptxas, "--version"], capture_output=True, text=True, check=True).stdout
+    return next((line for line in said.splitlines() if "release" in line), said.strip())
+
+
 def architecture(capability: Capability) -> str:
     """sm_90a for (9, 0, "a")."""
     return "sm_" + "".join(map(str, capability))
@@ -125,7 +131,8 @@ def report(out: Path | None, only: str) -> None:
     """Print the table of all kernels whose names have ``only`` in them; with ``out``, write it to that folder too."""
     import_all()
     ptxas = find_ptxas()
-    click.echo(f"assembler: {ptxas or 'none was found: no registers, no spills'}")
+    assembler = version_of(ptxas) if ptxas else "none was found: no registers, no spills"
+    click.echo(f"assembler: {assembler}")
     columns = ("registers", "shared", "stack", "spill_stores", "spill_loads", *INSTRUCTIONS)
     heading = f"{'kernel':44} {'type':8} {'target':7} {'threads':>7} "
     click.echo(heading + " ".join(f"{name.removeprefix('spill_'):>9}" for name in columns))
@@ -137,4 +144,4 @@ def report(out: Path | None, only: str) -> None:
         click.echo(start + " ".join(f"{row.get(name, ''):>9}" for name in columns))
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-        keep(out / "compiled_kernels.json", "compiled_kernels", rows, assembler=ptxas)
+        keep(out / "compiled_kernels.json", "compiled_kernels", rows, assembler=assembler)
