@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
 import re
 import shutil
 import subprocess
@@ -39,13 +38,6 @@ class Assembled:
     stack: int
     spill_stores: int
     spill_loads: int
-
-
-def import_all() -> None:
-    """Import every module of the backend, so that all of its kernels are known."""
-    package = importlib.import_module("tinyconv.backends.cuda")
-    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-        importlib.import_module(module.name)
 
 
 def find_ptxas() -> str | None:
@@ -112,7 +104,7 @@ def rows_of(kernels: Iterable[Kernel], ptxas: str | None) -> Iterator[dict[str, 
     for kernel in kernels:
         for working in kernel.working_types:
             for capability in CAPABILITIES:
-                if capability < kernel.least[:2]:
+                if not kernel.runs_on(capability):
                     continue
                 ptx = kernel.ptx(working, kernel.target(capability))
                 target = kernel.least if len(kernel.least) == 3 else capability
@@ -129,7 +121,6 @@ def rows_of(kernels: Iterable[Kernel], ptxas: str | None) -> Iterator[dict[str, 
 
 def report(out: Path | None, only: str) -> None:
     """Print the table of all kernels whose names have ``only`` in them; with ``out``, write it to that folder too."""
-    import_all()
     ptxas = find_ptxas()
     assembler = version_of(ptxas) if ptxas else "none was found: no registers, no spills"
     click.echo(f"assembler: {assembler}")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import multiprocessing
-import pkgutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -32,17 +30,9 @@ def cases(place: Place) -> Iterator[Case]:
 
 def kernels(capability: tuple[int, int]) -> list[Any]:
     """All that a GPU of ``capability`` can run."""
-    import tinyconv.backends.cuda as package
     from tinyconv.backends.cuda.kernels import all_kernels
 
-    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-        importlib.import_module(module.name)
-    return [kernel for kernel in all_kernels() if runs_on(kernel.least, capability)]
-
-
-def runs_on(least: tuple[Any, ...], capability: tuple[int, int]) -> bool:
-    """Whether a GPU of ``capability`` has the instructions: with a letter, those of one generation alone."""
-    return capability == least[:2] if len(least) == 3 else capability >= least
+    return [kernel for kernel in all_kernels() if kernel.runs_on(capability)]
 
 
 def compiled(wanted: list[Wanted], processes: int) -> Lines:

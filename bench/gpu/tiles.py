@@ -35,7 +35,7 @@ def offered(function: str, shape: ConvolutionShape, mode: str) -> list[Any]:
     in_fours = {"forward": channels, "input_gradient": outputs, "weight_gradient": channels and outputs}
     kernels = _catalogue(function)[Arithmetic(mode), 4 if in_fours[product.value] else 1].kernels
     here = gpu.compute_capability()
-    return [tile for tile, kernel in kernels.items() if len(kernel.least) == 2 or kernel.least[:2] == here]
+    return [tile for tile, kernel in kernels.items() if kernel.runs_on(here)]
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import sys
 from types import ModuleType, SimpleNamespace
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 
 import tinyconv as tc
@@ -36,6 +37,12 @@ class Runtime:
     def memGetInfo(self):
         return 2 * 10**9, 80 * 10**9
 
+    def getDeviceProperties(self, number):
+        return {"name": f"GPU {number}".encode()}
+
+    def deviceSynchronize(self):
+        self.waited = True
+
     def _answer(self, number, error):
         if number is None:
             raise CUDARuntimeError(error)
@@ -58,6 +65,9 @@ class Pool:
 
     def free_bytes(self):
         return 5 * 10**9
+
+    def free_all_blocks(self):
+        self.freed = True
 
 
 @pytest.fixture(autouse=True)
@@ -170,3 +180,58 @@ def test_a_full_memory_says_what_was_asked_what_is_held_and_what_to_try():
         assert words in message
     for way_out in ("smaller batch", "no_grad()", "empty_cache()"):
         assert way_out in message
+
+
+def test_what_the_gpu_is_and_holds_is_the_drivers_answer():
+    runtime = Runtime()
+    made = cupy(runtime)
+    with installed("cupy", "numba_cuda"), patch.dict(sys.modules, {"cupy": made}):
+        assert (tc.cuda.is_available(), tc.cuda.device_count(), tc.cuda.current_device()) == (True, 1, 0)
+        assert tc.cuda.get_device_name("cuda:0") == "GPU 0"
+        assert tc.cuda.mem_get_info() == (2 * 10**9, 80 * 10**9)
+        assert tc.cuda.memory_allocated() == 70 * 10**9
+        assert tc.cuda.memory_reserved() == 75 * 10**9
+        tc.cuda.synchronize()
+        tc.cuda.empty_cache()
+        assert runtime.waited
+        assert made.get_default_memory_pool().freed
+        with pytest.raises(DeviceError, match="one GPU"):
+            tc.cuda.synchronize(1)
+
+
+def test_without_a_gpu_nothing_is_held_and_nothing_can_be_waited_for():
+    with installed():
+        assert tc.cuda.memory_allocated() == tc.cuda.memory_reserved() == 0
+        tc.cuda.empty_cache()
+        for use in (tc.cuda.synchronize, tc.cuda.mem_get_info, tc.cuda.get_device_name, tc.cuda.current_device):
+            with pytest.raises(DeviceError, match="is not available"):
+                use()
+
+
+def test_a_copy_to_the_host_is_made_meanwhile_and_waited_for_when_it_is_asked_for():
+    moments = []
+
+    class Array:
+        shape, dtype = (2,), np.dtype(np.float32)
+
+        def get(self, out, blocking):
+            moments.append(("copy", blocking))
+            out[...] = [3, 4]
+
+    class Event:
+        def __init__(self, disable_timing):
+            assert disable_timing
+
+        def record(self):
+            moments.append("record")
+
+        def synchronize(self):
+            moments.append("wait")
+
+    made, extra = cupy(Runtime()), ModuleType("cupyx")
+    made.cuda.Event, extra.empty_pinned = Event, np.empty
+    with installed("cupy", "numba_cuda"), patch.dict(sys.modules, {"cupy": made, "cupyx": extra}):
+        wait = gpu.copied_meanwhile(Array())
+        assert moments == [("copy", False), "record"]
+        assert wait().tolist() == [3, 4]
+    assert moments[2:] == ["wait"]

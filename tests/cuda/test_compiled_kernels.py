@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from tensor_core_cases import ptx_of
 
-from bench.compiled_kernels import assemble, counted, find_ptxas, import_all
+from bench.compiled_kernels import assemble, counted, find_ptxas
 from bench.suites.cuda import command
 from tinyconv.backends.cuda.kernels import all_kernels
 from tinyconv.backends.cuda.tensor_cores.catalog import (
@@ -63,7 +63,6 @@ def test_warp_groups_multiply_by_their_own_instructions():
 
 
 def every_kernel():
-    import_all()
     kernels = sorted(all_kernels(), key=lambda kernel: kernel.name)
     return [
         pytest.param(kernel, working, id=kernel.entry(working))

@@ -13,7 +13,7 @@ from tinyconv import nn, optim
 from tinyconv.features import capture, feature_extractor
 from tinyconv.models import facenet, lenet
 from tinyconv.models.summary import summary
-from tinyconv.train import Batches, Preprocessing, Trainer
+from tinyconv.train import Batches, Callback, Preprocessing, Trainer, steps
 
 
 @pytest.fixture(autouse=True)
@@ -208,6 +208,34 @@ def test_the_trainer_trains_and_evaluates_on_the_device():
     for here, there in zip(records["cpu"], records["cuda"], strict=True):
         np.testing.assert_allclose(there.train_loss, here.train_loss, rtol=1e-4)
         np.testing.assert_allclose(there.test_loss, here.test_loss, rtol=1e-4)
+
+
+def test_the_loss_of_a_step_is_read_when_the_next_was_started_and_every_one_is_told(monkeypatch):
+    moments = []
+
+    class Loss(nn.CrossEntropyLoss):
+        def forward(self, scores, labels):
+            moments.append("forward")
+            return super().forward(scores, labels)
+
+    class Notes(Callback):
+        def on_batch_end(self, trainer, loss, images):
+            moments.append(f"told {images}")
+
+    original = steps.on_its_way
+
+    def on_its_way(array):
+        wait = original(array)
+        return lambda: moments.append("read") or wait()
+
+    monkeypatch.setattr(steps, "on_its_way", on_its_way)
+    model = network().to("cuda")
+    trainer = Trainer(model, Loss(), optim.SGD(model.parameters(), lr=0.1), callbacks=[Notes()])
+    trainer.fit([batch for size in (5, 4, 3) for batch in moved(batches(1, size))])
+    both = ["read", "read"]  # the loss and the hits
+    assert moments == [
+        *("forward", "forward"), *both, "told 5", "forward", *both, "told 4", *both, "told 3",
+    ]  # fmt: skip
 
 
 def test_a_class_outside_the_range_makes_the_loss_nan_and_one_that_is_left_out_does_not():

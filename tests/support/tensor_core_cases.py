@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from typing import Any
 
 import numpy as np
-import pytest
 from ptx import Memory, Program, run
+from ptx.compiling import compiling
 
 from tinyconv.backends.cuda.kernels import Kernel
 from tinyconv.backends.cuda.tensor_cores.catalog import Arithmetic
 from tinyconv.backends.cuda.tensor_cores.plans import Geometry, Plan, Role
 from tinyconv.core.geometry import output_size
-from tinyconv.core.gpu import is_simulated
 
 CAPABILITY = (8, 0)
 """What is compiled for: later GPUs run it too."""
@@ -31,19 +29,8 @@ def geometry(images, channels, outputs, size, taps, stride=(1, 1), padding=(0, 0
 @functools.cache
 def ptx_of(kernel: Kernel) -> str:
     """The kernel's PTX. Skips the test where nothing can compile it."""
-    if is_simulated():
-        pytest.skip("Numba's simulator compiles nothing")
-    pytest.importorskip("numba_cuda", reason="kernels are compiled by numba-cuda, which is not installed")
-    from cuda.pathfinder import DynamicLibNotFoundError
-
-    from tinyconv.backends.cuda.compiler import cuda
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # numba-cuda's own
-        try:
-            return kernel.ptx("float32", kernel.target(CAPABILITY))
-        except (DynamicLibNotFoundError, cuda.cudadrv.error.NvvmSupportError) as error:
-            pytest.skip(f"a library that kernels are compiled with is not installed: {str(error).splitlines()[0]}")
+    with compiling():
+        return kernel.ptx("float32", kernel.target(CAPABILITY))
 
 
 @functools.cache

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib
 import inspect
 import os
+import pkgutil
 import re
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -64,6 +67,10 @@ class Kernel:
         """The types T that the kernel is compiled for."""
         return WORKING_TYPES if self.working_index is not None else WORKING_TYPES[:1]
 
+    def runs_on(self, capability: tuple[int, int]) -> bool:
+        """Whether a GPU of ``capability`` has the instructions: with a letter, those of one generation alone."""
+        return capability == self.least[:2] if len(self.least) == 3 else capability >= self.least
+
     def target(self, capability: tuple[int, int]) -> Capability:
         """What to compile for on a GPU of ``capability``."""
         if len(self.least) == 3:
@@ -74,9 +81,8 @@ class Kernel:
         """The kernel in PTX: from the disk, else compiled, and kept there if it can be."""
         path = cache.folder() / "ptx" / f"{self._key(working, capability)}.ptx"
         notices.prepare(self.name, begins=True)
-        try:
-            text = path.read_text(encoding="ascii")
-        except OSError:
+        text = _kept(path)
+        if self.entry(working) not in text:  # not there, or cut off
             notices.compiles(self.name)
             text = self.compiled(working, capability)
             _keep(path, text)
@@ -121,7 +127,10 @@ def kernel(
 
 
 def all_kernels() -> Iterator[Kernel]:
-    """Every kernel made so far, for what compiles or lists them all."""
+    """Every kernel, for what compiles or lists them all: whatever module of the backend it stands in."""
+    package = __name__.rpartition(".")[0]
+    for module in pkgutil.walk_packages([str(Path(__file__).parent)], f"{package}."):
+        importlib.import_module(module.name)
     yield from _registered.values()
 
 
@@ -154,8 +163,16 @@ def _versions() -> tuple[str, ...]:
     return tuple(f"{each.name} {each.version}" for name in names for each in metadata.distributions(name=name))
 
 
+def _kept(path: Path) -> str:
+    """What the disk has; nothing if there is none."""
+    try:
+        return path.read_text(encoding="ascii")
+    except (OSError, UnicodeError):
+        return ""
+
+
 def _keep(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_text(text, encoding="ascii")
