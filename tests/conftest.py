@@ -12,12 +12,29 @@ root = Path(__file__).resolve().parent.parent
 sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != root]
 # The same for the processes that tests start: Python would put the current folder first.
 os.environ["PYTHONSAFEPATH"] = "1"
-# What `tinyconv bench --tune` has learned of the machine is no part of what is tested.
-os.environ["TINYCONV_CACHE_DIR"] = tempfile.mkdtemp()
+# What `tinyconv bench --tune` has learned of the machine is no part of what is tested. The processes that share the
+# tests share the folder, and with it the kernels for GPUs that one of them has compiled.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    os.environ["TINYCONV_CACHE_DIR"] = tempfile.mkdtemp()
+
+pytest_plugins = ["tables"]
 
 # A first call compiles a kernel, which no deadline can allow for; the examples are the same on every machine.
 settings.register_profile("tinyconv", deadline=None, derandomize=True)
 settings.load_profile("tinyconv")
+
+
+MOST_PROCESSES = 8
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config):
+    """A process for each core, which most tests leave half idle; a few files are sooner tested by this one."""
+    return min(os.cpu_count() or 1, MOST_PROCESSES) if _whole_folders(config.args) else 0
+
+
+def _whole_folders(arguments):
+    return any(Path(argument).is_dir() for argument in arguments)
 
 
 @pytest.fixture(scope="module")

@@ -70,9 +70,7 @@ def test_an_element_is_a_view():
     assert isinstance(element.numpy(), np.ndarray)
 
 
-@pytest.mark.parametrize(
-    "further", [lambda v: v[0], lambda v: v.t(), lambda v: v.view(-1), lambda v: v.detach()], ids=str
-)
+@pytest.mark.parametrize("further", [lambda v: v[0], lambda v: v.t(), lambda v: v.view(-1), lambda v: v.detach()])
 def test_a_write_that_would_not_reach_the_original_raises_through_views_too(further):
     copied = tc.zeros(2, 3, 4, 4).view(2, -1)
     with pytest.raises(tc.TinyconvError, match="channels-last"):

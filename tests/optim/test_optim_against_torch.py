@@ -86,7 +86,7 @@ SCHEDULES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "options", "steps"), SCHEDULES, ids=str)
+@pytest.mark.parametrize(("name", "options", "steps"), SCHEDULES)
 @pytest.mark.parametrize(("kind", "arguments"), [("SGD", {"momentum": 0.9}), ("AdamW", {})], ids=str)
 def test_schedules_give_pytorchs_rates_and_momenta(name, options, steps, kind, arguments):
     ours, theirs = pair_of_parameters(np.float64)

@@ -16,8 +16,10 @@ from mistakes.table import CALLS, Mistake, said
 
 FILE = Path(__file__).with_name("pytorch_says.json")
 LONGEST = 400
-MACHINE = {"more threads than the machine has", "devices: a GPU that is not there"}
-"""Mistakes whose message depends on the machine."""
+MACHINE = {"more threads than the machine has"}
+"""Mistakes on the command line whose message depends on the machine."""
+NO_GPU = "devices: a GPU that is not there"
+"""The mistake whose message gives the reason why this machine has none."""
 FOREIGN = {"weights: a file of weights that holds something else"}
 """Mistakes whose message quotes another library, in brackets at its end, whose next version may word it otherwise."""
 COMMAND_LINE = "## On the command line"
@@ -79,6 +81,8 @@ def markdown() -> str:
         message = shown(said(mistake, "tinyconv"))
         if key in FOREIGN:
             message = message.rpartition(" (")[0]
+        if key == NO_GPU:
+            message = re.sub("available: .*; device", "available: (the reason on this machine); device", message)
         lines += [f"- **tinyconv:** {_inline(message)}"]
         lines += [f"- **PyTorch:** {_inline(theirs[key]) or _accepted(mistake)}"]
     lines += ["", COMMAND_LINE, "", "| mistake | message |", "|---|---|"]

@@ -31,7 +31,7 @@ DIFFERENCES = {
     "use no abs",
     "a gradient knows what it depends on": "PyTorch computes the three of a convolution in one operation, so that each "
     "depends on all operands, and cuts zeros off where a number was written: a gradient that requires one in only one "
-    "library is compared, and is no part of the program",
+    "library is compared, and is no part of the program, and no backward to chosen leaves goes through one",
     "the way of a gradient past a view that was written": "the gradient is the same, but which node of the view it "
     "passes, and so which hooks, differs for second derivatives and operations made of several: no view gets a hook, "
     "and sigmoid_ and tanh_, which keep their result, are not written into views",
@@ -42,6 +42,9 @@ DIFFERENCES = {
     "differentiable gradient shares more of the forward's graph: what its backward may have freed is not asked again",
 }
 """Where tinyconv differs from PyTorch on purpose, and how programs avoid that."""
+
+BOTH_GRADIENTS = "ConvolutionBackwardBackward0"
+"""PyTorch's node behind every gradient of a convolution: on the way to the weight even where only images matter."""
 
 TOLERANCE = 1e-10
 MOST_TENSORS = 12
@@ -249,6 +252,8 @@ class Program:
             return
         if nodes & self.perhaps_freed:
             return
+        if inputs and any(type(node).__name__ == BOTH_GRADIENTS for node in nodes):
+            return  # a tensor on the way there in one library only would retain a gradient, or call a hook
         try:
             self.both(
                 line,
