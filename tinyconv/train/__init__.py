@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tinyconv.train.batches import Batches
 from tinyconv.train.callbacks import Callback
+from tinyconv.train.checkpoint import load_checkpoint, save_checkpoint
 from tinyconv.train.experiment import Experiment
 from tinyconv.train.loading import LoadedRun, load_run
 from tinyconv.train.metrics import confusion_matrix
@@ -27,7 +28,9 @@ __all__ = [
     "RunWriter",
     "Trainer",
     "confusion_matrix",
+    "load_checkpoint",
     "load_run",
     "recipe_for",
+    "save_checkpoint",
     "warm_up",
 ]
