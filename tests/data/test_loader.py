@@ -253,7 +253,7 @@ def test_not_more_than_the_prefetched_batches_are_prepared_ahead():
     batches = iter(DataLoader(Counts(), num_workers=2, prefetch_factor=3))
     next(batches)
     del batches  # waits for what is under way
-    assert len(prepared) <= 6
+    assert len(prepared) <= 7, "three for each of two workers, beside the one in hand"
 
 
 def test_without_batching_single_samples_or_ready_batches_are_handed_on():

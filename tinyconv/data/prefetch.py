@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -24,15 +24,16 @@ class Pools:
         self.keep = keep
         self.hung = False
 
-    def in_order(self, tasks: Iterator[Task]) -> Iterator[Any]:
+    def in_order(self, tasks: Iterator[Task]) -> Generator[Any]:
         """The results of ``tasks`` in their order, whichever worker is free."""
         (pool,) = self.pools
         ahead = pool.num_workers * self.prefetch_factor
         pending: deque[Future[Any]] = deque()
         try:
             for task in tasks:
+                # Before the wait and the yield, so that ``ahead`` are at work while the loop uses a result.
                 pending.append(pool.submit(task))
-                if len(pending) == ahead:
+                if len(pending) > ahead:
                     yield self._result(pending.popleft())
             while pending:
                 yield self._result(pending.popleft())

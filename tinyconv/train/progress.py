@@ -142,6 +142,8 @@ def epoch_line(trainer: Any, record: EpochRecord, seconds_left: float) -> str:
     if record.test_loss is not None and record.test_accuracy is not None:
         parts.append(f"held-out loss {record.test_loss:.3f} accuracy {100 * record.test_accuracy:5.1f}%")
     parts.append(f"{record.images_per_second:5.0f} images/s")
+    if record.waiting is not None:
+        parts.append(f"waiting {100 * record.waiting:2.0f}%")
     if record.epoch < trainer.epochs:
         parts.append(f"{duration(seconds_left)} left")
     return "  ".join(parts)

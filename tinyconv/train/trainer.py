@@ -73,7 +73,8 @@ class EpochRecord:
     ``train_loss`` and ``train_accuracy`` are means over the epoch's batches as they were learnt from: augmented, with
     dropout, and with weights that were still changing. ``test_*`` are measured after the epoch, on unchanged images in
     evaluation mode; None without held-out data. ``images_per_second`` counts training only, ``seconds`` everything
-    since the training began.
+    since the training began. ``waiting``: the share of the training's time in which no batch was ready; None where the
+    batches come from something that does not count it (see ``Batches.waited``).
 
     Raises: nothing of its own.
 
@@ -91,6 +92,7 @@ class EpochRecord:
     test_accuracy: float | None
     images_per_second: float
     seconds: float
+    waiting: float | None = None
 
 
 class Trainer:
@@ -177,11 +179,12 @@ class Trainer:
         while self.epoch < self.epochs and not self.stop:
             self._call("on_epoch_start")
             learning_rate = self._rate
-            epoch_started = time.perf_counter()
+            epoch_started, waited = time.perf_counter(), getattr(train, "waited", None)
             # Of an overflow the loss tells; NumPy's own warning would come first and say less.
             with np.errstate(over="ignore", invalid="ignore"):
                 loss, accuracy, images = self._train_epoch(train)
             seconds = time.perf_counter() - epoch_started
+            waiting = None if waited is None else (getattr(train, "waited", waited) - waited) / seconds
             self.epoch += 1
             if test is not None:
                 with np.errstate(over="ignore", invalid="ignore"):
@@ -200,6 +203,7 @@ class Trainer:
                 test_accuracy=None if self.evaluation is None else self.evaluation.accuracy,
                 images_per_second=images / seconds,
                 seconds=time.perf_counter() - started,
+                waiting=waiting,
             )
             self.history.append(record)
             self._call("on_epoch_end", record)
