@@ -17,6 +17,7 @@ SUITES = {
     "startup": "How long a user waits before anything happens.",
     "error": "The error of every convolution against float64.",
     "accuracy": "Held-out accuracy over several seeds, beside a linear classifier.",
+    "faces": "Faces of LFW: held-out accuracy, beside PyTorch and eigenfaces + SVM.",
     "leak": "Memory over many training steps.",
     "harness": "The harness itself: equal sides must give 1.",
     "cuda": "Every kernel on a GPU, against float64 and beside PyTorch.",
