@@ -16,6 +16,8 @@ os.environ["PYTHONSAFEPATH"] = "1"
 # tests share the folder, and with it the kernels for GPUs that one of them has compiled.
 if "PYTEST_XDIST_WORKER" not in os.environ:
     os.environ["TINYCONV_CACHE_DIR"] = tempfile.mkdtemp()
+# Their threads together are more than the cores, and one that waits for another must not keep a core from it.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 pytest_plugins = ["tables"]
 
