@@ -24,6 +24,7 @@ VERBS = {
     "train": "Train a CNN on images and watch its feature maps grow.",
     "features": "Dump the feature maps of a trained run for an image.",
     "predict": "Classify images with a trained run.",
+    "evaluate": "Judge a trained run: accuracy, confusions, and its worst mistakes as pictures.",
     "summary": "Show a model's layers: shapes, parameters, cost, receptive fields.",
     "profile": "Show what a training step costs, layer by layer: time, memory, arithmetic.",
     "bench": "Measure a convolution or a model on this machine, beside PyTorch.",

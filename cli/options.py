@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import re
+import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -83,6 +85,24 @@ def say(text: object, err: bool = False) -> None:
         LenientStream(sys.stderr).line(str(text))
     else:
         LenientStream(sys.stdout, BrokenPipeError).line(str(text))
+
+
+def shown_table(headers: Sequence[str], rows: Iterable[Sequence[str]], alignment: str, width: int | None = None) -> str:
+    """Rows in columns; ``alignment``: "l" or "r" for each. Cells wrap in a terminal that is too narrow for them."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for header, side in zip(headers, alignment, strict=True):
+        table.add_column(header, justify="right" if side == "r" else "left", no_wrap=side == "r")
+    for row in rows:
+        table.add_row(*map(Text, row))  # names are the user's: a bracket in one is no markup
+    console = Console(file=io.StringIO(), color_system=None, width=width or shutil.get_terminal_size((120, 24)).columns)
+    with console.capture() as capture:
+        console.print(table)
+    return "\n".join(line.rstrip() for line in capture.get().strip("\n").splitlines())
 
 
 def apply_threads(count: int | None) -> None:

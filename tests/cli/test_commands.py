@@ -50,6 +50,7 @@ HEAVY = {"numba", "llvmlite", "matplotlib", "sklearn", "skimage", "scipy", "rich
         "import tinyconv.cli; sys.argv = ['tinyconv', '--help']; tinyconv.cli.main()",
         "import tinyconv.cli; sys.argv = ['tinyconv', 'train', '--help']; tinyconv.cli.main()",
         "import tinyconv.cli; sys.argv = ['tinyconv', 'predict', '--help']; tinyconv.cli.main()",
+        "import tinyconv.cli; sys.argv = ['tinyconv', 'evaluate', '--help']; tinyconv.cli.main()",
     ],
 )
 def test_import_and_help_load_nothing_slow(statement: str) -> None:
@@ -66,7 +67,7 @@ def test_python_dash_m_tinyconv_is_the_command() -> None:
     assert "features" in finished.stdout
 
 
-@pytest.mark.parametrize("verb", ["train", "features", "predict", "summary", "profile", "warmup", "info"])
+@pytest.mark.parametrize("verb", ["train", "features", "predict", "evaluate", "summary", "profile", "warmup", "info"])
 def test_every_verb_explains_itself_with_an_example(verb: str) -> None:
     outcome = tinyconv(verb, "--help")
     assert outcome.code == 0

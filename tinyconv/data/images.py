@@ -6,7 +6,7 @@ An image is float32 in [0, 1], logical (C, H, W): 0 is black, 1 is the brightest
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,8 +67,15 @@ class ImageData:
         """The same images at (height, width) ``image_size``; itself where that is None or their size already."""
         if image_size is None or tuple(image_size) == self.image_size:
             return self
-        images = resize(self.images, image_size)
-        return ImageData(self.name, images, self.labels, self.classes, self.credit, self.mirror, self.skipped)
+        return replace(self, images=resize(self.images, image_size))
+
+    def with_channels(self, channels: int) -> ImageData:
+        """The same images with 1 channel (gray: ITU-R 601 luma) or 3; itself where they have as many already."""
+        if channels == self.channels:
+            return self
+        if channels == 3:
+            return replace(self, images=np.repeat(self.images, 3, axis=1))
+        return replace(self, images=np.stack([_luma(image) for image in self.images]))
 
 
 def read_image(path: str | Path, channels: int, size: Pair | None = None, background: float = 1.0) -> Array:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from tinyconv.train.averaging import ExponentialAverage
+from tinyconv.train.assessment import (
+    Assessment,
+    ClassScores,
+    JudgedImages,
+    assess,
+    held_out_images,
+    other_images,
+    write_report,
+)
 from tinyconv.train.batches import Batches
 from tinyconv.train.callbacks import Callback
 from tinyconv.train.checkpoint import load_checkpoint, save_checkpoint
@@ -11,29 +19,34 @@ from tinyconv.train.loading import LoadedRun, load_run
 from tinyconv.train.metrics import confusion_matrix
 from tinyconv.train.preprocessing import Preprocessing
 from tinyconv.train.recipes import Recipe, recipe_for
-from tinyconv.train.records import EpochRecord, Evaluation
 from tinyconv.train.run_folder import RunFolder
 from tinyconv.train.run_writer import RunWriter
-from tinyconv.train.trainer import Trainer
+from tinyconv.train.trainer import EpochRecord, Evaluation, Trainer
 from tinyconv.train.warmup import warm_up
 
 __all__ = [
+    "Assessment",
     "Batches",
     "Callback",
+    "ClassScores",
     "EpochRecord",
     "Evaluation",
     "Experiment",
-    "ExponentialAverage",
+    "JudgedImages",
     "LoadedRun",
     "Preprocessing",
     "Recipe",
     "RunFolder",
     "RunWriter",
     "Trainer",
+    "assess",
     "confusion_matrix",
+    "held_out_images",
     "load_checkpoint",
     "load_run",
+    "other_images",
     "recipe_for",
     "save_checkpoint",
     "warm_up",
+    "write_report",
 ]

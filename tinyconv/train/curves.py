@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tinyconv.train.records import EpochRecord
+from tinyconv.train.figures import figure_png, percent, plain_axes
+from tinyconv.train.trainer import EpochRecord
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 TRAINING, HELD_OUT, BEST = "#8a8f98", "#0b62c4", "#d9480f"
-GRID = "#e3e5e8"
 MARGIN = 0.04
 """Share of an axis left free, so that a mark at the lowest or highest value is not cut."""
 
@@ -22,14 +22,8 @@ def curves_png(history: Sequence[EpochRecord], title: str, best_epoch: int | Non
 
     The same history gives the same bytes, whatever matplotlib is configured to.
     """
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        figure = Figure(figsize=(9.5, 4.2), dpi=120, layout="constrained")
-        canvas = FigureCanvasAgg(figure)
+    def draw(figure: Figure) -> None:
         loss_axes, accuracy_axes = figure.subplots(1, 2)
         figure.suptitle(title, fontsize=12)
         _draw(loss_axes, history, lambda record: record.train_loss, lambda record: record.test_loss, best_epoch)
@@ -43,15 +37,13 @@ def curves_png(history: Sequence[EpochRecord], title: str, best_epoch: int | Non
             best_epoch,
         )
         accuracy_axes.set_ylabel("accuracy")
-        accuracy_axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}%")
+        accuracy_axes.yaxis.set_major_formatter(lambda value, _: percent(value))
         low = min(min(record.train_accuracy, record.test_accuracy or 1.0) for record in history)
         accuracy_axes.set_ylim(low - MARGIN * (1 - low) - 0.01, 1 + MARGIN * (1 - low) + 0.01)
         handles, labels = loss_axes.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
-        stream = io.BytesIO()
-        # Without "Software" the bytes do not depend on matplotlib's version number.
-        canvas.print_figure(stream, format="png", metadata={"Software": None})
-    return stream.getvalue()
+
+    return figure_png(draw, 9.5, 4.2)
 
 
 def _draw(
@@ -79,7 +71,4 @@ def _draw(
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
     axes.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
-    axes.grid(color=GRID)
-    axes.set_axisbelow(True)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    plain_axes(axes)

@@ -53,14 +53,19 @@ class LoadedRun:
         """A digest of the checkpoint's bytes: which weights exactly a result came from."""
         return hashlib.sha256(self.checkpoint.read_bytes()).hexdigest()
 
-    def probabilities(self, images: Array) -> FloatArray:
-        """Class probabilities (N, classes) of images (N, C, H, W) in [0, 1]: the softmax of the logits."""
+    def logits(self, images: Array) -> FloatArray:
+        """What the model gives for images (N, C, H, W) in [0, 1]: (N, classes)."""
         parts = []
         with no_grad():
             for start in range(0, len(images), BATCH):
                 inputs = Tensor(self.preprocessing.normalize(images[start : start + BATCH])).to(device_of(self.model))
-                parts.append(functional.softmax(self.model(inputs), dim=1).cpu().array)
+                parts.append(self.model(inputs).cpu().array)
         return np.concatenate(parts) if parts else np.empty((0, len(self.classes)), np.float32)
+
+    def probabilities(self, images: Array) -> FloatArray:
+        """Class probabilities (N, classes) of images (N, C, H, W) in [0, 1]: the softmax of the logits."""
+        with no_grad():
+            return functional.softmax(Tensor(self.logits(images)), dim=1).array
 
 
 def load_run(path: str | Path, checkpoint: str = "last", device: Device = CPU) -> LoadedRun:

@@ -6,6 +6,7 @@ curves.png           loss and accuracy over the epochs
 last.safetensors     the weights after the last epoch, to which the reported accuracy belongs
 best.safetensors     the weights after the epoch with the lowest held-out loss
 features/            feature maps along the training
+evaluation/          what tinyconv evaluate found
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ RUN_FILE, METRICS_FILE, CURVES_FILE, FEATURES = "run.json", "metrics.csv", "curv
 CHECKPOINTS = ("best", "last")
 DEFAULT_PARENT = Path("runs")
 ARCHIVE_FILE = "features.npz"
+EVALUATION = "evaluation"
+EVALUATION_FILES = ("metrics.json", "confusion.png", "mistakes.png")
 # A PNG file that tinyconv drew says so in its first bytes, before the pixels.
 PICTURE_MARK, PICTURE_HEAD = b"tEXtSoftware\0tinyconv", 256
 
@@ -72,7 +75,8 @@ class RunFolder:
             old = folder.files()
             for file in old:
                 file.unlink()
-            for emptied in sorted({file.parent for file in old} - {path}, reverse=True):  # inner folders first
+            inner = {parent for file in old for parent in file.parents if path in parent.parents}
+            for emptied in sorted(inner, reverse=True):  # the innermost first
                 if not any(emptied.iterdir()):
                     emptied.rmdir()
             path.mkdir(parents=True, exist_ok=True)
@@ -119,6 +123,11 @@ class RunFolder:
         """The feature maps along the training."""
         return self.path / FEATURES
 
+    @property
+    def evaluation(self) -> Path:
+        """What ``tinyconv evaluate`` found: a folder for each dataset and checkpoint."""
+        return self.path / EVALUATION
+
     def checkpoint(self, which: str) -> Path:
         """The path of checkpoint ``which``: "best" or "last"."""
         if which not in CHECKPOINTS:
@@ -129,12 +138,13 @@ class RunFolder:
         """The files here that tinyconv wrote, ``run.json`` last: while it is there, the folder is known to be a run.
 
         Below ``features/``, be they from the training or from ``tinyconv features``: every ``features.npz``, and every
-        PNG file that names tinyconv as the software that made it.
+        PNG file that names tinyconv as the software that made it. Below ``evaluation/`` the files of evaluations.
         """
         own = [self.metrics, self.curves, *map(self.checkpoint, CHECKPOINTS)]
         found = [file for file in own if file.is_file()]
         found += sorted(self.features.rglob(ARCHIVE_FILE))
         found += [picture for picture in sorted(self.features.rglob("*.png")) if _drawn_by_tinyconv(picture)]
+        found += [file for file in sorted(self.evaluation.rglob("*")) if file.name in EVALUATION_FILES]
         return found + [self.run_file] * self.run_file.is_file()
 
 

@@ -98,6 +98,10 @@ simple(
     "features {d}/run {d}/image.png --layers zzz --out {d}/full",
     "no layer matches 'zzz'",
 )
+simple("evaluation of a folder that is no run", "evaluate {d}/empty", "empty", "run.json")
+simple("evaluation on a dataset that does not exist", "evaluate {d}/run --data lfv", "lfv", "did you mean 'lfw'")
+simple("evaluation on images of other classes", "evaluate {d}/run --data digits", "no class of digits", "left, right")
+simple("evaluation into a folder in use", "evaluate {d}/run --out {d}/full", "full", "not empty", "--out")
 simple("summary of nothing known", "summary resnet5000", "resnet5000", "facenet")
 simple("summary of a run with another size", "summary {d}/run --input-size 32", "--input-size")
 
