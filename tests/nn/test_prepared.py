@@ -97,15 +97,16 @@ def test_a_large_network_is_not():
     assert len(ready.call.layers) == 2
 
 
-def test_the_second_input_of_a_shape_is_computed_by_a_prepared_row(monkeypatch):
-    model, made = network("lenet"), []
+def test_every_input_of_a_shape_is_computed_by_one_prepared_row(monkeypatch):
+    model, made = network("lenet", tc.float32), []
     original = prepared._prepare
     monkeypatch.setattr(prepared, "_prepare", lambda *given: made.append(given) or original(*given))
-    for _ in range(4):
-        inferred(model, images())
+    results = [inferred(model, images(dtype=tc.float32)) for _ in range(4)]
     assert len(made) == 1
-    inferred(model, images(3))
-    assert len(made) == 1
+    for result in results[1:]:
+        np.testing.assert_array_equal(result, results[0])
+    inferred(model, images(3, tc.float32))
+    assert len(made) == 2
 
 
 CHANGES = {

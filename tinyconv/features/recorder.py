@@ -18,9 +18,9 @@ from tinyconv.features.evolution import save_evolution_strip
 from tinyconv.features.folders import file_name, make_folder
 from tinyconv.features.grids import save_feature_grid
 from tinyconv.features.layers import Layer
-from tinyconv.nn.module import Module
 from tinyconv.train.callbacks import Callback
-from tinyconv.train.trainer import EpochRecord, Trainer
+from tinyconv.train.records import EpochRecord
+from tinyconv.train.trainer import Trainer
 
 KINDS = ("conv", "pool")
 MAX_BYTES = 256 * 2**20
@@ -154,16 +154,16 @@ class FeatureRecorder(Callback):
         self._planned = sorted(within | {trainer.epochs})
         make_folder(self.folder)
         if trainer.epoch in within:
-            self._record(trainer.model, trainer.epoch)
+            self._record(trainer)
 
     def on_epoch_end(self, trainer: Trainer, record: EpochRecord) -> None:
         if record.epoch in self._planned:
-            self._record(trainer.model, record.epoch)
+            self._record(trainer)
 
     def on_train_end(self, trainer: Trainer) -> None:
         # Another callback may have stopped the training at an epoch that was not planned.
         if trainer.outcome == "finished" and trainer.epoch not in self._epochs:
-            self._record(trainer.model, trainer.epoch)
+            self._record(trainer)
         # After an interruption, what was recorded until then is finished all the same.
         if not self._maps:
             return
@@ -178,8 +178,10 @@ class FeatureRecorder(Callback):
                     self._draw_evolution(name, probe, array[:, probe])
         self._write_archive(arrays)
 
-    def _record(self, model: Module, epoch: int) -> None:
-        activations = activations_of(model, self.probes.inputs, kinds=self._kinds)
+    def _record(self, trainer: Trainer) -> None:
+        epoch = trainer.epoch
+        with trainer.evaluation_weights():
+            activations = activations_of(trainer.model, self.probes.inputs, kinds=self._kinds)
         if not self._layers:
             self._layers = dict(activations.layers)
             self._totals = {name: array.shape[1] for name, array in activations.items()}

@@ -1,9 +1,10 @@
 """Rows of layers in evaluation, made ready once for inputs of one shape (``ops/prepared.py``).
 
 A small network spends more time between its kernels than in them. So where nothing is recorded, the row of layers that
-is applied to an input of one shape for the second time is prepared, and from then on called as one. Before each call it
-is asked whether everything that went into it is still the same: the layers, their settings, their parameters and the
-values of these. If not, it is made anew.
+is applied to an input of some shape is prepared, and from then on called as one. From the first call: it rounds
+otherwise than the layers one by one, and a result must not depend on what ran before. Before each call it is asked
+whether everything that went into it is still the same: the layers, their settings, their parameters and the values of
+these. If not, it is made anew.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ class _Ready:
 
 
 _rows: weakref.WeakKeyDictionary[Module, dict[Any, _Ready | None]] = weakref.WeakKeyDictionary()
-"""For the first layer of a row and the inputs' kind: the prepared row; None where it was met once."""
+"""For the first layer of a row and the inputs' kind: the prepared row; None where it cannot be prepared."""
 
 
 def prepared(modules: Sequence[Module], x: Any) -> tuple[int, Any]:
@@ -100,11 +101,8 @@ def prepared(modules: Sequence[Module], x: Any) -> tuple[int, Any]:
         known = _rows[modules[0]] = {}
     ready = known.get(kind)
     if ready is None or not ready.is_for(modules[: ready.length]):
-        if kind not in known:
-            if len(known) >= MOST_SHAPES:
-                del known[next(iter(known))]
-            known[kind] = None
-            return 0, None
+        if kind not in known and len(known) >= MOST_SHAPES:
+            del known[next(iter(known))]
         ready = known[kind] = _prepare(modules, x)
         if ready is None:
             return 0, None

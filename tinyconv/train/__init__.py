@@ -11,6 +11,7 @@ from tinyconv.train.assessment import (
     other_images,
     write_report,
 )
+from tinyconv.train.averaging import ExponentialAverage
 from tinyconv.train.batches import Batches
 from tinyconv.train.callbacks import Callback
 from tinyconv.train.checkpoint import load_checkpoint, save_checkpoint
@@ -19,9 +20,10 @@ from tinyconv.train.loading import LoadedRun, load_run
 from tinyconv.train.metrics import confusion_matrix
 from tinyconv.train.preprocessing import Preprocessing
 from tinyconv.train.recipes import Recipe, recipe_for
+from tinyconv.train.records import EpochRecord, Evaluation
 from tinyconv.train.run_folder import RunFolder
 from tinyconv.train.run_writer import RunWriter
-from tinyconv.train.trainer import EpochRecord, Evaluation, Trainer
+from tinyconv.train.trainer import Trainer
 from tinyconv.train.warmup import warm_up
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "EpochRecord",
     "Evaluation",
     "Experiment",
+    "ExponentialAverage",
     "JudgedImages",
     "LoadedRun",
     "Preprocessing",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tinyconv.train.figures import figure_png, percent, plain_axes
-from tinyconv.train.trainer import EpochRecord
+from tinyconv.train.records import EpochRecord
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

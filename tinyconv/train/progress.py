@@ -13,7 +13,8 @@ from tinyconv.train.callbacks import Callback
 from tinyconv.utils.streams import LenientStream
 
 if TYPE_CHECKING:
-    from tinyconv.train.trainer import EpochRecord, Trainer
+    from tinyconv.train.records import EpochRecord
+    from tinyconv.train.trainer import Trainer
 
 COMPILING = "compiling kernels for this processor, once: half a minute or less"
 STEPS_TO_JUDGE_BY = 50

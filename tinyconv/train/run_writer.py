@@ -15,8 +15,9 @@ from tinyconv.models import weights
 from tinyconv.train import environment
 from tinyconv.train.callbacks import Callback
 from tinyconv.train.curves import curves_png
+from tinyconv.train.records import EpochRecord, Evaluation
 from tinyconv.train.run_folder import FORMAT, FORMAT_VERSION, RunFolder
-from tinyconv.train.trainer import EpochRecord, Evaluation, Trainer
+from tinyconv.train.trainer import Trainer
 from tinyconv.utils.files import write_atomically
 
 # What a checkpoint repeats of the run's configuration, so that it can be told from another run's.
@@ -117,4 +118,5 @@ class RunWriter(Callback):
             "step": trainer.step,
             **{name: self._configuration[name] for name in IDENTITY},
         }
-        weights.save(trainer.model.state_dict(), self.folder.checkpoint(which), metadata)
+        with trainer.evaluation_weights():
+            weights.save(trainer.model.state_dict(), self.folder.checkpoint(which), metadata)

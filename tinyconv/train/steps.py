@@ -1,4 +1,4 @@
-"""What the steps of an epoch come to: the loss and the hits of each, read when they have been computed."""
+"""What the steps of an epoch come to: the loss and the hits of each batch, read when they have been computed."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 
 from tinyconv.core.transfer import on_its_way
 from tinyconv.ops.tensor import Tensor
+from tinyconv.train.records import classes_of
 
 
-class Step(NamedTuple):
-    """A step whose forward was started: ``number`` counts in its epoch; the others are asked for their numbers."""
+class Forward(NamedTuple):
+    """A batch whose forward was started in optimiser step ``step``; loss and hits are asked for their numbers."""
 
-    number: int
+    step: int
     rate: float
     loss: Callable[[], Any]
     hits: Callable[[], Any]
@@ -24,23 +25,31 @@ class Steps:
     """Sums over the steps of an epoch.
 
     A GPU works on while Python prepares what comes next, unless Python waits for one of its numbers. So there the
-    numbers of a step are read when the next one's forward has been started; on the CPU, which has them, at once.
+    numbers of a batch are read when the next one's forward has been started; on the CPU, which has them, at once.
     """
 
-    def __init__(self, check: Callable[[Step, float], None]) -> None:
-        """``check``: called with a step and its mean loss, as soon as that has been read."""
+    def __init__(self, check: Callable[[Forward, float], None]) -> None:
+        """``check``: called with a batch's forward and its mean loss, as soon as that has been read."""
         self._check = check
-        self._started: deque[Step] = deque()
+        self._started: deque[Forward | None] = deque()  # None: there an optimiser step was made
+        self._step_loss, self._step_images = 0.0, 0
         self._read: list[tuple[float, int]] = []
         self.total_loss, self.correct, self.samples = 0.0, 0, 0
 
-    def add(self, number: int, rate: float, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
-        """The forward of a step was started, at a learning rate of ``rate``."""
-        hits = (logits.array.argmax(axis=1) == labels.array).sum()
-        self._started.append(Step(number, rate, on_its_way(loss.array), on_its_way(hits), len(labels.array)))
+    def add(self, step: int, rate: float, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+        """The forward of a batch was started in optimiser step ``step``, at a learning rate of ``rate``."""
+        hits = (logits.array.argmax(axis=1) == classes_of(labels)).sum()
+        self._started.append(Forward(step, rate, on_its_way(loss.array), on_its_way(hits), len(labels.array)))
         if loss.device.type == "cpu":
             self.finish()
-        elif len(self._started) > 1:
+        else:
+            while len(self._started) > 1:
+                self._settle()
+
+    def end_step(self) -> None:
+        """The optimiser has made its step on the batches added since the last."""
+        self._started.append(None)
+        if len(self._started) == 1:
             self._settle()
 
     def finish(self) -> None:
@@ -49,15 +58,29 @@ class Steps:
             self._settle()
 
     def _settle(self) -> None:
-        step = self._started.popleft()
-        loss = float(step.loss())
-        self.total_loss += loss * step.images
-        self.correct += int(step.hits())
-        self.samples += step.images
-        self._check(step, loss)
-        self._read.append((loss, step.images))
+        forward = self._started.popleft()
+        if forward is None:
+            self._read.append((self._step_loss / self._step_images, self._step_images))
+            self._step_loss, self._step_images = 0.0, 0
+            return
+        loss = float(forward.loss())
+        self._step_loss += loss * forward.images
+        self._step_images += forward.images
+        self.total_loss += loss * forward.images
+        self.correct += int(forward.hits())
+        self.samples += forward.images
+        self._check(forward, loss)
 
     def read(self) -> list[tuple[float, int]]:
         """Mean loss and images of the steps that were read since this was last asked."""
         read, self._read = self._read, []
         return read
+
+    @property
+    def sums(self) -> list[float]:
+        """Loss over all samples, hits and samples, to go on from in another ``Steps``."""
+        return [self.total_loss, self.correct, self.samples]
+
+    @sums.setter
+    def sums(self, value: list[float]) -> None:
+        self.total_loss, self.correct, self.samples = float(value[0]), int(value[1]), int(value[2])

@@ -6,93 +6,27 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from typing import Any
 
 import numpy as np
 
 from tinyconv.autograd.grad_mode import no_grad
 from tinyconv.core.arrays import Array
-from tinyconv.core.errors import ArgumentError, DataError, RunError, ShapeError
+from tinyconv.core.errors import ArgumentError, DataError, RunError
+from tinyconv.core.random import default_generator
 from tinyconv.core.transfer import to_host
 from tinyconv.nn.module import Module
+from tinyconv.nn.utils import clip_grad_norm_, clip_grad_value_
 from tinyconv.ops.tensor import Tensor
-from tinyconv.train import metrics
-from tinyconv.train.callbacks import Callback
-from tinyconv.train.steps import Step, Steps
-
-Batch = Sequence[Any]
-"""(images, labels): float Tensor (B, C, H, W) and int64 Tensor (B,)."""
-
-
-class BatchSource(Protocol):
-    """A ``DataLoader``, ``Batches``, or a list of batches: can be run through again for every epoch."""
-
-    def __len__(self) -> int: ...
-
-    def __iter__(self) -> Any: ...
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Loss and confusion matrix of a model on data that it did not learn from.
-
-    Raises: nothing of its own.
-
-    >>> from tinyconv.train import Evaluation
-    >>> Evaluation(loss=0.5, confusion=np.array([[3, 1], [0, 4]])).accuracy
-    0.875
-    """
-
-    loss: float
-    confusion: Array
-
-    @property
-    def accuracy(self) -> float:
-        """The share of samples that was recognised."""
-        return metrics.accuracy(self.confusion)
-
-    @property
-    def samples(self) -> int:
-        """How many samples there were."""
-        return int(self.confusion.sum())
-
-    @property
-    def correct(self) -> int:
-        """How many were recognised."""
-        return int(np.trace(self.confusion))
-
-
-@dataclass(frozen=True)
-class EpochRecord:
-    """What one epoch came to.
-
-    ``train_loss`` and ``train_accuracy`` are means over the epoch's batches as they were learnt from: augmented, with
-    dropout, and with weights that were still changing. ``test_*`` are measured after the epoch, on unchanged images in
-    evaluation mode; None without held-out data. ``images_per_second`` counts training only, ``seconds`` everything
-    since the training began. ``waiting``: the share of the training's time in which no batch was ready; None where the
-    batches come from something that does not count it (see ``Batches.waited``).
-
-    Raises: nothing of its own.
-
-    >>> from tinyconv.train import EpochRecord
-    >>> EpochRecord(1, 10, 0.1, 0.7, 0.5, 0.6, 0.55, 1000.0, 2.5).test_accuracy
-    0.55
-    """
-
-    epoch: int
-    steps: int
-    learning_rate: float
-    train_loss: float
-    train_accuracy: float
-    test_loss: float | None
-    test_accuracy: float | None
-    images_per_second: float
-    seconds: float
-    waiting: float | None = None
+from tinyconv.train import metrics, training_state
+from tinyconv.train.averaging import ExponentialAverage
+from tinyconv.train.callbacks.callback import Callback
+from tinyconv.train.communicator import Communicator
+from tinyconv.train.records import BatchSource, EpochRecord, Evaluation, checked, classes_of
+from tinyconv.train.steps import Forward, Steps
+from tinyconv.train.stopwatch import Stopwatch
 
 
 class Trainer:
@@ -102,9 +36,17 @@ class Trainer:
     the model's parameters. ``scheduler``: its ``step()`` is called after every optimiser step, or with
     ``scheduler_interval="epoch"`` after every epoch. ``callbacks``: see ``Callback``.
 
-    After ``fit``: ``history`` (an ``EpochRecord`` per epoch), ``evaluation`` (the last one), ``outcome``.
+    ``accumulate``: batches that make one optimiser step, whose gradient is the mean over all their samples; the last
+    step of an epoch may have fewer. ``clip_norm``: the gradient is scaled down to this norm where it is longer;
+    ``clip_value``: each of its elements is limited to that size. ``ema``: an ``ExponentialAverage`` of the model's
+    weights; what is evaluated, and kept as the result, are the averages. ``communicator``: of the processes that train
+    this model together, each on its part of every batch.
 
-    Raises: ``ArgumentError`` for another ``scheduler_interval``; ``fit`` raises ``RunError`` for a loss of NaN.
+    After ``fit``: ``history`` (an ``EpochRecord`` per epoch), ``evaluation`` (the last one), ``outcome``. A ``fit``
+    after an interruption goes on where that was, and so does one after ``load_state_dict``, in another process too.
+
+    Raises: ``ArgumentError`` for another ``scheduler_interval`` and for limits that are not positive; ``fit`` raises
+        ``RunError`` for a loss of NaN.
 
     >>> from tinyconv.train import Trainer
     >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
@@ -123,38 +65,66 @@ class Trainer:
         callbacks: Iterable[Callback] = (),
         *,
         scheduler_interval: str = "step",
+        accumulate: int = 1,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+        ema: ExponentialAverage | None = None,
+        communicator: Communicator | None = None,
     ) -> None:
         if scheduler_interval not in ("step", "epoch"):
             raise ArgumentError(f"Trainer: scheduler_interval is 'step' or 'epoch', got {scheduler_interval!r}")
+        if accumulate < 1:
+            raise ArgumentError(f"Trainer: accumulate must be at least 1, got {accumulate!r}")
+        for name, limit in (("clip_norm", clip_norm), ("clip_value", clip_value)):
+            if limit is not None and not limit > 0:
+                raise ArgumentError(f"Trainer: {name} must be positive, got {limit!r}")
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
         self.scheduler = scheduler
         self.scheduler_interval = scheduler_interval
         self.callbacks = tuple(callbacks)
+        self.accumulate = accumulate
+        self.clip_norm, self.clip_value = clip_norm, clip_value
+        self.ema = ema
+        self.communicator = communicator
         self.epoch = 0
         self.epochs = 0
         self.step = 0
+        self.batch = 0
         self.steps_per_epoch = 0
         self.stop = False
         self.outcome = "finished"
         self.history: list[EpochRecord] = []
         self.evaluation: Evaluation | None = None
+        self.steps = Steps(self._check_step)
+        self.rate_at_epoch_start = 0.0
+        self.generator_at_epoch_start = default_generator.get_state()
+        self.watches = {"training": Stopwatch(), "epoch": Stopwatch(), "waiting": Stopwatch()}
+
+    # --- training ---------------------------------------------------------------------------------------------------
 
     def fit(self, train: BatchSource, test: BatchSource | None = None, epochs: int = 1) -> list[EpochRecord]:
         """Train ``epochs`` times on the batches of ``train``, evaluate on ``test`` after each. Returns ``history``.
 
         Before an epoch, ``train.set_epoch(number)`` is called where it exists, so that order and augmentation follow
-        the epoch. Raises ``RunError`` as soon as the loss is NaN or infinite, ``DataError`` where there is no batch.
+        the epoch. An epoch that was begun, and interrupted, is the first of ``epochs``. Raises ``RunError`` as soon as
+        the loss is NaN or infinite, ``DataError`` where there is no batch.
         """
         if epochs < 1:
             raise ArgumentError(f"Trainer.fit: epochs must be at least 1, got {epochs}")
         if len(train) == 0:
             raise DataError("Trainer.fit: the training data have no batch; give more images or a smaller batch size")
-        self.steps_per_epoch = len(train)
+        if self.batch > len(train):
+            raise DataError(
+                f"Trainer.fit: {self.batch} batches of the running epoch lie behind, but these data have {len(train)}; "
+                "go on with the data that it was begun with"
+            )
+        self.steps_per_epoch = -(-len(train) // self.accumulate)
         self.epochs = self.epoch + epochs
         self.stop = False
-        self.evaluation = None  # that of an earlier fit tells nothing of the weights to come
+        if test is None:
+            self.evaluation = None  # that of an earlier fit tells nothing of the weights to come
         self.outcome = "failed"
         with ExitStack() as ending:
             try:
@@ -175,75 +145,152 @@ class Trainer:
         return self.history
 
     def _run_epochs(self, train: BatchSource, test: BatchSource | None) -> None:
-        started = time.perf_counter()
-        while self.epoch < self.epochs and not self.stop:
-            self._call("on_epoch_start")
-            learning_rate = self._rate
-            epoch_started, waited = time.perf_counter(), getattr(train, "waited", None)
-            # Of an overflow the loss tells; NumPy's own warning would come first and say less.
-            with np.errstate(over="ignore", invalid="ignore"):
-                loss, accuracy, images = self._train_epoch(train)
-            seconds = time.perf_counter() - epoch_started
-            waiting = None if waited is None else (getattr(train, "waited", waited) - waited) / seconds
-            self.epoch += 1
-            if test is not None:
+        if self.communicator is not None:
+            self.communicator.prepare(self.model)
+        with self._counting("training"):
+            while self.epoch < self.epochs and not self._is_stopped():
+                self._call("on_epoch_start")
+                # Of an overflow the loss tells; NumPy's own warning would come first and say less.
                 with np.errstate(over="ignore", invalid="ignore"):
-                    evaluation = self.evaluate(test)
-                what = f"held-out loss became {evaluation.loss} after epoch {self.epoch}"
-                self._check_finite(evaluation.loss, what, self._rate)
-                self.evaluation = evaluation
-                self._call("on_evaluate", evaluation)
-            record = EpochRecord(
-                epoch=self.epoch,
-                steps=self.step,
-                learning_rate=learning_rate,
-                train_loss=loss,
-                train_accuracy=accuracy,
-                test_loss=None if self.evaluation is None else self.evaluation.loss,
-                test_accuracy=None if self.evaluation is None else self.evaluation.accuracy,
-                images_per_second=images / seconds,
-                seconds=time.perf_counter() - started,
-                waiting=waiting,
-            )
-            self.history.append(record)
-            self._call("on_epoch_end", record)
+                    self._train_epoch(train)
+                    loss, hits, images = self._over_processes(np.array(self.steps.sums))
+                    seconds, waiting = (self.watches[name].seconds for name in ("epoch", "waiting"))
+                    rate = self.rate_at_epoch_start
+                    self._end_epoch()
+                    if test is not None:
+                        self._look_at(test)
+                record = EpochRecord(
+                    epoch=self.epoch,
+                    steps=self.step,
+                    learning_rate=rate,
+                    train_loss=float(loss / images),
+                    train_accuracy=float(hits / images),
+                    test_loss=None if self.evaluation is None else self.evaluation.loss,
+                    test_accuracy=None if self.evaluation is None else self.evaluation.accuracy,
+                    images_per_second=float(images / seconds),
+                    seconds=self.watches["training"].seconds,
+                    waiting=waiting / seconds,
+                )
+                self.history.append(record)
+                self._call("on_epoch_end", record)
+                self._call("on_settled")
 
-    def _train_epoch(self, train: BatchSource) -> tuple[float, float, int]:
-        """Mean loss, accuracy, and number of images of one pass over ``train``."""
-        if hasattr(train, "set_epoch"):
-            train.set_epoch(self.epoch)
-        self.model.train()
-
-        def check(step: Step, loss: float) -> None:
-            what = f"loss became {loss} at epoch {self.epoch + 1}, step {step.number} of {len(train)}"
-            self._check_finite(loss, what, step.rate)
-
-        steps = Steps(check)
-        for number, batch in enumerate(train, start=1):
-            images, labels = _checked(batch)
-            self.optimizer.zero_grad()
-            logits = self.model(images)
-            loss = self.loss(logits, labels)
-            steps.add(number, self._rate, loss, logits, labels)
-            loss.backward()
-            self.optimizer.step()
-            if self.scheduler is not None and self.scheduler_interval == "step":
-                self.scheduler.step()
-            self.step += 1
-            self._tell(steps)
-        steps.finish()
-        self._tell(steps)
+    def _train_epoch(self, train: BatchSource) -> None:
+        """One pass over ``train``, or what is left of it."""
+        with self._counting("epoch"):
+            if hasattr(train, "set_epoch"):
+                train.set_epoch(self.epoch)
+            self.model.train()
+            if self.batch == 0:
+                self.rate_at_epoch_start = self._rate
+            last, number, samples = len(train), self.batch, 0
+            for number, (images, labels) in enumerate(self._batches(train), start=self.batch + 1):
+                if samples == 0:
+                    self.optimizer.zero_grad()
+                ends_step = number % self.accumulate == 0 or number == last
+                samples += self._backward(images, labels, number, ends_step)
+                if ends_step:
+                    self._update(samples, number)
+                    samples = 0
+            if samples:  # the data ended before their own length
+                self._update(samples, number)
+            self.steps.finish()
+            self._tell()
         if self.scheduler is not None and self.scheduler_interval == "epoch":
             self.scheduler.step()
-        return steps.total_loss / steps.samples, steps.correct / steps.samples, steps.samples
 
-    def _tell(self, steps: Steps) -> None:
-        for loss, images in steps.read():
+    def _batches(self, train: BatchSource) -> Iterator[tuple[Tensor, Tensor]]:
+        """The batches of this epoch that do not yet lie behind."""
+        batches, waiting = self._begin_pass(train), self.watches["waiting"]
+        while True:
+            waiting.start()
+            batch = next(batches, None)
+            waiting.stop()
+            if batch is None:
+                return
+            yield checked(batch)
+
+    def _begin_pass(self, train: BatchSource) -> Iterator[Any]:
+        if self.batch == 0:
+            self.generator_at_epoch_start = default_generator.get_state()
+            return iter(train)
+        if hasattr(train, "start_at"):
+            train.start_at(self.batch)
+            return iter(train)
+        # A loader that draws its order: it draws the same again, and is read up to where it was.
+        now = default_generator.get_state()
+        default_generator.set_state(self.generator_at_epoch_start)
+        batches = iter(train)
+        for _ in range(self.batch):
+            next(batches, None)
+        default_generator.set_state(now)
+        return batches
+
+    def _backward(self, images: Tensor, labels: Tensor, number: int, ends_step: bool) -> int:
+        """Forward and backward of batch ``number`` of the epoch. Returns the number of its samples."""
+        logits = self.model(images)
+        loss = self.loss(logits, labels)
+        self.steps.add((number - 1) // self.accumulate + 1, self._rate, loss, logits, labels)
+        samples = len(labels.array)
+        if self._sums_gradients:
+            if self.communicator is not None and ends_step:
+                self.communicator.begin_backward(self.model)
+            loss = loss * samples
+        loss.backward()
+        return samples
+
+    @property
+    def _sums_gradients(self) -> bool:
+        """Whether a step has several batches: then their gradients are summed, and divided by the samples at last."""
+        return self.accumulate > 1 or self.communicator is not None
+
+    def _update(self, samples: int, number: int) -> None:
+        """The optimiser's step, with the gradients of all batches that belong to it, up to the epoch's ``number``."""
+        if self.communicator is not None:
+            samples = self.communicator.end_backward(samples)
+        if self._sums_gradients:
+            self._divide_gradients(samples)
+        if self.clip_value is not None:
+            clip_grad_value_(self.model.parameters(), self.clip_value)
+        if self.clip_norm is not None:
+            clip_grad_norm_(self.model.parameters(), self.clip_norm)
+        self.optimizer.step()
+        if self.scheduler is not None and self.scheduler_interval == "step":
+            self.scheduler.step()
+        if self.ema is not None:
+            self.ema.update()
+        self.step += 1
+        self.batch = number
+        self.steps.end_step()
+        self._tell()
+
+    def _divide_gradients(self, samples: int) -> None:
+        for parameter in self.model.parameters():
+            gradient = parameter.grad
+            if gradient is not None:
+                gradient.check_writable("Trainer")
+                gradient.array /= samples
+                gradient.bump_version()
+
+    def _tell(self) -> None:
+        for loss, images in self.steps.read():
             self._call("on_batch_end", loss, images)
+            self._call("on_settled")
+
+    def _end_epoch(self) -> None:
+        self.epoch += 1
+        self.batch = 0
+        self.steps = Steps(self._check_step)
+        for name in ("epoch", "waiting"):
+            self.watches[name] = Stopwatch()
 
     @property
     def _rate(self) -> float:
         return float(self.optimizer.param_groups[0]["lr"])
+
+    def _check_step(self, forward: Forward, loss: float) -> None:
+        what = f"loss became {loss} at epoch {self.epoch + 1}, step {forward.step} of {self.steps_per_epoch}"
+        self._check_finite(loss, what, forward.rate)
 
     def _check_finite(self, loss: float, what: str, rate: float) -> None:
         if not math.isfinite(loss):
@@ -251,6 +298,16 @@ class Trainer:
                 f"{what}; lower the learning rate (the optimizer's lr, --lr of the command; it was {rate:g} in this "
                 "step), or look for NaN and infinity in the images"
             )
+
+    # --- looking at held-out data -----------------------------------------------------------------------------------
+
+    def _look_at(self, test: BatchSource) -> None:
+        evaluation = self.evaluate(test)
+        self._check_finite(
+            evaluation.loss, f"held-out loss became {evaluation.loss} after epoch {self.epoch}", self._rate
+        )
+        self.evaluation = evaluation
+        self._call("on_evaluate", evaluation)
 
     def evaluate(self, data: BatchSource) -> Evaluation:
         """Loss and confusion matrix on ``data``, in evaluation mode without a tape; every module's mode is restored."""
@@ -260,13 +317,13 @@ class Trainer:
         true, predicted = [], []
         classes = 0
         try:
-            with no_grad():
+            with no_grad(), self.evaluation_weights():
                 for batch in data:
-                    images, labels = _checked(batch)
+                    images, labels = checked(batch)
                     logits = self.model(images)
                     classes = logits.array.shape[1]
                     total_loss += float(self.loss(logits, labels).item()) * len(labels.array)
-                    true.append(to_host(labels.array))
+                    true.append(to_host(classes_of(labels)))
                     predicted.append(to_host(logits.array.argmax(axis=1)))
         finally:
             for module, training in modes:
@@ -274,7 +331,49 @@ class Trainer:
         if not true:
             raise DataError("Trainer.evaluate: there are no held-out images")
         confusion = metrics.confusion_matrix(np.concatenate(true), np.concatenate(predicted), classes)
+        if self.communicator is not None:
+            sums = self.communicator.total(np.array([total_loss, *confusion.ravel()], np.float64))
+            total_loss, confusion = float(sums[0]), sums[1:].astype(np.int64).reshape(confusion.shape)
         return Evaluation(total_loss / int(confusion.sum()), confusion)
+
+    def evaluation_weights(self) -> AbstractContextManager[None]:
+        """Inside it the model has the weights that are evaluated and kept: the averages, where there are any."""
+        return nullcontext() if self.ema is None else self.ema.applied()
+
+    # --- leaving off and going on -----------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the next step depends on, nested as ``tc.save`` takes it.
+
+        Weights, optimiser, scheduler, averages, the default generator's state, the place in the epoch and its sums, the
+        history, and what each callback gives. Its tensors are the trainer's own: save or copy them before the next
+        step. It is whole between steps: see ``Callback.on_settled``.
+        """
+        return training_state.taken(self)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a ``state_dict``: ``fit``, on the same batches, goes on bit for bit as the trainer it is of.
+
+        Raises ``RunError`` where that was made otherwise: another model, other optimiser groups or callbacks.
+        """
+        training_state.put_back(self, state)
+
+    # --- small things -----------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _counting(self, name: str) -> Iterator[None]:
+        watch = self.watches[name]
+        watch.start()
+        try:
+            yield
+        finally:
+            watch.stop()
+
+    def _is_stopped(self) -> bool:
+        return bool(self._over_processes(np.array([float(self.stop)]))[0])
+
+    def _over_processes(self, values: Array) -> Array:
+        return values if self.communicator is None else self.communicator.total(values)
 
     def _call(self, moment: str, *arguments: Any) -> None:
         for callback in self.callbacks:
@@ -287,18 +386,3 @@ def _interruption(error: BaseException) -> KeyboardInterrupt | None:
     while reason is not None and not isinstance(reason, KeyboardInterrupt):
         reason = reason.__cause__ or reason.__context__
     return reason
-
-
-def _checked(batch: Batch) -> tuple[Tensor, Tensor]:
-    """A batch as (images, labels). Raises ``ShapeError`` where it is something else."""
-    if len(batch) != 2:
-        raise ShapeError(f"Trainer: a batch must be (images, labels), got {len(batch)} parts")
-    images, labels = batch
-    if not isinstance(images, Tensor) or not isinstance(labels, Tensor):
-        kinds = f"{type(images).__name__} and {type(labels).__name__}"
-        raise ShapeError(
-            f"Trainer: images and labels must be tensors, got {kinds}; wrap arrays with tinyconv.from_numpy"
-        )
-    if len(images.array) != len(labels.array):
-        raise ShapeError(f"Trainer: a batch of {len(images.array)} images came with {len(labels.array)} labels")
-    return images, labels
