@@ -56,6 +56,7 @@ SPACES = {
     "autograd": ("autograd", "The tape"),
     "data": ("data", "Images: sources, transforms, splits"),
     "models": ("models", "Models, summaries, weights"),
+    "train.parallel": ("train-parallel", "Training by several processes"),
     "train": ("train", "Training"),
     "features": ("features", "Feature maps"),
 }

@@ -29,6 +29,7 @@ SPACES = (
     "data",
     "models",
     "train",
+    "train.parallel",
     "features",
 )
 """Where public names are found. Of an object with several names the first one here is its main one."""

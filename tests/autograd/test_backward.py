@@ -418,3 +418,25 @@ def test_a_leaf_that_became_a_result_since_its_use_gets_no_gradient():
     x.mul_(w)
     with pytest.raises(RuntimeError, match="was a leaf when it was used"):
         y.backward()
+
+
+def test_a_post_accumulate_hook_runs_while_the_layers_before_are_still_to_come():
+    first, second = (tc.ones(2, requires_grad=True) for _ in range(2))
+    seen = []
+    second.register_post_accumulate_grad_hook(lambda leaf: seen.append(("second", leaf.grad.tolist())))
+    hidden = first * 3
+    hidden.register_hook(lambda _: seen.append("hidden"))
+    (hidden * second + second).sum().backward()
+    assert seen == [("second", [4.0, 4.0]), "hidden"]
+
+
+def test_a_leaf_used_twice_is_told_once_of_its_whole_gradient():
+    x = tc.ones(2, requires_grad=True)
+    seen = []
+    x.register_post_accumulate_grad_hook(lambda leaf: seen.append(leaf.grad.tolist()))
+    x.register_hook(lambda gradient: gradient * 10)
+    ((x * 3 + x).exp() * x).sum().backward()
+    assert len(seen) == 1
+    np.testing.assert_allclose(seen[0], 10 * np.exp(4.0) * 5, rtol=1e-6)
+    (x * 2).sum().backward(inputs=[x])
+    assert len(seen) == 2

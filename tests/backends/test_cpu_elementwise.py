@@ -104,10 +104,11 @@ def test_gelu_has_the_same_bits_for_any_number_of_threads(size, by_tanh, threads
     place=st.tuples(st.integers(0, 2**63 - 1), st.integers(0, 2**32 - 1), *[st.integers(0, 2**64 - 1)] * 2),
     p=st.floats(0, 1),
     shape=st.lists(st.integers(0, 9), min_size=1, max_size=4),
+    first=st.integers(0, 100),
 )
-def test_a_mask_is_the_one_that_numpy_draws(place, p, shape):
-    mask = cpu.draw_mask(*place, p, tuple(shape))
-    np.testing.assert_array_equal(mask, reference.draw_mask(*place, p, tuple(shape)))
+def test_a_mask_is_the_one_that_numpy_draws(place, p, shape, first):
+    mask = cpu.draw_mask(*place, p, tuple(shape), first)
+    np.testing.assert_array_equal(mask, reference.draw_mask(*place, p, tuple(shape), first))
     assert layout.is_engine_order(mask)
 
 

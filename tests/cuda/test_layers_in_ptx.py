@@ -134,7 +134,7 @@ def elements(channels, dtype):
     yield "erfc", (x,)
     yield "erfinv", (np.tanh(x),)
     keep = reference.draw_mask(2**62 + 5, 2**32 - 1, 2**64 - 3, 7, 0.4, (3, 7))
-    yield "draw_mask", (2**62 + 5, 2**32 - 1, 2**64 - 3, 7, 0.4, (3, 7))
+    yield "draw_mask", (2**62 + 5, 2**32 - 1, 2**64 - 3, 7, 0.4, (3, 7), 13)
     yield "masked", (normal((3, 7), dtype), keep, 1.5)
     a, b, bias = normal((3, 4), dtype), normal((4, 7), dtype), normal(7, dtype)
     yield "matmul", (a, b, bias, True)

@@ -18,6 +18,21 @@ _HELD_ONCE = sys.getrefcount([object()][0]) + 1
 """The references to an object in one place, and the one in hand. (The list is gone before its element is counted.)"""
 
 
+def settle(arrived: list[Any], create_graph: bool) -> None:
+    """Add the gradient to that of the leaf, which stands before it in ``arrived``, and tell whoever waits for it."""
+    leaf = arrived[0]
+    if not leaf.requires_grad:  # it may have been told since its use that it needs no gradient any more
+        return
+    if leaf.has_node:
+        raise GraphError(
+            f"backward: a tensor of shape {leaf.shape} was a leaf when it was used, and has since been made a "
+            "result by a write in place; use a tensor of its own for what is written"
+        )
+    accumulate(leaf, arrived, create_graph)
+    if leaf.accumulated_hooks is not None:
+        leaf.accumulated_hooks.call(leaf)
+
+
 def accumulate(leaf: TensorBase, arrived: list[Any], create_graph: bool) -> None:
     """Add the gradient in ``arrived``, a list of which it is the last element, to that of ``leaf``.
 

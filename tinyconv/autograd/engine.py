@@ -11,8 +11,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tinyconv.autograd import observe
-from tinyconv.autograd.accumulate import accumulate
+from tinyconv.autograd.accumulate import accumulate, settle
+from tinyconv.autograd.completion import uses_of_awaited_leaves
 from tinyconv.autograd.grad_mode import set_grad_enabled
+from tinyconv.autograd.hooks import anyone_awaits_gradients
 from tinyconv.autograd.operation import Edge, Operation
 from tinyconv.autograd.retained import freed
 from tinyconv.autograd.tensor_base import TensorBase
@@ -53,20 +55,12 @@ def backward(
         raise ArgumentError("backward: inputs is empty; leave it out to reach every leaf")
     wanted = None if wanted_tensors is None else [_target(tensor) for tensor in wanted_tensors]
     sweep = _Sweep(wanted, retain_graph, create_graph)
+    if wanted is None and not create_graph and anyone_awaits_gradients():
+        sweep.awaited = uses_of_awaited_leaves(tensors)
     sweep.run(tensors, None if grad_tensors is None else _listed(grad_tensors))
     for key in list(sweep.leaves):
-        arrived = sweep.leaves.pop(key)
-        leaf = arrived[0]
-        # A leaf may have been told since its use that it needs no gradient any more.
-        if leaf.requires_grad and (wanted is None or id(leaf) in wanted):
-            if leaf.has_node:
-                raise GraphError(
-                    f"backward: a tensor of shape {leaf.shape} was a leaf when it was used, and has since been made a "
-                    "result by a write in place; use a tensor of its own for what is written"
-                )
-            accumulate(leaf, arrived, create_graph)
-            if leaf.accumulated_hooks is not None:
-                leaf.accumulated_hooks.call(leaf)
+        if wanted is None or key in wanted:
+            settle(sweep.leaves.pop(key), create_graph)
     for tensor in wanted_tensors or ():
         if tensor.node is not None and (gradient := sweep.captured.get(_target(tensor))) is not None:
             accumulate(tensor, [gradient], create_graph)
@@ -145,6 +139,8 @@ class _Sweep:
         self.retain_graph = create_graph if retain_graph is None else retain_graph
         self.leaves: dict[int, list[Any]] = {}
         """The leaf and its gradient, by the leaf's ``id``."""
+        self.awaited: dict[int, int] = {}
+        """Uses not visited yet of the leaves that are settled as soon as there is none, by the leaf's ``id``."""
         self.captured: dict[Target, Any] = {}
         self._pending: dict[Operation, dict[int, Any]] = {}
         self._queue: list[tuple[int, Operation]] = []
@@ -171,11 +167,8 @@ class _Sweep:
                     self._visit(operation, cotangents)
             for key, arrived in self.leaves.items():
                 # As in PyTorch, the hooks of a root run even if its gradient was not asked for.
-                hooks = arrived[0].leaf_hooks
-                if hooks is not None and (
-                    self.targets is None or key in self.targets or any(arrived[0] is root for root in roots)
-                ):
-                    arrived[1] = hooks.pass_through(arrived[1])
+                if self.targets is None or key in self.targets or any(arrived[0] is root for root in roots):
+                    _pass_hooks(arrived)
         if self._cut_off and any(
             target not in self.captured and target not in self.leaves for target in self.targets or ()
         ):
@@ -218,11 +211,27 @@ class _Sweep:
                 f"{operation.name}: backward must return one gradient per input: "
                 f"{len(operation.edges)} inputs, {len(results)} returned"
             )
+        result = None
         for edge, result in zip(operation.edges, results, strict=True):
             if result is not None:
                 self._send(edge, result)
+        edges = operation.edges
         if not self.retain_graph:
             operation.release()
+        if self.awaited:
+            del result, results  # a gradient that nobody else holds need not be copied
+            for edge in edges:
+                self._count_use(edge)
+
+    def _count_use(self, edge: Edge) -> None:
+        """A use of the leaf at ``edge`` was visited: after the last one, its gradient is complete."""
+        uses = self.awaited.get(id(edge))
+        if uses is None:
+            return
+        self.awaited[id(edge)] = uses - 1
+        if uses == 1 and (arrived := self.leaves.pop(id(edge), None)) is not None:
+            _pass_hooks(arrived)
+            settle(arrived, create_graph=False)
 
     def _backward(self, operation: Operation, cotangents: dict[int, Any]) -> tuple[Any, ...]:
         """Run the operation's backward, which computes what ``needs_input_gradient`` asks for.
@@ -239,6 +248,13 @@ class _Sweep:
         finally:
             operation.needs_input_gradient = needs
         return results if isinstance(results, tuple) else (results,)
+
+
+def _pass_hooks(arrived: list[Any]) -> None:
+    """Let the leaf's own hooks change the gradient that arrived there."""
+    hooks = arrived[0].leaf_hooks
+    if hooks is not None:
+        arrived[1] = hooks.pass_through(arrived[1])
 
 
 def _leads_on(edge: Edge, targets: set[Target], useful: set[Operation]) -> bool:

@@ -10,6 +10,19 @@ from tinyconv.core.errors import GraphError
 
 Hook = Callable[[Any], Any]
 
+_awaited = False
+
+
+def await_gradients() -> None:
+    """From now on, backward passes look for leaves with hooks after accumulation."""
+    global _awaited
+    _awaited = True
+
+
+def anyone_awaits_gradients() -> bool:
+    """Whether a leaf was ever given such a hook."""
+    return _awaited
+
 
 class Hooks:
     """Hooks in the order in which they were registered."""

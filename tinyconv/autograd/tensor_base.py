@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tinyconv.autograd.hooks import Hook, HookHandle, Hooks
+from tinyconv.autograd.hooks import Hook, HookHandle, Hooks, await_gradients
 from tinyconv.autograd.views import View
 from tinyconv.core import dtypes, layout
 from tinyconv.core.arrays import Array, address, is_writable
@@ -318,6 +318,7 @@ class TensorBase:
             raise GraphError("register_post_accumulate_grad_hook: only the gradient of a leaf is accumulated")
         if self._accumulated_hooks is None:
             self._accumulated_hooks = Hooks()
+        await_gradients()
         return self._accumulated_hooks.add(hook)
 
     def retain_grad(self) -> None:

@@ -9,7 +9,7 @@ _TYPES = "the types are float32, float64, int64, int32, uint8 and bool"
 _STREAMS = "all work goes to one stream; cuda.synchronize() waits for it"
 _IMAGES = "tinyconv computes on images and sequences of numbers, not volumes: the layers for two dimensions are there"
 _TEXT = "layers for text and sequences are not offered, only those for images"
-_ONE_PROCESS = "a training runs in one process, whose threads set_num_threads() sets"
+_LAUNCHED = "several processes train by mpiexec -n 4 tinyconv train, or with train.parallel in a script"
 _KERNELS = "kernels are compiled on first use and kept on disk: delete the line"
 _HALF = "there is no half precision: delete the line and compute in float32"
 _GRAPHS = "models are Python code, kept as weights alone: use save() and load(), or a state_dict()"
@@ -37,14 +37,14 @@ NOT_OFFERED: dict[str, dict[str, str]] = {
         "backends": "there is no cuDNN, MKL-DNN or MPS, and results are deterministic without their settings: "
         "delete the line",
         "compile": _KERNELS,
-        "distributed": _ONE_PROCESS,
+        "distributed": _LAUNCHED,
         "fft": "use numpy.fft on x.numpy(); no gradient flows through it",
         "func": _TRANSFORMS,
         "get_rng_state": "use Generator, whose get_state() and set_state() keep a position, or manual_seed()",
         "hub": "models are in tinyconv.models; weights are loaded from files with load()",
         "jit": _KERNELS,
         "linalg": _ALGEBRA,
-        "multiprocessing": _ONE_PROCESS,
+        "multiprocessing": _LAUNCHED,
         "onnx": _GRAPHS,
         "set_default_dtype": "new tensors of floats are float32: give dtype=float64, or convert with .double()",
         "set_default_device": "new tensors are on the CPU unless they are told: give device=, or convert with .to()",
@@ -66,11 +66,10 @@ NOT_OFFERED: dict[str, dict[str, str]] = {
         **dict.fromkeys(("LazyBatchNorm1d", "LazyBatchNorm2d", "LazyConv1d", "LazyConv2d"), _CHANNELS),
         **dict.fromkeys(("LazyConvTranspose1d", "LazyConvTranspose2d", "LazyInstanceNorm2d"), _CHANNELS),
         "LazyLinear": "give in_features; the error of Linear names the number that arrives",
-        "DataParallel": f"{_ONE_PROCESS}: use the model itself",
-        "SyncBatchNorm": f"{_ONE_PROCESS}: use BatchNorm2d",
+        "DataParallel": f"{_LAUNCHED}: use the model itself",
         "attention": _TEXT,
         "modules": "import layers from nn itself, as in nn.Conv2d",
-        "parallel": f"{_ONE_PROCESS}: use the model itself",
+        "parallel": f"{_LAUNCHED}: use the model itself",
         "quantized": "there are no 8-bit layers",
     },
     "tinyconv.nn.functional": {

@@ -1,7 +1,7 @@
 """Dropout: elements or whole channels left out at random while training.
 
 Which ones is drawn from the counter-based generator, so that it follows ``manual_seed`` and no number of threads
-changes it.
+changes it; nor does the number of processes that share a batch, as masks are those of its samples (``core.parts``).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from tinyconv.backends import backend
 from tinyconv.core import random
 from tinyconv.core.arrays import Array
 from tinyconv.core.errors import ArgumentError, ShapeError
+from tinyconv.core.parts import numbers_before
 from tinyconv.ops.images import require_floating
 from tinyconv.ops.in_place.in_place import overwrite
 
@@ -52,7 +53,8 @@ class Dropout(Operation):
 
     def forward(self, x: Any) -> Any:
         computes = backend(self.device)
-        self.saved = computes.draw_mask(*random.default_generator.place(), self.p, self.mask_shape)
+        place, first = random.default_generator.place(), numbers_before(self.mask_shape)
+        self.saved = computes.draw_mask(*place, self.p, self.mask_shape, first)
         with np.errstate(all="ignore"):  # infinity times 0 is NaN
             return computes.masked(x, self.saved, self.scale)
 

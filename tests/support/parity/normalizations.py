@@ -244,6 +244,11 @@ ENTRIES = [
         ),
     ),
     Entry(
+        "nn.SyncBatchNorm",
+        calls=channel_layers("images", instance=False),
+        bad=(call(3).on(ones(2, 4, 2, 2)), call(3).on(ones(1, 3, 1, 1))),
+    ),
+    Entry(
         "nn.InstanceNorm1d",
         calls=channel_layers("sequences", instance=True),
         bad=(

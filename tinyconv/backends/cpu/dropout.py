@@ -65,30 +65,32 @@ def stays(word, half, limit):
 
 
 @kernel
-def draw(job, jobs, seed, stream, low, high, limit, keep):
-    """keep[i] = number i of 24 bits is at least ``limit``."""
-    blocks = (keep.size + NUMBERS - 1) // NUMBERS
-    whole = keep.size // NUMBERS
-    first, end = piece_bounds(job, jobs, blocks)
-    for block in range(first, end):
+def draw(job, jobs, seed, stream, low, high, limit, passed, keep):
+    """keep[i] = number passed + i of 24 bits is at least ``limit``."""
+    begin, stop = passed // NUMBERS, (passed + keep.size + NUMBERS - 1) // NUMBERS
+    first, end = piece_bounds(job, jobs, stop - begin)
+    for block in range(begin + first, begin + end):
         words = encrypted(np.uint64(block + 1), low, high, seed, stream)
-        start = block * NUMBERS
-        if block < whole:
+        start = block * NUMBERS - passed
+        if start >= 0 and start + NUMBERS <= keep.size:
             for i in range(4):
                 keep[start + 2 * i] = stays(words[i], 0, limit)
                 keep[start + 2 * i + 1] = stays(words[i], 1, limit)
         else:
-            for i in range(keep.size - start):
+            for i in range(max(0, -start), min(NUMBERS, keep.size - start)):
                 keep[start + i] = stays(words[i // 2], i % 2, limit)
 
 
-def draw_mask(seed: int, stream: int, low: int, high: int, p: float, shape: tuple[int, ...]) -> Array:
-    """True with probability 1 - p for each element, drawn in memory order, from a place of ``core.random``."""
+def draw_mask(seed: int, stream: int, low: int, high: int, p: float, shape: tuple[int, ...], first: int = 0) -> Array:
+    """True with probability 1 - p for each element, drawn in memory order, from a place of ``core.random``.
+
+    ``first``: how many numbers there are passed over.
+    """
     keep = layout.empty(shape, np.bool_)
     if keep.size:
         place = (np.uint64(seed), np.uint64(stream), np.uint64(low), np.uint64(high))
         limit = np.uint64(math.ceil(float(np.float32(p)) * 2**24))  # NumPy compares in float32
-        launch(draw, pieces_of(keep.size), *place, limit, flat(keep))
+        launch(draw, pieces_of(keep.size), *place, limit, first, flat(keep))
     return keep
 
 

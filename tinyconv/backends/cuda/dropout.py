@@ -18,7 +18,7 @@ from tinyconv.backends.cuda.arrays import empty, flat, flat_view
 from tinyconv.backends.cuda.compiler import cuda, helper
 from tinyconv.backends.cuda.grids import launch_each, launch_flat
 from tinyconv.backends.cuda.kernels import kernel
-from tinyconv.backends.cuda.parameters import Bytes, Float, Floats, Word
+from tinyconv.backends.cuda.parameters import Bytes, Float, Floats, Long, Word
 from tinyconv.backends.cuda.vectors import WIDE, fetch_some, put_some
 from tinyconv.backends.cuda.words import product, sum_of_words, upper_product
 from tinyconv.core import gpu
@@ -44,14 +44,15 @@ def encrypted(number, low, high, key_0, key_1):
 
 
 @kernel
-def draw(seed: Word, stream: Word, low: Word, high: Word, limit: Word, keep: Bytes):
-    """keep[i] = number i of 24 bits is at least ``limit``; a thread draws the eight numbers of a block."""
+def draw(seed: Word, stream: Word, low: Word, high: Word, limit: Word, begin: Long, skipped: Long, keep: Bytes):
+    """keep[i] = number 8 begin + skipped + i of 24 bits is at least ``limit``; a thread draws the eight of a block."""
     block = cuda.grid(1)
-    start = block * NUMBERS
+    start = block * NUMBERS - skipped
     if start < keep.size:
-        words = encrypted(np.uint64(block + 1), np.uint64(low), np.uint64(high), np.uint64(seed), np.uint64(stream))
+        number_of_block = np.uint64(begin + block + 1)
+        words = encrypted(number_of_block, np.uint64(low), np.uint64(high), np.uint64(seed), np.uint64(stream))
         for i in range(NUMBERS):
-            if start + i < keep.size:
+            if 0 <= start + i < keep.size:
                 number = (
                     words[i // 2] >> np.uint64(40) if i % 2 else (words[i // 2] >> np.uint64(8)) & np.uint64(0xFFFFFF)
                 )
@@ -72,11 +73,16 @@ def mask(x: Floats, keep: Bytes, scale: Float, y: Floats):
     put_some(y, place, numbers)
 
 
-def draw_mask(seed: int, stream: int, low: int, high: int, p: float, shape: tuple[int, ...]) -> Array:
-    """True with probability 1 - p for each element, drawn in memory order, from a place of ``core.random``."""
+def draw_mask(seed: int, stream: int, low: int, high: int, p: float, shape: tuple[int, ...], first: int = 0) -> Array:
+    """True with probability 1 - p for each element, drawn in memory order, from a place of ``core.random``.
+
+    ``first``: how many numbers there are passed over.
+    """
     keep = empty(shape, np.bool_)
     limit = math.ceil(float(np.float32(p)) * 2**24)  # NumPy compares in float32
-    launch_each(draw, -(-keep.size // NUMBERS), seed, stream, low, high, limit, flat_view(keep).view("uint8"))
+    begin, skipped = divmod(first, NUMBERS)
+    blocks = -(-(skipped + keep.size) // NUMBERS) if keep.size else 0
+    launch_each(draw, blocks, seed, stream, low, high, limit, begin, skipped, flat_view(keep).view("uint8"))
     return keep
 
 

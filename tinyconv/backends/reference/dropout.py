@@ -9,11 +9,15 @@ from tinyconv.core.arrays import Array, FloatArray
 from tinyconv.core.random import Place
 
 
-def draw_mask(seed: int, stream: int, low: int, high: int, p: float, shape: tuple[int, ...]) -> Array:
-    """True with probability 1 - p for each element, drawn in memory order, from a place of ``core.random``."""
+def draw_mask(seed: int, stream: int, low: int, high: int, p: float, shape: tuple[int, ...], first: int = 0) -> Array:
+    """True with probability 1 - p for each element, drawn in memory order, from a place of ``core.random``.
+
+    ``first``: how many numbers there are passed over.
+    """
     keep = layout.empty(shape, np.bool_)
     ordered = keep.transpose(0, 2, 3, 1) if len(shape) == 4 else keep
-    ordered[...] = Place(seed, stream, low, high).generator().random(ordered.shape, dtype="float32") >= p
+    numbers = Place(seed, stream, low, high).generator().random(first + keep.size, dtype="float32")
+    ordered[...] = (numbers[first:] >= p).reshape(ordered.shape)
     return keep
 
 

@@ -3,6 +3,7 @@
 from tinyconv.nn.normalization.batch import BatchNorm1d, BatchNorm2d
 from tinyconv.nn.normalization.images import GroupNorm, InstanceNorm1d, InstanceNorm2d
 from tinyconv.nn.normalization.layer import LayerNorm, LocalResponseNorm, RMSNorm
+from tinyconv.nn.normalization.synchronized import SyncBatchNorm
 
 __all__ = [
     "BatchNorm1d",
@@ -13,4 +14,5 @@ __all__ = [
     "LayerNorm",
     "LocalResponseNorm",
     "RMSNorm",
+    "SyncBatchNorm",
 ]

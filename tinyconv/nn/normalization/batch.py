@@ -40,6 +40,24 @@ class _BatchNorm(ChannelNorm):
         self, input: Tensor, residual: Tensor | None = None, relu: bool = False, pooled_by: Windows | None = None
     ) -> Tensor:
         """``forward``, and in the same passes over memory what follows it (see ``nn.fused``)."""
+        momentum = self.count_batch(input)
+        use_running = not self.training or self.track_running_stats
+        return normalized_batch(
+            input,
+            self.running_mean if use_running else None,
+            self.running_var if use_running else None,
+            self.weight,
+            self.bias,
+            training=self.training or self.running_mean is None,
+            momentum=momentum,
+            eps=self.eps,
+            residual=residual,
+            relu=relu,
+            pooled_by=pooled_by,
+        )
+
+    def count_batch(self, input: Tensor) -> float:
+        """Check ``input``, count it where batches are counted, and tell how much it moves the running statistics."""
         # Before the batch is counted: one that is refused has not been seen.
         layer = type(self).__name__
         require_floating(layer, input=input)
@@ -55,20 +73,7 @@ class _BatchNorm(ChannelNorm):
             count_one_more(self.num_batches_tracked)
             if self.momentum is None:
                 momentum = 1.0 / float(self.num_batches_tracked.item())
-        use_running = not self.training or self.track_running_stats
-        return normalized_batch(
-            input,
-            self.running_mean if use_running else None,
-            self.running_var if use_running else None,
-            self.weight,
-            self.bias,
-            training=self.training or self.running_mean is None,
-            momentum=momentum,
-            eps=self.eps,
-            residual=residual,
-            relu=relu,
-            pooled_by=pooled_by,
-        )
+        return momentum
 
 
 class BatchNorm1d(_BatchNorm):
