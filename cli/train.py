@@ -36,7 +36,11 @@ LARGEST_TABLE, LONGEST_NAME, MISTAKES_LISTED = 10, 12, 10
     default="lfw-subset",
     show_default=True,
     metavar="NAME",
-    help="lfw-subset, digits, orl, lfw, olivetti, folder:PATH (one subfolder of images per class) or npz:PATH.",
+    help="lfw-subset, digits, orl, lfw, lfw:FACES (fewest photographs of a person), olivetti, mnist, fashion-mnist, "
+    "cifar10 (lfw and the last three also as NAME:PATH), folder:PATH (one subfolder of images per class) or npz:PATH.",
+)
+@click.option(
+    "--min-per-class", type=WholeNumber(min=1), metavar="N", help="Leave out classes with fewer than N images."
 )
 @click.option("--model", metavar="NAME", help="facenet, lenet, vgg11 or resnet18; by default what suits the dataset.")
 @click.option("--epochs", type=WholeNumber(min=1), metavar="N", help="How often to go through the images.")
@@ -97,8 +101,9 @@ def command(**options: Any) -> None:
 
 
 def run(
-    *, data: str, seed: int, image_size: tuple[int, int] | None, out: Path | None, force: bool, probes: int,
-    feature_epochs: tuple[int, ...] | None, threads: int | None, precision: str | None, device: str, **choices: Any,
+    *, data: str, min_per_class: int | None, seed: int, image_size: tuple[int, int] | None, out: Path | None,
+    force: bool, probes: int, feature_epochs: tuple[int, ...] | None, threads: int | None, precision: str | None,
+    device: str, **choices: Any,
 ) -> None:  # fmt: skip
     """Check everything that can be checked before the data are read, then train and report."""
     if choices["test_fraction"] is not None and choices["train_per_class"] is not None:
@@ -117,7 +122,7 @@ def run(
     apply_precision(precision)
     if out is not None:
         RunFolder.check(out, force)
-    images = sources.load(data, image_size)
+    images = sources.load(data, image_size, min_per_class=min_per_class)
     recipe = recipe_for(images).changed(**choices)
     if feature_epochs and feature_epochs[-1] > recipe.epochs:
         raise click.UsageError(

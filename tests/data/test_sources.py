@@ -3,6 +3,7 @@ import subprocess
 import sys
 
 import numpy as np
+import PIL.Image
 import pytest
 from shared_data import shared_data
 
@@ -123,7 +124,7 @@ def test_every_source_has_a_summary_and_a_loader():
         assert source.summary
 
 
-@pytest.mark.parametrize("name", ["lfw", "olivetti"])
+@pytest.mark.parametrize("name", ["lfw", "olivetti", "mnist", "fashion-mnist", "cifar10"])
 def test_offline_a_download_says_in_one_sentence_what_to_do(name, tmp_path, monkeypatch):
     import socket
 
@@ -132,26 +133,65 @@ def test_offline_a_download_says_in_one_sentence_what_to_do(name, tmp_path, monk
 
     monkeypatch.setattr(socket, "getaddrinfo", unreachable)
     monkeypatch.setattr("time.sleep", lambda seconds: None)
+    monkeypatch.setattr("tinyconv.data.classics.DEBIAN_FASHION_MNIST", tmp_path / "none")
     with pytest.raises(DataError, match="SCIKIT_LEARN_DATA") as caught:
         load(name, data_home=tmp_path)
     message = str(caught.value)
     assert "lfw-subset" in message
     assert str(tmp_path) in message
     assert "\n" not in message
+    assert (f"write {name}:PATH" in message) == (name != "olivetti")
 
 
-def test_lfw_is_read_from_scikit_learns_folder(tmp_path):
-    (tmp_path / "lfw_home").mkdir()
+@pytest.fixture(scope="module")
+def lfw_home(tmp_path_factory):
+    """Three people in scikit-learn's layout."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "lfw_home").mkdir()
     origin = shared_data("lfw_home")
     for name in ("pairs.txt", "pairsDevTrain.txt", "pairsDevTest.txt"):
-        shutil.copy(origin / name, tmp_path / "lfw_home")
+        shutil.copy(origin / name, home / "lfw_home")
     for person in ("Gerhard_Schroeder", "Donald_Rumsfeld", "Hugo_Chavez"):
-        shutil.copytree(origin / "lfw_funneled" / person, tmp_path / "lfw_home" / "lfw_funneled" / person)
-    data = load("lfw", data_home=tmp_path)
+        shutil.copytree(origin / "lfw_funneled" / person, home / "lfw_home" / "lfw_funneled" / person)
+    return home
+
+
+def test_lfw_is_read_from_scikit_learns_folder(lfw_home):
+    data = load("lfw", data_home=lfw_home)
     check(data)
     assert data.images.shape[1:] == (1, 50, 37)
     assert data.classes == ("Donald Rumsfeld", "Gerhard Schroeder")  # Hugo Chavez has fewer than 70 photographs
     assert np.bincount(data.labels).min() >= 70
+
+
+def test_the_least_number_of_photographs_of_a_person_can_be_chosen(lfw_home):
+    assert len(load("lfw:50", data_home=lfw_home).classes) == 3
+    assert len(load("lfw", data_home=lfw_home, min_per_class=50).classes) == 3
+    with pytest.raises(DataError, match="nobody with 900 photographs; ask for fewer"):
+        load("lfw:900", data_home=lfw_home)
+
+
+def test_photographs_in_a_folder_are_read_without_writing_there_and_named(lfw_home, monkeypatch):
+    monkeypatch.setattr("socket.socket", None)
+    before = sorted(lfw_home.rglob("*"))
+    expected = load("lfw", data_home=lfw_home)
+    for place in (lfw_home, lfw_home / "lfw_home", lfw_home / "lfw_home" / "lfw_funneled"):
+        data = load(f"lfw:{place}")
+        np.testing.assert_array_equal(data.images, expected.images)
+    assert [file for file in sorted(lfw_home.rglob("*")) if "joblib" not in str(file)] == [
+        file for file in before if "joblib" not in str(file)
+    ]
+    # The names are those of the photographs: the face around the middle of a named file is the image.
+    for index in (0, 100):
+        with PIL.Image.open(lfw_home / "lfw_home" / "lfw_funneled" / data.names[index]) as photograph:
+            face = photograph.crop((78, 70, 172, 195)).resize((37, 50))
+        np.testing.assert_allclose(data.images[index, 0], np.asarray(face).mean(axis=2) / 255, atol=1e-6)
+        assert data.names[index].startswith(data.classes[data.labels[index]].replace(" ", "_"))
+
+
+def test_a_folder_without_photographs_is_named(tmp_path):
+    with pytest.raises(DataError, match="there are no photographs; give the folder that holds lfw_home"):
+        load(f"lfw:{tmp_path}")
 
 
 def test_importing_the_sources_imports_no_heavy_package():

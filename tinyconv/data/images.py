@@ -32,9 +32,13 @@ class ImageData:
     ``images``: float32 (N, C, H, W) in [0, 1], C = 1 (gray) or 3 (RGB). ``labels``: int64 (N,), indices into
     ``classes``. ``credit``: whom to name when the images are shown. ``mirror``: whether a left-right flip keeps an
     image's meaning (true of faces, false of digits, false where nobody can know). ``skipped``: how many files were
-    passed over because their names are not those of images.
+    passed over because their names are not those of images. ``damaged``: the names of those that could not be read.
 
-    Raises: nothing of its own.
+    ``names``: one for each image, of the file it came from, where it came from one. ``held_out``: the indices of the
+    images that whoever made the dataset set apart for judging; None where nobody did. ``groups``: int64 (N,), equal for
+    photographs that are almost the same one; None where nobody looked.
+
+    Raises: ``DataError`` where a selection leaves no two classes.
 
     >>> from tinyconv.data.images import ImageData
     >>> data = ImageData("mine", np.zeros((4, 1, 8, 6), np.float32), np.arange(4) % 2, ("cat", "dog"), "", False)
@@ -49,6 +53,10 @@ class ImageData:
     credit: str
     mirror: bool
     skipped: int = 0
+    damaged: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    held_out: Array | None = None
+    groups: Array | None = None
 
     @property
     def channels(self) -> int:
@@ -76,6 +84,27 @@ class ImageData:
         if channels == 3:
             return replace(self, images=np.repeat(self.images, 3, axis=1))
         return replace(self, images=np.stack([_luma(image) for image in self.images]))
+
+    def with_at_least(self, images_per_class: int) -> ImageData:
+        """Those classes alone that have ``images_per_class`` images or more, numbered anew in the same order."""
+        counts = np.bincount(self.labels, minlength=len(self.classes))
+        kept = np.flatnonzero(counts >= images_per_class)
+        if len(kept) < 2:
+            raise DataError(
+                f"{self.name}: {len(kept)} of {len(self.classes)} classes have {images_per_class} images or more, and "
+                f"telling classes apart takes two (the largest has {counts.max()}); ask for fewer (--min-per-class)"
+            )
+        chosen = np.flatnonzero(np.isin(self.labels, kept))
+        held_out = None if self.held_out is None else np.flatnonzero(np.isin(chosen, self.held_out))
+        return replace(
+            self,
+            images=self.images[chosen],
+            labels=np.searchsorted(kept, self.labels[chosen]).astype(np.int64),
+            classes=tuple(self.classes[label] for label in kept),
+            names=tuple(self.names[index] for index in chosen) if self.names else (),
+            held_out=held_out,
+            groups=None if self.groups is None else self.groups[chosen],
+        )
 
 
 def read_image(path: str | Path, channels: int, size: Pair | None = None, background: float = 1.0) -> Array:

@@ -11,10 +11,12 @@ import numpy as np
 
 from tinyconv.core.arrays import Array, Pair
 from tinyconv.core.errors import DataError
+from tinyconv.data.duplicates import near_duplicates
 from tinyconv.data.images import ImageData
 
 IMAGE_NAMES = ("images", "x", "X", "data")
 LABEL_NAMES = ("labels", "y", "Y", "target")
+PERSON_NAMES, NUMBER_NAMES = "names", "numbers"
 CLASS_NAMES = ("classes", "class_names", "target_names")
 
 
@@ -27,11 +29,17 @@ def npz(path: Path, image_size: Pair | None = None) -> ImageData:
     Labels (``labels``, ``y``, ``Y`` or ``target``): (N,), integers or strings. Class names (``classes``,
     ``class_names`` or ``target_names``), if given, are indexed by the labels; without them the distinct labels in
     sorted order are the classes. ``mirror`` is false, because nobody can know.
+    Photographs of people may have ``names`` instead of labels, one string per image, and the ``numbers`` of each
+    person's photographs: near duplicates are looked for among those. ``x_train``, ``y_train``, ``x_test`` and
+    ``y_test`` (Keras's layout) are joined, and the test images held out.
     Raises ``DataError`` with the array's name and what is wrong with it.
     """
     arrays = _read(path)
+    if "x_train" in arrays:
+        return _train_and_test(arrays, path, image_size)
     image_key = _key(arrays, IMAGE_NAMES, path, "images")
-    label_key = _key(arrays, LABEL_NAMES, path, "labels")
+    people = PERSON_NAMES in arrays and not any(name in arrays for name in LABEL_NAMES)
+    label_key = PERSON_NAMES if people else _key(arrays, LABEL_NAMES, path, "labels")
     images = _unit_range(_nchw(arrays[image_key], f"{path}: {image_key}"), f"{path}: {image_key}")
     names = next((arrays[key] for key in CLASS_NAMES if key in arrays), None)
     labels, classes = _labels(arrays[label_key], names, f"{path}: {label_key}")
@@ -39,7 +47,32 @@ def npz(path: Path, image_size: Pair | None = None) -> ImageData:
         raise DataError(f"{path}: {len(images)} images but {len(labels)} labels; there must be one label per image")
     if len(classes) < 2:
         raise DataError(f"{path}: one class only ({', '.join(classes)}); telling classes apart takes at least two")
-    return ImageData(str(path), images, labels, classes, f"arrays in {path}", False).resized(image_size)
+    data = ImageData(str(path), images, labels, classes, f"arrays in {path}", False)
+    if people:
+        numbers = arrays.get(NUMBER_NAMES, np.arange(len(labels)))
+        if len(numbers) == len(labels):
+            data.names = tuple(f"{classes[label]} {number}" for label, number in zip(labels, numbers, strict=True))
+        data.groups = near_duplicates(images, labels)
+    return data.resized(image_size)
+
+
+def _train_and_test(arrays: dict[str, Array], path: Path, image_size: Pair | None) -> ImageData:
+    wanted = ("x_train", "y_train", "x_test", "y_test")
+    if missing := [name for name in wanted if name not in arrays]:
+        raise DataError(f"{path} has x_train but no {missing[0]}; it needs {', '.join(wanted)}")
+    parts = []
+    for part in ("train", "test"):
+        images, labels = _nchw(arrays[f"x_{part}"], f"{path}: x_{part}"), arrays[f"y_{part}"]
+        if len(images) != len(labels):
+            raise DataError(f"{path}: {len(images)} images but {len(labels)} labels in x_{part} and y_{part}")
+        parts.append((_unit_range(images, f"{path}: x_{part}"), labels.reshape(len(labels), -1)))
+    if parts[0][0].shape[1:] != parts[1][0].shape[1:]:
+        raise DataError(f"{path}: images of x_train and x_test differ in shape")
+    images, columns = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    labels, classes = _labels(columns[:, 0] if columns.shape[1] == 1 else columns, None, f"{path}: y_train and y_test")
+    held_out = np.arange(len(parts[0][0]), len(images))
+    data = ImageData(str(path), images, labels, classes, f"arrays in {path}", False, held_out=held_out)
+    return data.resized(image_size)
 
 
 def _read(path: Path) -> dict[str, Array]:

@@ -9,6 +9,7 @@ import numpy as np
 from tinyconv.core import random
 from tinyconv.core.arrays import Array
 from tinyconv.core.errors import ArgumentError, DataError
+from tinyconv.data.images import ImageData
 
 
 def stratified_split(
@@ -19,12 +20,14 @@ def stratified_split(
     train_per_class: int | None = None,
     seed: int = 0,
     classes: Sequence[str] | None = None,
+    groups: Array | None = None,
 ) -> tuple[Array, Array]:
     """Training and test indices (int64, ascending), drawn at random within each class.
 
     Exactly one of ``test_fraction`` (0 to 1, of every class, rounded, at least one sample on each side),
     ``test_per_class`` and ``train_per_class`` says how many; all other samples go to the other side.
-    A class's draw depends on ``seed`` and on its label only. ``classes``: names for the errors.
+    A class's draw depends on ``seed`` and on its label only. ``classes``: names for the errors. ``groups``: (N,),
+    samples of a class with equal numbers stay on one side; where that leaves no other choice, fewer are tested.
     Raises ``DataError``, naming the class and its count, where a class has too few samples.
 
     Raises: ``DataError`` where a class has too few samples, ``ArgumentError`` for a share outside 0 ... 1.
@@ -59,6 +62,56 @@ def stratified_split(
         else:
             tested = len(members) - (train_per_class or 0)
         shuffled = random.philox(seed, "split", int(label)).permutation(members)
-        test_parts.append(shuffled[:tested])
-        train_parts.append(shuffled[tested:])
+        if groups is None:
+            chosen = np.arange(len(members)) < tested
+        else:
+            chosen = _whole_groups(np.asarray(groups)[shuffled], tested)
+        if not chosen.any():
+            name = classes[int(label)] if classes is not None else str(label)
+            raise DataError(f"class {name} cannot be split: its {len(members)} samples are near duplicates")
+        test_parts.append(shuffled[chosen])
+        train_parts.append(shuffled[~chosen])
     return np.sort(np.concatenate(train_parts)), np.sort(np.concatenate(test_parts))
+
+
+def split(
+    data: ImageData, test_fraction: float | None = None, train_per_class: int | None = None, seed: int = 0
+) -> tuple[Array, Array]:
+    """Training and test indices of ``data``: as whoever made it divided it, or stratified where one says how much.
+
+    Near duplicates (``data.groups``) stay on one side.
+    Raises: ``DataError`` where it cannot be divided so, ``ArgumentError`` where nobody says how.
+
+    >>> from tinyconv.data import sources, splits
+    >>> train, test = splits.split(sources.load("digits"), test_fraction=0.2)
+    >>> len(train), len(test)
+    (1438, 359)
+    """
+    if test_fraction is None and train_per_class is None and data.held_out is not None:
+        held_out = np.sort(data.held_out)
+        train = np.setdiff1d(np.arange(len(data)), held_out)
+        for part, indices in (("training", train), ("test", held_out)):
+            if not len(indices):
+                raise DataError(f"{data.name} has no {part} images; choose a share to hold out (--test-fraction)")
+        return train, held_out
+    return stratified_split(
+        data.labels,
+        test_fraction,
+        train_per_class=train_per_class,
+        seed=seed,
+        classes=data.classes,
+        groups=data.groups,
+    )
+
+
+def _whole_groups(groups: Array, wanted: int) -> Array:
+    """Which of the samples to take so that no group is divided: ``wanted`` or fewer, from the front where they fit."""
+    chosen = np.zeros(len(groups), bool)
+    taken = 0
+    for group in dict.fromkeys(groups.tolist()):
+        members = groups == group
+        size = int(members.sum())
+        if taken + size <= wanted:
+            chosen |= members
+            taken += size
+    return chosen

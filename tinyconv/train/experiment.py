@@ -11,7 +11,7 @@ from tinyconv.core.arrays import Array
 from tinyconv.core.devices import CPU, Device
 from tinyconv.core.precision import float32_precision
 from tinyconv.data.images import ImageData
-from tinyconv.data.splits import stratified_split
+from tinyconv.data.splits import split
 from tinyconv.models import registry
 from tinyconv.nn.module import Module
 from tinyconv.optim import lr_scheduler
@@ -56,13 +56,7 @@ class Experiment:
     def prepare(cls, data: ImageData, recipe: Recipe, seed: int = 0, device: Device = CPU) -> Experiment:
         """Split, build and initialise; also seeds the generator behind dropout. Raises ``TinyconvError``s."""
         random.manual_seed(seed)
-        train_indices, test_indices = stratified_split(
-            data.labels,
-            recipe.test_fraction,
-            train_per_class=recipe.train_per_class,
-            seed=seed,
-            classes=data.classes,
-        )
+        train_indices, test_indices = split(data, recipe.test_fraction, recipe.train_per_class, seed)
         preprocessing = Preprocessing.fit(data.images[train_indices])
         model = registry.build(
             recipe.model, data.channels, len(data.classes), data.image_size, **recipe.model_options

@@ -28,9 +28,9 @@ class Recipe:
     """Everything about a training that is not the data, the architecture or the seed.
 
     ``lr``: maximum of the one-cycle schedule. The held-out part is ``test_fraction`` of every class, or all but
-    ``train_per_class`` images of it. Augmentation: ``shift`` whole pixels, ``degrees`` of rotation, ``scale`` as a
-    share, each up to that much either way, and left-right flips where the dataset says that they keep the meaning;
-    ``augment=False`` switches all of it off.
+    ``train_per_class`` images of it; with neither, what whoever made the dataset set apart. Augmentation: ``shift``
+    whole pixels, ``degrees`` of rotation, ``scale`` as a share, each up to that much either way, and left-right flips
+    where the dataset says that they keep the meaning; ``augment=False`` switches all of it off.
 
     Raises: ``ArgumentError`` for a value outside its domain.
 
@@ -114,6 +114,9 @@ RECIPES = {
     "orl": FEW_PER_PERSON,
     "lfw": Recipe(label_smoothing=0.1, shift=3, degrees=8.0, scale=0.1),
     "olivetti": FEW_PER_PERSON,
+    "mnist": Recipe(epochs=10, batch_size=64, shift=2, degrees=8.0, scale=0.1),
+    "fashion-mnist": Recipe(epochs=20, batch_size=64, shift=2, degrees=0.0, scale=0.0),
+    "cifar10": Recipe(epochs=30, batch_size=128, label_smoothing=0.1, shift=4, degrees=0.0, scale=0.0),
 }
 SHIFT_SHARE = 0.05
 """For images of unknown content: shifts up to this share of their shorter side."""
@@ -130,5 +133,5 @@ def recipe_for(data: ImageData) -> Recipe:
     >>> recipe_for(ImageData("mine", images, np.array([0, 1, 0, 1]), ("cat", "dog"), "", False)).optimizer
     'adamw'
     """
-    known = RECIPES.get(data.name)
-    return known or Recipe(shift=round(SHIFT_SHARE * min(data.image_size)))
+    known = RECIPES.get(data.name) or Recipe(shift=round(SHIFT_SHARE * min(data.image_size)))
+    return known if data.held_out is None else replace(known, test_fraction=None, train_per_class=None)
