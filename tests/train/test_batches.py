@@ -114,7 +114,7 @@ class Slow:
 def test_the_next_batches_are_made_while_the_loop_is_at_work() -> None:
     images = Slow()
     passing = iter(batches(images, prefetch=2))
-    images.go.release(2)
+    images.go.release(3)
     next(passing)
     # Two have been made or begun beyond the one in hand, without the loop's asking.
     assert all(images.asked.acquire(timeout=10) for _ in range(3))
