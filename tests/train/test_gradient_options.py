@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 
@@ -143,13 +146,23 @@ class TwoInOne:
     def prepare(self, model: nn.Module) -> None:
         self.model = model
 
-    def begin_backward(self, model: nn.Module) -> None:
-        assert model is self.model
+    @contextmanager
+    def forward(self, samples: int) -> Iterator[None]:
+        self.samples = samples
+        yield
 
-    def end_backward(self, samples: int) -> int:
+    def begin_backward(self) -> None:
+        self.begun = True
+
+    def end_backward(self) -> int:
+        assert self.begun
+        self.begun = False
         for parameter in self.model.parameters():
             parameter.grad.array *= 2
-        return 2 * samples
+        return 2 * self.samples
+
+    def end_epoch(self, model: nn.Module) -> None:
+        self.epochs = getattr(self, "epochs", 0) + 1
 
     def total(self, values: np.ndarray) -> np.ndarray:
         return 2 * values
@@ -157,7 +170,9 @@ class TwoInOne:
 
 def test_processes_that_share_a_batch_make_the_step_of_one_on_all_of_it() -> None:
     alone = trained(batches(5, 4))
-    together = trained(batches(5, 4), communicator=TwoInOne())
+    processes = TwoInOne()
+    together = trained(batches(5, 4), communicator=processes)
+    assert processes.epochs == 2
     np.testing.assert_allclose(weights(together), weights(alone), rtol=1e-12)
     assert together.history[1].train_loss == pytest.approx(alone.history[1].train_loss, rel=1e-12)
     assert together.history[1].train_accuracy == alone.history[1].train_accuracy

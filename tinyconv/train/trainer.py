@@ -194,6 +194,8 @@ class Trainer:
                     samples = 0
             if samples:  # the data ended before their own length
                 self._update(samples, number)
+            if self.communicator is not None:
+                self.communicator.end_epoch(self.model)
             self.steps.finish()
             self._tell()
         if self.scheduler is not None and self.scheduler_interval == "epoch":
@@ -228,13 +230,14 @@ class Trainer:
 
     def _backward(self, images: Tensor, labels: Tensor, number: int, ends_step: bool) -> int:
         """Forward and backward of batch ``number`` of the epoch. Returns the number of its samples."""
-        logits = self.model(images)
-        loss = self.loss(logits, labels)
-        self.steps.add((number - 1) // self.accumulate + 1, self._rate, loss, logits, labels)
         samples = len(labels.array)
+        with nullcontext() if self.communicator is None else self.communicator.forward(samples):
+            logits = self.model(images)
+            loss = self.loss(logits, labels)
+        self.steps.add((number - 1) // self.accumulate + 1, self._rate, loss, logits, labels)
         if self._sums_gradients:
             if self.communicator is not None and ends_step:
-                self.communicator.begin_backward(self.model)
+                self.communicator.begin_backward()
             loss = loss * samples
         loss.backward()
         return samples
@@ -247,7 +250,7 @@ class Trainer:
     def _update(self, samples: int, number: int) -> None:
         """The optimiser's step, with the gradients of all batches that belong to it, up to the epoch's ``number``."""
         if self.communicator is not None:
-            samples = self.communicator.end_backward(samples)
+            samples = self.communicator.end_backward()
         if self._sums_gradients:
             self._divide_gradients(samples)
         if self.clip_value is not None:
