@@ -13,7 +13,7 @@ from tinyconv.train.assessment import (
 )
 from tinyconv.train.averaging import ExponentialAverage
 from tinyconv.train.batches import Batches
-from tinyconv.train.callbacks import Callback
+from tinyconv.train.callbacks import Callback, EarlyStopping
 from tinyconv.train.checkpoint import load_checkpoint, save_checkpoint
 from tinyconv.train.experiment import Experiment
 from tinyconv.train.loading import LoadedRun, load_run
@@ -31,6 +31,7 @@ __all__ = [
     "Batches",
     "Callback",
     "ClassScores",
+    "EarlyStopping",
     "EpochRecord",
     "Evaluation",
     "Experiment",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +16,15 @@ from tinyconv.data.splits import split
 from tinyconv.models import registry
 from tinyconv.nn.module import Module
 from tinyconv.optim import lr_scheduler
+from tinyconv.train.averaging import ExponentialAverage
 from tinyconv.train.batches import Batches
+from tinyconv.train.callbacks import Callback, EarlyStopping
+from tinyconv.train.communicator import Communicator
 from tinyconv.train.preprocessing import Preprocessing
 from tinyconv.train.recipes import Recipe
+from tinyconv.train.schedules import build_schedule
+from tinyconv.train.trainer import Trainer
 
-SGD_MOMENTUM = 0.9
 EVALUATION_BATCH = 64
 
 
@@ -62,9 +67,26 @@ class Experiment:
             recipe.model, data.channels, len(data.classes), data.image_size, **recipe.model_options
         ).to(device)
         optimizer = build_optimizer(recipe, model)
-        steps = recipe.epochs * -(-len(train_indices) // recipe.batch_size)
-        scheduler = lr_scheduler.OneCycleLR(optimizer, max_lr=recipe.lr, total_steps=steps)
+        batches = -(-len(train_indices) // recipe.batch_size)
+        scheduler = build_schedule(recipe, optimizer, -(-batches // recipe.accumulate))
         return cls(data, recipe, seed, device, train_indices, test_indices, preprocessing, model, optimizer, scheduler)
+
+    def trainer(self, callbacks: Iterable[Callback] = (), communicator: Communicator | None = None) -> Trainer:
+        """What trains the model as the recipe says, with ``callbacks``; ``fit`` it with the batches below."""
+        recipe = self.recipe
+        stopping = [EarlyStopping(recipe.early_stopping)] if recipe.early_stopping else []
+        return Trainer(
+            self.model,
+            self.loss,
+            self.optimizer,
+            self.scheduler,
+            [*callbacks, *stopping],
+            accumulate=recipe.accumulate,
+            clip_norm=recipe.clip_norm or None,
+            clip_value=recipe.clip_value or None,
+            ema=ExponentialAverage(self.model, recipe.ema) if recipe.ema else None,
+            communicator=communicator,
+        )
 
     @property
     def loss(self) -> Module:
@@ -82,6 +104,8 @@ class Experiment:
             shuffle=True,
             seed=self.seed,
             device=self.device,
+            mixup=self.recipe.mixup,
+            classes=len(self.data.classes),
         )
 
     def test_batches(self) -> Batches:
@@ -121,7 +145,11 @@ def build_optimizer(recipe: Recipe, model: Module) -> optim.Optimizer:
     """The optimiser that ``recipe`` names, over all parameters of ``model``."""
     if recipe.optimizer == "sgd":
         return optim.SGD(
-            model.parameters(), lr=recipe.lr, momentum=SGD_MOMENTUM, nesterov=True, weight_decay=recipe.weight_decay
+            model.parameters(),
+            lr=recipe.lr,
+            momentum=recipe.momentum,
+            nesterov=recipe.momentum > 0,
+            weight_decay=recipe.weight_decay,
         )
     family = {"adam": optim.Adam, "adamw": optim.AdamW}[recipe.optimizer]
     return family(model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)

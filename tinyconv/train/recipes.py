@@ -1,17 +1,26 @@
 """How each dataset is trained unless the user says otherwise: the one place where such numbers stand.
 
-All use AdamW under a one-cycle schedule (Smith & Topin, "Super-convergence", 2018): the learning rate rises to its
-maximum over the first 30% of the steps and falls to almost nothing, so that the last epoch is the settled one.
+Unless a recipe says otherwise it is AdamW under a one-cycle schedule (Smith & Topin, "Super-convergence", 2018): the
+learning rate rises to its maximum over the first 30% of the steps and falls to almost nothing, so that the last epoch
+is the settled one.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from tinyconv.core.errors import ArgumentError
 from tinyconv.data.images import ImageData
-from tinyconv.data.transforms import Augmentation, RandomAffine, RandomHorizontalFlip, RandomShift, Transform
+from tinyconv.data.transforms import (
+    Augmentation,
+    ColorJitter,
+    RandomAffine,
+    RandomHorizontalFlip,
+    RandomShift,
+    Transform,
+)
 from tinyconv.models import registry
 
 # The weight decay of AdamW is a share of lr; that of the others is an L2 penalty, which needs to be smaller.
@@ -23,14 +32,63 @@ OPTIMIZERS: dict[str, dict[str, float]] = {
 """The optimisers, and what suits each where neither recipe nor user says otherwise."""
 
 
+SCHEDULES = ("one-cycle", "cosine", "step", "constant")
+
+LIMITS: dict[str, tuple[float, float]] = {
+    "epochs": (1, math.inf),
+    "batch_size": (1, math.inf),
+    "lr": (0, math.inf),
+    "weight_decay": (0, math.inf),
+    "momentum": (0, 1),
+    "label_smoothing": (0, 1),
+    "warmup": (0, math.inf),
+    "decay_every": (1, math.inf),
+    "decay_factor": (0, 1),
+    "accumulate": (1, math.inf),
+    "clip_norm": (0, math.inf),
+    "clip_value": (0, math.inf),
+    "ema": (0, 1),
+    "mixup": (0, math.inf),
+    "early_stopping": (0, math.inf),
+    "shift": (0, math.inf),
+    "degrees": (0, 180),
+    "scale": (0, 1),
+    "brightness": (0, 1),
+    "contrast": (0, 1),
+}
+"""Of each number in a recipe, the least and the largest value."""
+EXCLUDED = {"lr": 0, "momentum": 1, "label_smoothing": 1, "decay_factor": 0, "ema": 1, "scale": 1}
+"""Limits that are no values themselves; infinity never is."""
+
+
+BELONGS = {
+    "momentum": ("optimizer", "sgd"),
+    "decay_every": ("schedule", "step"),
+    "decay_factor": ("schedule", "step"),
+}
+"""Numbers that mean something only beside another choice."""
+NAMES = {"batch_size": "the batch size", "lr": "the learning rate (lr)"}
+"""In words, where the field's own name is none."""
+
+
 @dataclass(frozen=True)
 class Recipe:
-    """Everything about a training that is not the data, the architecture or the seed.
+    """Everything about a training that is not the data, the architecture or the seed. 0 switches an option off.
 
-    ``lr``: maximum of the one-cycle schedule. The held-out part is ``test_fraction`` of every class, or all but
-    ``train_per_class`` images of it; with neither, what whoever made the dataset set apart. Augmentation: ``shift``
-    whole pixels, ``degrees`` of rotation, ``scale`` as a share, each up to that much either way, and left-right flips
-    where the dataset says that they keep the meaning; ``augment=False`` switches all of it off.
+    The held-out part is ``test_fraction`` of every class, or all but ``train_per_class`` images of it; with neither,
+    what whoever made the dataset set apart.
+
+    Steps: ``optimizer`` with ``lr``, ``weight_decay`` and, of SGD, ``momentum``; its gradient that of ``accumulate``
+    batches of ``batch_size``, limited to the norm ``clip_norm`` and each element to ``clip_value``.
+    ``schedule``: "one-cycle", "cosine", "step" (times ``decay_factor`` every ``decay_every`` epochs) or "constant",
+    after ``warmup`` epochs in which the rate rises to ``lr`` (see ``schedules``). ``ema``: the decay of an average of
+    the weights, which is then what is evaluated and kept. ``early_stopping``: epochs without a lower held-out loss
+    after which the training ends.
+
+    Targets: ``label_smoothing``; ``mixup``, the α of the distribution by which pairs of images are blended.
+    Augmentation: ``shift`` whole pixels, ``degrees`` of rotation, ``scale`` as a share, ``brightness`` and
+    ``contrast``, each up to that much either way, and left-right flips where ``flip`` says so, or with None the
+    dataset, whether they keep the meaning; ``augment=False`` switches all of it off.
 
     Raises: ``ArgumentError`` for a value outside its domain.
 
@@ -43,30 +101,48 @@ class Recipe:
     model_options: dict[str, Any] = field(default_factory=dict)
     epochs: int = 30
     batch_size: int = 32
+    accumulate: int = 1
     optimizer: str = "adamw"
     lr: float = 3e-3
     weight_decay: float = 1e-2
+    momentum: float = 0.9
+    schedule: str = "one-cycle"
+    warmup: float = 0.0
+    decay_every: int = 10
+    decay_factor: float = 0.1
+    clip_norm: float = 0.0
+    clip_value: float = 0.0
+    ema: float = 0.0
+    early_stopping: int = 0
     label_smoothing: float = 0.0
+    mixup: float = 0.0
     test_fraction: float | None = 0.25
     train_per_class: int | None = None
     augment: bool = True
+    flip: bool | None = None
     shift: int = 2
     degrees: float = 5.0
     scale: float = 0.05
+    brightness: float = 0.0
+    contrast: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.epochs < 1:
-            raise ArgumentError(f"epochs must be at least 1, got {self.epochs}")
-        if self.batch_size < 1:
-            raise ArgumentError(f"the batch size must be at least 1, got {self.batch_size}")
-        if not 0 < self.lr < float("inf"):
-            raise ArgumentError(f"the learning rate (lr) must be a positive number, got {self.lr:g}")
+        for name, (least, largest) in LIMITS.items():
+            value = getattr(self, name)
+            if not least <= value <= largest or value == math.inf or value == EXCLUDED.get(name):
+                raise ArgumentError(f"{NAMES.get(name, name)} must be {_domain(name)}, got {value:g}")
         registry.defaults(self.model)  # raises for a model that does not exist
-        if self.optimizer not in OPTIMIZERS:
-            raise ArgumentError(f"there is no optimizer {self.optimizer!r}; known: {', '.join(OPTIMIZERS)}")
+        for name, known in (("optimizer", tuple(OPTIMIZERS)), ("schedule", SCHEDULES)):
+            if getattr(self, name) not in known:
+                raise ArgumentError(f"there is no {name} {getattr(self, name)!r}; known: {', '.join(known)}")
+        if self.warmup > self.epochs:
+            raise ArgumentError(f"a warmup of {self.warmup:g} epochs is longer than the training of {self.epochs}")
 
     def changed(self, **choices: Any) -> Recipe:
-        """This recipe with the user's ``choices``; those that are None leave it as it is."""
+        """This recipe with the user's ``choices``; those that are None leave it as it is.
+
+        Raises ``ArgumentError`` for one outside its domain, or of another optimizer or schedule.
+        """
         given = {name: value for name, value in choices.items() if value is not None}
         # The two ways to say how much is held out exclude each other: the user's replaces the recipe's.
         if "train_per_class" in given:
@@ -77,22 +153,45 @@ class Recipe:
             given = {**OPTIMIZERS.get(given["optimizer"], {}), **given}
         if given.get("model", self.model) != self.model:
             given = {"model_options": {}, **given}
-        return replace(self, **given)
+        result = replace(self, **given)
+        for name, (choice, value) in BELONGS.items():
+            if name in given and getattr(result, choice) != value:
+                raise ArgumentError(
+                    f"{name} belongs to {choice} {value!r}, and this training has {getattr(result, choice)!r}; "
+                    f"leave it out, or choose {value!r}"
+                )
+        return result
 
     def augmentation(self, mirror: bool, seed: int) -> Augmentation | None:
         """The augmentation of this recipe; ``mirror``: whether a left-right flip keeps an image's meaning."""
         transforms: list[Transform] = []
-        if self.augment and mirror:
+        if self.augment and (mirror if self.flip is None else self.flip):
             transforms.append(RandomHorizontalFlip())
         if self.augment and self.shift:
             transforms.append(RandomShift(self.shift))
         if self.augment and (self.degrees or self.scale):
             transforms.append(RandomAffine(self.degrees, self.scale))
+        if self.augment and (self.brightness or self.contrast):
+            transforms.append(ColorJitter(self.brightness, self.contrast))
         return Augmentation(transforms, seed) if transforms else None
+
+    def choices(self) -> dict[str, Any]:
+        """What ``changed`` has to be told to make this recipe from any other; nothing that does not matter in it."""
+        idle = {name for name, (choice, value) in BELONGS.items() if getattr(self, choice) != value}
+        return {name: value for name, value in asdict(self).items() if value is not None and name not in idle}
 
     def to_json(self) -> dict[str, Any]:
         """The options as JSON expresses them."""
         return asdict(self)
+
+
+def _domain(name: str) -> str:
+    """In words: "a positive number", "at least 1", "0 to below 1"."""
+    least, largest = LIMITS[name]
+    excluded = EXCLUDED.get(name)
+    if largest == math.inf:
+        return "a positive number" if excluded == 0 else f"at least {least:g}"
+    return f"{'above ' * (excluded == least)}{least:g} to {'below ' * (excluded == largest)}{largest:g}"
 
 
 # Five photographs a person are few: more epochs, more augmentation, and targets that are not pushed to certainty.
