@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tinyconv.train import Evaluation, Experiment
 
 PROBES = 4
-LARGEST_TABLE, LONGEST_NAME, MISTAKES_LISTED = 10, 12, 10
+LARGEST_TABLE, LONGEST_NAME, MISTAKES_LISTED, DAMAGED_LISTED = 10, 12, 10, 10
 
 
 @click.command("train")
@@ -138,7 +138,7 @@ def run(
     say(introduction(experiment), err=True)
     # The folder last: from here to run.json, which says how a training ended, there is no work to interrupt.
     folder = RunFolder.numbered() if out is None else RunFolder.exact(out, force)
-    writer = RunWriter(folder, configuration, title)
+    writer = RunWriter(folder, configuration, title, experiment.splits())
     try:
         trainer = Trainer(
             experiment.model,
@@ -174,6 +174,10 @@ def introduction(experiment: Experiment) -> str:
     height, width = data.image_size
     colour = "gray" if data.channels == 1 else "RGB"
     skipped = f"; {data.skipped} other files passed over" if data.skipped else ""
+    if data.damaged:
+        rest = len(data.damaged) - DAMAGED_LISTED
+        listed = ", ".join(data.damaged[:DAMAGED_LISTED]) + (f" and {rest} more (splits.json)" if rest > 0 else "")
+        skipped += f"\n{counted(len(data.damaged), 'image')} left out that cannot be read: {listed}"
     return (
         f"{data.name}: {len(experiment.train_indices)} images to learn from, {len(experiment.test_indices)} held out, "
         f"{len(data.classes)} classes, {height}x{width} {colour}{skipped}\n"

@@ -9,6 +9,8 @@ from shared_data import shared_data
 from tinyconv.core.errors import DataError
 from tinyconv.data.folder import common_size
 from tinyconv.data.sources import load
+from tinyconv.data.splits import split
+from tinyconv.train import recipe_for
 
 
 def put(path, size=(8, 8), colour=100, mode="L"):
@@ -129,23 +131,70 @@ def test_a_class_without_images_is_named(pets):
         load_folder(pets)
 
 
-def test_a_folder_of_splits_is_not_taken_for_classes(pets):
+def test_one_part_of_a_dataset_is_not_taken_for_a_class(pets):
     put(pets / "data" / "train" / "cats" / "x.png")
-    put(pets / "data" / "test" / "cats" / "x.png")
-    with pytest.raises(DataError, match=r"parts of a dataset \(test, train\).*folder:.*train"):
+    with pytest.raises(DataError, match=r"parts of a dataset \(train\).*folder:.*train"):
         load_folder(pets / "data")
 
 
-def test_a_corrupt_image_is_named(pets):
-    path = pets / "dogs" / "broken.png"
-    path.write_bytes((pets / "dogs" / "0.png").read_bytes()[:40])
-    with pytest.raises(DataError, match=r"dogs.broken\.png"):
-        load_folder(pets)
+def parts(folder, held_out="test"):
+    for part, count in (("train", 3), (held_out, 2)):
+        for name in ("cats", "dogs"):
+            for index in range(count):
+                put(folder / part / name / f"{index}.png", colour=10 * index + (100 if part == "train" else 200))
+    return folder
 
 
-def test_a_text_file_named_like_an_image_is_named(pets):
+@pytest.mark.parametrize("held_out", ["test", "val", "Validation"])
+def test_the_split_into_train_and_test_folders_is_kept(tmp_path, held_out):
+    data = load_folder(parts(tmp_path, held_out))
+    assert data.classes == ("cats", "dogs")
+    assert data.labels.tolist() == [0] * 3 + [1] * 3 + [0] * 2 + [1] * 2
+    assert data.held_out.tolist() == [6, 7, 8, 9]
+    assert data.names[0] == "train/cats/0.png"
+    assert data.names[9] == f"{held_out}/dogs/1.png"
+    assert recipe_for(data).test_fraction is None
+    np.testing.assert_array_equal(split(data)[1], data.held_out)
+
+
+def test_beside_validation_images_the_test_images_are_left_for_later(tmp_path):
+    parts(parts(tmp_path), "val")
+    assert {name.partition("/")[0] for name in load_folder(tmp_path).names} == {"train", "val"}
+
+
+def test_a_held_out_class_that_is_not_learnt_is_named(tmp_path):
+    put(parts(tmp_path) / "test" / "birds" / "x.png")
+    with pytest.raises(DataError, match=r"test.birds has no counterpart"):
+        load_folder(tmp_path)
+
+
+def cut(path):
+    """A copy of the images' kind that ends in the middle of its pixels."""
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
+    PIL.Image.fromarray(pixels).save(path)
+    path.write_bytes(path.read_bytes()[:2000])
+
+
+def test_images_that_cannot_be_read_are_left_out_and_named(pets):
+    cut(pets / "dogs" / "cut.png")
+    cut(pets / "cats" / "cut.jpg")
     (pets / "dogs" / "note.jpg").write_text("hello")
-    with pytest.raises(DataError, match=r"note\.jpg is not an image"):
+    (pets / "dogs" / "empty.png").write_bytes(b"")
+    data = load_folder(pets, image_size=(8, 8))
+    assert data.damaged == ("cats/cut.jpg", "dogs/cut.png", "dogs/empty.png", "dogs/note.jpg")
+    assert data.names == (*(f"cats/{index}.png" for index in range(3)), *(f"dogs/{index}.png" for index in range(3)))
+    assert data.labels.tolist() == [0, 0, 0, 1, 1, 1]
+    np.testing.assert_allclose(data.images[:, 0, 0, 0], [50 / 255] * 3 + [200 / 255] * 3, atol=1e-6)
+
+
+def test_a_class_of_which_no_image_can_be_read_is_named(pets):
+    for file in (pets / "dogs").iterdir():
+        file.write_text("hello")
+    with pytest.raises(DataError, match=r"no image of class dogs can be read: dogs/0\.png is damaged"):
+        load_folder(pets)
+    for file in (pets / "dogs").iterdir():
+        cut(file)
+    with pytest.raises(DataError, match=r"no image of class dogs can be read: dogs/0\.png is damaged"):
         load_folder(pets)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from tinyconv import TinyconvError
 from tinyconv.data.images import ImageData
 from tinyconv.data.transforms import Augmentation, RandomShift
-from tinyconv.train import Batches, Experiment, Preprocessing, Recipe, recipe_for
+from tinyconv.train import Batches, Experiment, Preprocessing, Recipe, RunFolder, RunWriter, Trainer, recipe_for
 from tinyconv.train.recipes import RECIPES
 
 RANDOM = np.random.default_rng(0)
@@ -109,3 +112,24 @@ def test_preprocessing_survives_json() -> None:
     for damage in ({"std": []}, {"mean": "no"}, {"image_size": [1]}, {"channels": None}):
         with pytest.raises(TinyconvError, match="damaged"):
             Preprocessing.from_json(preprocessing.to_json() | damage)
+
+
+def test_the_split_is_recorded_with_the_names_of_the_files(tmp_path: Path) -> None:
+    data = image_data()
+    data.names = tuple(f"{index}.png" for index in range(40))
+    data.groups = np.arange(40)
+    data.groups[[4, 8]] = 4
+    data.damaged = ("a/broken.png",)
+    experiment = Experiment.prepare(data, Recipe())
+    RunWriter(RunFolder(tmp_path), experiment.configuration(), splits=experiment.splits()).on_train_start(
+        Trainer(experiment.model, experiment.loss, experiment.optimizer)
+    )
+    record = json.loads((tmp_path / "splits.json").read_text())
+    assert record["held_out"]["indices"] == experiment.test_indices.tolist()
+    assert record["held_out"]["names"] == [f"{index}.png" for index in experiment.test_indices]
+    assert record["training"]["indices"] == experiment.train_indices.tolist()
+    assert record["near_duplicates"] == [[4, 8]]
+    assert record["damaged"] == ["a/broken.png"]
+    assert experiment.configuration()["data"]["damaged"] == 1
+    assert RunFolder(tmp_path).splits in RunFolder(tmp_path).files()
+    assert Experiment.prepare(image_data(), Recipe()).splits()["held_out"].keys() == {"indices"}

@@ -1,15 +1,18 @@
-"""A folder of the user's own images: one subfolder per class."""
+"""A folder of the user's own images: one subfolder per class; or a .tar or .zip archive of such a folder."""
 
 from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from tinyconv.core.arrays import Array, Pair
+from tinyconv.core.arrays import Pair
 from tinyconv.core.errors import DataError
-from tinyconv.data.images import ImageData, is_gray, open_image, read_image, upright_size
+from tinyconv.data import decoding
+from tinyconv.data.image_files import ImageFile, Tree, tree
+from tinyconv.data.images import ImageData
 
 SUFFIXES = frozenset(
     (".bmp", ".gif", ".jfif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
@@ -18,24 +21,56 @@ SUFFIXES = frozenset(
 
 LARGEST_DEFAULT_SIDE = 64
 RUN_FILE = "run.json"  # what marks a folder that a training wrote
-SPLIT_NAMES = frozenset(("train", "training", "val", "valid", "validation", "test", "testing"))
+TRAIN_NAMES = ("train", "training")
+HELD_OUT_NAMES = ("val", "valid", "validation", "test", "testing")
+"""The first of these that there is, is held out: test images beside validation images wait for a later judgement."""
+
+
+class _Files(NamedTuple):
+    """Image files in order, their labels, which are held out (None: nobody said), and how many others there are."""
+
+    classes: tuple[str, ...]
+    files: list[ImageFile]
+    labels: list[int]
+    held_out: list[bool] | None
+    skipped: int
 
 
 def folder(path: Path, image_size: Pair | None = None) -> ImageData:
     """The images below ``path``: ``path/<class>/**/<image>``, classes in the order of their names.
 
-    Hidden files and folders are ignored; files whose names are not those of images are counted in ``skipped``.
+    With ``path/train/<class>`` and ``path/test/<class>`` (or val) in place of the classes, those of the latter are held
+    out. Hidden files and folders are ignored; files whose names are not those of images are counted in ``skipped``,
+    images that cannot be read are left out and named in ``damaged``.
     All images are resized to one size: ``image_size``, or else the commonest size among them, reduced in proportion so
-    that its longer side is at most 64 pixels. They are gray (one channel) if every image is.
+    that its longer side is at most 64 pixels. They are gray (one channel) if every image is. Where they would take more
+    than 1 GiB, they are decoded when they are needed.
     ``mirror`` is false, because nobody can know. Raises ``DataError``, naming the folder or file at fault.
     """
-    classes, files, labels, skipped = _listing(path)
-    sizes, gray_modes = _headers(files)
-    size = image_size or common_size(sizes)
-    images = np.stack([read_image(file, 1 if gray_modes else 3, size) for file in files])
-    if images.shape[1] == 3 and _without_colour(images):
-        images = images[:, :1]
-    return ImageData(str(path), images, np.array(labels, np.int64), classes, f"images in {path}", False, skipped)
+    found = _listing(path)
+    headers = decoding.in_threads(decoding.read_header, found.files)
+    good = [index for index, header in enumerate(headers) if header is not None]
+    kept = [header for header in headers if header is not None]
+    _check_rest(path, found, np.array(good, int))
+    size = image_size or common_size([header.size for header in kept])
+    channels = 1 if all(header.gray for header in kept) else 3
+    files = [found.files[index] for index in good]
+    images, readable = decoding.decode_all(files, channels, size, any(header.deep for header in kept))
+    chosen = np.array(good)[readable]
+    _check_rest(path, found, chosen)
+    damaged = sorted({file.name for file in found.files} - {found.files[index].name for index in chosen})
+    return ImageData(
+        str(path),
+        images,
+        np.array(found.labels, np.int64)[chosen],
+        found.classes,
+        f"images in {path}",
+        False,
+        found.skipped,
+        tuple(damaged),
+        tuple(found.files[index].name for index in chosen),
+        None if found.held_out is None else np.flatnonzero(np.array(found.held_out)[chosen]),
+    )
 
 
 def common_size(sizes: list[Pair]) -> Pair:
@@ -49,71 +84,74 @@ def common_size(sizes: list[Pair]) -> Pair:
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def _listing(path: Path) -> tuple[tuple[str, ...], list[Path], list[int], int]:
-    """Class names, image files in order, their labels, and how many other files there are."""
-    if not path.exists():
-        raise DataError(f"folder {path} does not exist")
-    if not path.is_dir():
-        raise DataError(f"{path} is a file; give the folder that holds one subfolder of images per class")
+def _listing(path: Path) -> _Files:
+    everything = tree(path)
     if (path / RUN_FILE).is_file():
         raise DataError(f"{path} is a run folder of tinyconv (it has {RUN_FILE}), not a folder of images per class")
-    try:
-        entries = _visible(path)
-        class_folders = [entry for entry in entries if entry.is_dir()]
-        found = [[file for file in _walk(class_folder) if not file.is_dir()] for class_folder in class_folders]
-    except PermissionError as error:
-        raise DataError(f"folder {error.filename} may not be read (permission denied)") from None
-    classes = tuple(class_folder.name for class_folder in class_folders)
-    _check_classes(path, classes, entries)
-    files: list[Path] = []
+    parts = {name.lower(): name for name in everything.top_folders}
+    train = next((parts[name] for name in TRAIN_NAMES if name in parts), None)
+    held_out = next((parts[name] for name in HELD_OUT_NAMES if name in parts), None)
+    if not parts.keys() <= {*TRAIN_NAMES, *HELD_OUT_NAMES} or not parts:
+        return _of_classes(path, everything)
+    if train is None or held_out is None:
+        given = ", ".join(parts.values())
+        raise DataError(
+            f"folder {path} holds parts of a dataset ({given}), not classes, and both train and test (or val) are "
+            f"needed to keep their split; give one part, as in folder:{path / everything.top_folders[-1]}"
+        )
+    learnt = _of_classes(path / train, everything.below(train))
+    tested = _of_classes(path / held_out, everything.below(held_out), learnt.classes)
+    return _Files(
+        learnt.classes,
+        [
+            file._replace(name=f"{part}/{file.name}")
+            for part, found in ((train, learnt), (held_out, tested))
+            for file in found.files
+        ],
+        learnt.labels + tested.labels,
+        [False] * len(learnt.files) + [True] * len(tested.files),
+        learnt.skipped + tested.skipped,
+    )
+
+
+def _of_classes(path: Path, found: Tree, classes: tuple[str, ...] = ()) -> _Files:
+    """The files of the folders at the top, which are ``classes`` (or some of them) where such are given."""
+    names = tuple(found.top_folders)
+    _check_classes(path, names, found)
+    if strangers := [name for name in names if classes and name not in classes]:
+        raise DataError(f"class folder {path / strangers[0]} has no counterpart among the training images")
+    classes = classes or names
+    if len(classes) == 1:
+        raise DataError(f"folder {path} has one class only ({classes[0]}); telling classes apart takes at least two")
+    of_class: dict[str, list[ImageFile]] = {name: [] for name in names}
+    for file in found.files:
+        if "/" in file.name and file.suffix in SUFFIXES:
+            of_class[file.name.partition("/")[0]].append(file)
+    files: list[ImageFile] = []
     labels: list[int] = []
-    for label, (name, inside) in enumerate(zip(classes, found, strict=True)):
-        images = [file for file in inside if file.suffix.lower() in SUFFIXES]
+    for name, images in of_class.items():
         if not images:
             raise DataError(f"class folder {path / name} holds no images; fill it or delete it")
         files += images
-        labels += [label] * len(images)
-    every = sum(map(len, found)) + len(entries) - len(class_folders)
-    return classes, files, labels, every - len(files)
+        labels += [classes.index(name)] * len(images)
+    return _Files(classes, files, labels, None, len(found.files) - len(files))
 
 
-def _check_classes(path: Path, classes: tuple[str, ...], entries: list[Path]) -> None:
-    if not entries:
+def _check_classes(path: Path, names: tuple[str, ...], found: Tree) -> None:
+    if not found.files and not names:
         raise DataError(f"folder {path} is empty; it should hold one subfolder of images per class")
-    if not classes:
+    if not names:
         raise DataError(f"folder {path} has no subfolders; put the images of each class into a subfolder of its own")
-    if len(classes) == 1:
-        raise DataError(f"folder {path} has one class only ({classes[0]}); telling classes apart takes at least two")
-    if all(name.lower() in SPLIT_NAMES for name in classes):
+
+
+def _check_rest(path: Path, found: _Files, chosen: object) -> None:
+    """Raise unless every class has an image left that can be read, to learn from."""
+    indices = np.asarray(chosen, int)
+    learnt = indices if found.held_out is None else indices[~np.array(found.held_out)[indices]]
+    left = np.bincount(np.array(found.labels)[learnt], minlength=len(found.classes))
+    for label in np.flatnonzero(left == 0):
+        file = found.files[found.labels.index(int(label))].name
         raise DataError(
-            f"folder {path} holds parts of a dataset ({', '.join(classes)}), not classes; give one part, as in "
-            f"folder:{path / classes[-1]}"
+            f"{path}: no image of class {found.classes[label]} can be read: {file} is damaged or not an image, and so "
+            "are the others; replace or delete them"
         )
-
-
-def _visible(path: Path) -> list[Path]:
-    return sorted(entry for entry in path.iterdir() if not entry.name.startswith("."))
-
-
-def _walk(path: Path) -> list[Path]:
-    """Every visible file below ``path``, sorted."""
-    files: list[Path] = []
-    for entry in _visible(path):
-        files += _walk(entry) if entry.is_dir() else [entry]
-    return files
-
-
-def _headers(files: list[Path]) -> tuple[list[Pair], bool]:
-    """Every image's (height, width), and whether all are gray by their modes. Reads no pixels."""
-    sizes: list[Pair] = []
-    gray = True
-    for file in files:
-        with open_image(file) as image:
-            sizes.append(upright_size(image))
-            gray = gray and is_gray(image)
-    return sizes, gray
-
-
-def _without_colour(images: Array) -> bool:
-    """Whether red, green and blue are equal in every pixel: gray photographs are often stored as RGB."""
-    return bool((images[:, 0] == images[:, 1]).all() and (images[:, 0] == images[:, 2]).all())

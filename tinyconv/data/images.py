@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -98,13 +98,19 @@ class ImageData:
         held_out = None if self.held_out is None else np.flatnonzero(np.isin(chosen, self.held_out))
         return replace(
             self,
-            images=self.images[chosen],
+            images=rows(self.images, chosen),
             labels=np.searchsorted(kept, self.labels[chosen]).astype(np.int64),
             classes=tuple(self.classes[label] for label in kept),
             names=tuple(self.names[index] for index in chosen) if self.names else (),
             held_out=held_out,
             groups=None if self.groups is None else self.groups[chosen],
         )
+
+
+def rows(images: Array, indices: Array) -> Array:
+    """``images[indices]``; of images that are decoded when asked for, a view that decodes none yet."""
+    subset = getattr(images, "subset", None)
+    return images[indices] if subset is None else subset(indices)
 
 
 def read_image(path: str | Path, channels: int, size: Pair | None = None, background: float = 1.0) -> Array:
@@ -126,13 +132,22 @@ def read_image(path: str | Path, channels: int, size: Pair | None = None, backgr
     """
     if channels not in (1, 3):
         raise DataError(f"images are read with 1 channel (gray) or 3 (RGB), not {channels}: {path}")
-    image = open_image(path)
+    return decoded(open_image(path), path, channels, size, background)
+
+
+def decoded(
+    image: Image.Image, name: str | Path, channels: int, size: Pair | None = None, background: float = 1.0
+) -> Array:
+    """What ``read_image`` says, of an image that has been opened; closes it. ``name``: for errors."""
     try:
+        if size is not None:
+            # A JPEG file is decoded at a half, a quarter or an eighth of its size where that is twice what is wanted.
+            image.draft(None, (2 * max(size), 2 * max(size)))
         pixels = _pixels(image, background)
     except DataError as error:
-        raise DataError(f"{path}: {error}") from None
+        raise DataError(f"{name}: {error}") from None
     except _DECODING_ERRORS as error:
-        raise DataError(f"{path} is damaged and cannot be decoded ({_one_line(error)}); replace or delete it") from None
+        raise DataError(f"{name} is damaged and cannot be decoded ({_one_line(error)}); replace or delete it") from None
     finally:
         image.close()
     if channels == 1:
@@ -142,13 +157,16 @@ def read_image(path: str | Path, channels: int, size: Pair | None = None, backgr
     return pixels if size is None else resize(pixels, size)
 
 
-def open_image(path: str | Path) -> Image.Image:
-    """Pillow's image of the file ``path``, of which only the header has been read. Raises ``DataError``."""
+def open_image(path: str | Path, content: IO[bytes] | None = None) -> Image.Image:
+    """Pillow's image of the file ``path``, of which only the header has been read. Raises ``DataError``.
+
+    ``content``: what to read in place of the file, which then is the name of something in an archive.
+    """
     import PIL.Image
 
     file = Path(path)
     try:
-        return PIL.Image.open(file)
+        return PIL.Image.open(file if content is None else content)
     except FileNotFoundError:
         raise DataError(f"image file {path} does not exist") from None
     except IsADirectoryError:
@@ -173,6 +191,11 @@ def upright_size(image: Image.Image) -> Pair:
     except _DECODING_ERRORS:
         transposed = False
     return (image.width, image.height) if transposed else (image.height, image.width)
+
+
+def is_deep(image: Image.Image) -> bool:
+    """Whether the opened image may have more than 8 bits in a channel."""
+    return image.mode in ("I", "F") or image.mode.startswith("I;16")
 
 
 def is_gray(image: Image.Image) -> bool:

@@ -241,10 +241,14 @@ class Normalize:
 
         A constant channel is only centred. Fit it on training images alone.
         """
-        if images.size == 0:
+        if len(images) == 0:
             raise DataError("Normalize cannot be fitted: there are no training images")
-        mean = images.mean(axis=(0, 2, 3), dtype=np.float64)
-        std = images.std(axis=(0, 2, 3), dtype=np.float64)
+        moments = getattr(images, "moments", None)  # images that are decoded when needed have been added up before
+        if moments is not None:
+            mean, std = moments()
+        else:
+            mean = images.mean(axis=(0, 2, 3), dtype=np.float64)
+            std = images.std(axis=(0, 2, 3), dtype=np.float64)
         std[std < np.finfo(np.float32).eps] = 1.0
         return cls(tuple(mean.tolist()), tuple(std.tolist()))
 

@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from tinyconv import nn, optim
 from tinyconv.core import random
 from tinyconv.core.arrays import Array
 from tinyconv.core.devices import CPU, Device
 from tinyconv.core.precision import float32_precision
-from tinyconv.data.images import ImageData
+from tinyconv.data.images import ImageData, rows
 from tinyconv.data.splits import split
 from tinyconv.models import registry
 from tinyconv.nn.module import Module
@@ -62,7 +64,7 @@ class Experiment:
         """Split, build and initialise; also seeds the generator behind dropout. Raises ``TinyconvError``s."""
         random.manual_seed(seed)
         train_indices, test_indices = split(data, recipe.test_fraction, recipe.train_per_class, seed)
-        preprocessing = Preprocessing.fit(data.images[train_indices])
+        preprocessing = Preprocessing.fit(rows(data.images, train_indices))
         model = registry.build(
             recipe.model, data.channels, len(data.classes), data.image_size, **recipe.model_options
         ).to(device)
@@ -96,7 +98,7 @@ class Experiment:
     def train_batches(self) -> Batches:
         """The training images: shuffled and augmented anew in every epoch."""
         return Batches(
-            self.data.images[self.train_indices],
+            rows(self.data.images, self.train_indices),
             self.data.labels[self.train_indices],
             self.recipe.batch_size,
             self.preprocessing,
@@ -110,8 +112,25 @@ class Experiment:
 
     def test_batches(self) -> Batches:
         """The held-out images as they are, in their order."""
-        images, labels = self.data.images[self.test_indices], self.data.labels[self.test_indices]
+        images, labels = rows(self.data.images, self.test_indices), self.data.labels[self.test_indices]
         return Batches(images, labels, EVALUATION_BATCH, self.preprocessing, device=self.device)
+
+    def splits(self) -> dict[str, Any]:
+        """What ``splits.json`` says: which images are learnt from, which held out, and what was left out or kept
+        together; by their numbers in the dataset, and the names of their files where they have any.
+        """
+        parts = {"training": self.train_indices, "held_out": self.test_indices}
+        record: dict[str, Any] = {"source": self.data.name, "seed": self.seed}
+        for part, indices in parts.items():
+            record[part] = {"indices": indices.tolist()}
+            if self.data.names:
+                record[part]["names"] = [self.data.names[index] for index in indices]
+        if self.data.groups is not None:
+            record["near_duplicates"] = [
+                np.flatnonzero(self.data.groups == group).tolist()
+                for group in np.flatnonzero(np.bincount(self.data.groups) > 1)
+            ]
+        return record | {"damaged": list(self.data.damaged)}
 
     def configuration(self) -> dict[str, Any]:
         """What ``run.json`` says of this experiment."""
@@ -127,6 +146,7 @@ class Experiment:
                 "held_out": len(self.test_indices),
                 "held_out_indices": self.test_indices.tolist(),
                 "mirror": self.data.mirror,
+                "damaged": len(self.data.damaged),
             },
             "classes": list(self.data.classes),
             "model": {

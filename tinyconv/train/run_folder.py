@@ -1,6 +1,7 @@
 """The folder of one training run: where it is made, and what lies in it.
 
 run.json             configuration, seed, versions, classes, preprocessing and result; its format has a version
+splits.json          which images were learnt from and which were held out
 metrics.csv          one line per epoch
 curves.png           loss and accuracy over the epochs
 last.safetensors     the weights after the last epoch, to which the reported accuracy belongs
@@ -19,6 +20,7 @@ from tinyconv.core.errors import RunError
 FORMAT = "tinyconv-run"
 FORMAT_VERSION = 1
 RUN_FILE, METRICS_FILE, CURVES_FILE, FEATURES = "run.json", "metrics.csv", "curves.png", "features"
+SPLITS_FILE = "splits.json"
 CHECKPOINTS = ("best", "last")
 DEFAULT_PARENT = Path("runs")
 ARCHIVE_FILE = "features.npz"
@@ -109,6 +111,11 @@ class RunFolder:
         return self.path / RUN_FILE
 
     @property
+    def splits(self) -> Path:
+        """Which images were learnt from and which were held out."""
+        return self.path / SPLITS_FILE
+
+    @property
     def metrics(self) -> Path:
         """One line per epoch."""
         return self.path / METRICS_FILE
@@ -140,7 +147,7 @@ class RunFolder:
         Below ``features/``, be they from the training or from ``tinyconv features``: every ``features.npz``, and every
         PNG file that names tinyconv as the software that made it. Below ``evaluation/`` the files of evaluations.
         """
-        own = [self.metrics, self.curves, *map(self.checkpoint, CHECKPOINTS)]
+        own = [self.splits, self.metrics, self.curves, *map(self.checkpoint, CHECKPOINTS)]
         found = [file for file in own if file.is_file()]
         found += sorted(self.features.rglob(ARCHIVE_FILE))
         found += [picture for picture in sorted(self.features.rglob("*.png")) if _drawn_by_tinyconv(picture)]

@@ -29,7 +29,7 @@ class RunWriter(Callback):
 
     ``configuration``: anything that JSON expresses, with at least the entries ``model`` (name, options, in_channels,
     num_classes, image_size), ``classes`` and ``preprocessing``, from which ``load_run`` builds the model again.
-    ``title``: of the curves.
+    ``title``: of the curves. ``splits``: what ``splits.json`` shall say, if anything.
 
     ``last.safetensors`` holds the weights after the last epoch; the accuracy that a run reports is theirs.
     ``best.safetensors`` holds those of the epoch with the lowest held-out loss. That epoch was chosen *by* the held-out
@@ -44,11 +44,17 @@ class RunWriter(Callback):
     True
     """
 
-    def __init__(self, folder: RunFolder, configuration: Mapping[str, Any], title: str = "") -> None:
+    def __init__(
+        self,
+        folder: RunFolder,
+        configuration: Mapping[str, Any],
+        title: str = "",
+        splits: Mapping[str, Any] | None = None,
+    ) -> None:
         self.folder = folder
         self.best_epoch: int | None = None
         self._best_loss = float("inf")
-        self._title = title
+        self._title, self._splits = title, splits
         self._configuration = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
@@ -60,6 +66,8 @@ class RunWriter(Callback):
 
     def on_train_start(self, trainer: Trainer) -> None:
         self._write_run_file("running", {})
+        if self._splits is not None:
+            write_atomically(self.folder.splits, (json.dumps(self._splits, ensure_ascii=False) + "\n").encode())
         header = io.StringIO()
         csv.writer(header, lineterminator="\n").writerow(field.name for field in fields(EpochRecord))
         write_atomically(self.folder.metrics, header.getvalue().encode())
