@@ -21,6 +21,7 @@ FLOORS = {
     "tinyconv.utils": 5,
     "tinyconv.train": 6,
     "tinyconv.features": 7,
+    "tinyconv.sklearn": 7,
     "tinyconv.cli": 8,
 }
 PUBLIC_FACE = 9

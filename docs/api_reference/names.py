@@ -31,6 +31,7 @@ SPACES = (
     "train",
     "train.parallel",
     "features",
+    "sklearn",
 )
 """Where public names are found. Of an object with several names the first one here is its main one."""
 
@@ -41,7 +42,7 @@ ENGINE_ATTRIBUTES = {
 }  # fmt: skip
 """What the engine keeps in a tensor; no part of the public interface."""
 
-OWN_SPACES = ("core.errors.", "data.", "models.", "train.", "features.", "utils.profiler.")
+OWN_SPACES = ("core.errors.", "data.", "models.", "train.", "features.", "sklearn.", "utils.profiler.")
 """What PyTorch has no counterpart of, or keeps in libraries of its own."""
 
 OWN_NAMES = {
