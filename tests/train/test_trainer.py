@@ -176,7 +176,10 @@ def test_a_loss_that_is_not_finite_ends_the_training_and_names_epoch_step_and_ra
 
     notes = Notes()
     trainer = make_trainer(Poisoned(), lr=0.25, callbacks=[notes])
-    with pytest.raises(TinyconvError, match=r"loss became \S+ at epoch 2, step 2 of 3; lower .* it was 0\.25 "):
+    with pytest.raises(
+        TinyconvError,
+        match=r"loss became \S+ at epoch 2, step 2 of 3 \(5 of the training\); .*; lower .* it was 0\.25 ",
+    ):
         trainer.fit(batches(), epochs=3)
     assert notes.moments[-1] == trainer.outcome == "failed"
 

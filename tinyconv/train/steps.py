@@ -12,13 +12,18 @@ from tinyconv.train.records import classes_of
 
 
 class Forward(NamedTuple):
-    """A batch whose forward was started in optimiser step ``step``; loss and hits are asked for their numbers."""
+    """A batch whose forward was started in optimiser step ``step``; loss and hits are asked for their numbers.
+
+    ``inputs``, and the default ``generator``'s state before them, are what it takes to do the forward again.
+    """
 
     step: int
     rate: float
     loss: Callable[[], Any]
     hits: Callable[[], Any]
     images: int
+    inputs: Tensor
+    generator: tuple[int, int]
 
 
 class Steps:
@@ -36,10 +41,20 @@ class Steps:
         self._read: list[tuple[float, int]] = []
         self.total_loss, self.correct, self.samples = 0.0, 0, 0
 
-    def add(self, step: int, rate: float, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+    def add(
+        self,
+        step: int,
+        rate: float,
+        loss: Tensor,
+        logits: Tensor,
+        labels: Tensor,
+        inputs: Tensor,
+        generator: tuple[int, int],
+    ) -> None:
         """The forward of a batch was started in optimiser step ``step``, at a learning rate of ``rate``."""
         hits = (logits.array.argmax(axis=1) == classes_of(labels)).sum()
-        self._started.append(Forward(step, rate, on_its_way(loss.array), on_its_way(hits), len(labels.array)))
+        numbers = on_its_way(loss.array), on_its_way(hits)
+        self._started.append(Forward(step, rate, *numbers, len(labels.array), inputs, generator))
         if loss.device.type == "cpu":
             self.finish()
         else:

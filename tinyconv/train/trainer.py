@@ -12,19 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from tinyconv.autograd.grad_mode import no_grad
 from tinyconv.core.arrays import Array
-from tinyconv.core.errors import ArgumentError, DataError, RunError
+from tinyconv.core.errors import ArgumentError, DataError
 from tinyconv.core.random import default_generator
-from tinyconv.core.transfer import to_host
 from tinyconv.nn.module import Module
-from tinyconv.nn.utils import clip_grad_norm_, clip_grad_value_
 from tinyconv.ops.tensor import Tensor
-from tinyconv.train import metrics, training_state
+from tinyconv.train import gradients, non_finite, passes, training_state
 from tinyconv.train.averaging import ExponentialAverage
 from tinyconv.train.callbacks.callback import Callback
 from tinyconv.train.communicator import Communicator
-from tinyconv.train.records import BatchSource, EpochRecord, Evaluation, checked, classes_of
+from tinyconv.train.evaluation import evaluated, evaluation_mode
+from tinyconv.train.records import BatchSource, EpochRecord, Evaluation, checked
 from tinyconv.train.steps import Forward, Steps
 from tinyconv.train.stopwatch import Stopwatch
 
@@ -216,25 +214,15 @@ class Trainer:
         if self.batch == 0:
             self.generator_at_epoch_start = default_generator.get_state()
             return iter(train)
-        if hasattr(train, "start_at"):
-            train.start_at(self.batch)
-            return iter(train)
-        # A loader that draws its order: it draws the same again, and is read up to where it was.
-        now = default_generator.get_state()
-        default_generator.set_state(self.generator_at_epoch_start)
-        batches = iter(train)
-        for _ in range(self.batch):
-            next(batches, None)
-        default_generator.set_state(now)
-        return batches
+        return passes.going_on(train, self.batch, self.generator_at_epoch_start)
 
     def _backward(self, images: Tensor, labels: Tensor, number: int, ends_step: bool) -> int:
         """Forward and backward of batch ``number`` of the epoch. Returns the number of its samples."""
-        samples = len(labels.array)
+        samples, generator = len(labels.array), default_generator.get_state()
         with nullcontext() if self.communicator is None else self.communicator.forward(samples):
             logits = self.model(images)
             loss = self.loss(logits, labels)
-        self.steps.add((number - 1) // self.accumulate + 1, self._rate, loss, logits, labels)
+        self.steps.add(self._step_of(number), self._rate, loss, logits, labels, images, generator)
         if self._sums_gradients:
             if self.communicator is not None and ends_step:
                 self.communicator.begin_backward()
@@ -252,11 +240,10 @@ class Trainer:
         if self.communicator is not None:
             samples = self.communicator.end_backward()
         if self._sums_gradients:
-            self._divide_gradients(samples)
-        if self.clip_value is not None:
-            clip_grad_value_(self.model.parameters(), self.clip_value)
-        if self.clip_norm is not None:
-            clip_grad_norm_(self.model.parameters(), self.clip_norm)
+            gradients.divide(self.model, samples)
+        norm = gradients.clip(self.model, self.clip_norm, self.clip_value)
+        if norm is not None:
+            self._check_norm(norm, number)
         self.optimizer.step()
         if self.scheduler is not None and self.scheduler_interval == "step":
             self.scheduler.step()
@@ -266,14 +253,6 @@ class Trainer:
         self.batch = number
         self.steps.end_step()
         self._tell()
-
-    def _divide_gradients(self, samples: int) -> None:
-        for parameter in self.model.parameters():
-            gradient = parameter.grad
-            if gradient is not None:
-                gradient.check_writable("Trainer")
-                gradient.array /= samples
-                gradient.bump_version()
 
     def _tell(self) -> None:
         for loss, images in self.steps.read():
@@ -292,52 +271,47 @@ class Trainer:
         return float(self.optimizer.param_groups[0]["lr"])
 
     def _check_step(self, forward: Forward, loss: float) -> None:
-        what = f"loss became {loss} at epoch {self.epoch + 1}, step {forward.step} of {self.steps_per_epoch}"
-        self._check_finite(loss, what, forward.rate)
-
-    def _check_finite(self, loss: float, what: str, rate: float) -> None:
         if not math.isfinite(loss):
-            raise RunError(
-                f"{what}; lower the learning rate (the optimizer's lr, --lr of the command; it was {rate:g} in this "
-                "step), or look for NaN and infinity in the images"
-            )
+            what = f"loss became {loss} {self._place(forward.step)}"
+            raise non_finite.error(what, self._origin(forward.inputs, forward.generator), forward.rate)
+
+    def _check_norm(self, norm: Tensor, number: int) -> None:
+        # A GPU is not waited for: there the loss of the next step tells.
+        if norm.device.type == "cpu" and not math.isfinite(float(norm.array)):
+            what = f"the gradients' norm became {float(norm.array)} {self._place(self._step_of(number))}"
+            raise non_finite.error(what, non_finite.origin_in_gradients(self.model), self._rate)
+
+    def _step_of(self, number: int) -> int:
+        """The step of the epoch, from 1, that batch ``number`` belongs to."""
+        return (number - 1) // self.accumulate + 1
+
+    def _place(self, step: int) -> str:
+        all_steps = self.epoch * self.steps_per_epoch + step
+        return f"at epoch {self.epoch + 1}, step {step} of {self.steps_per_epoch} ({all_steps} of the training)"
+
+    def _origin(self, images: Tensor, generator: tuple[int, int] | None = None) -> str:
+        if self.communicator is not None and self.communicator.ranks > 1:
+            # A forward of this process alone would wait for the others.
+            return f"process {self.communicator.rank} of {self.communicator.ranks} noticed it"
+        return non_finite.origin_in_forward(self.model, images, generator)
 
     # --- looking at held-out data -----------------------------------------------------------------------------------
 
     def _look_at(self, test: BatchSource) -> None:
         evaluation = self.evaluate(test)
-        self._check_finite(
-            evaluation.loss, f"held-out loss became {evaluation.loss} after epoch {self.epoch}", self._rate
-        )
+        if not math.isfinite(evaluation.loss):
+            what = f"held-out loss became {evaluation.loss} after epoch {self.epoch}"
+            with self.evaluation_weights(), evaluation_mode(self.model):
+                places = (self._origin(checked(batch)[0]) for batch in test)
+                where = non_finite.first_of(places, "all layers' outputs are finite")
+            raise non_finite.error(what, where, self._rate)
         self.evaluation = evaluation
         self._call("on_evaluate", evaluation)
 
     def evaluate(self, data: BatchSource) -> Evaluation:
         """Loss and confusion matrix on ``data``, in evaluation mode without a tape; every module's mode is restored."""
-        modes = [(module, module.training) for module in self.model.modules()]
-        self.model.eval()
-        total_loss = 0.0
-        true, predicted = [], []
-        classes = 0
-        try:
-            with no_grad(), self.evaluation_weights():
-                for batch in data:
-                    images, labels = checked(batch)
-                    logits = self.model(images)
-                    classes = logits.array.shape[1]
-                    total_loss += float(self.loss(logits, labels).item()) * len(labels.array)
-                    true.append(to_host(classes_of(labels)))
-                    predicted.append(to_host(logits.array.argmax(axis=1)))
-        finally:
-            for module, training in modes:
-                module.training = training
-        if not true:
-            raise DataError("Trainer.evaluate: there are no held-out images")
-        confusion = metrics.confusion_matrix(np.concatenate(true), np.concatenate(predicted), classes)
-        if self.communicator is not None:
-            sums = self.communicator.total(np.array([total_loss, *confusion.ravel()], np.float64))
-            total_loss, confusion = float(sums[0]), sums[1:].astype(np.int64).reshape(confusion.shape)
-        return Evaluation(total_loss / int(confusion.sum()), confusion)
+        with self.evaluation_weights():
+            return evaluated(self.model, self.loss, data, self.communicator)
 
     def evaluation_weights(self) -> AbstractContextManager[None]:
         """Inside it the model has the weights that are evaluated and kept: the averages, where there are any."""
