@@ -13,7 +13,7 @@ from tinyconv.train.assessment import (
 )
 from tinyconv.train.averaging import ExponentialAverage
 from tinyconv.train.batches import Batches
-from tinyconv.train.callbacks import Callback, EarlyStopping
+from tinyconv.train.callbacks import Callback, EarlyStopping, GradientStatistics, StepLog, TensorBoard
 from tinyconv.train.checkpoint import load_checkpoint, save_checkpoint
 from tinyconv.train.experiment import Experiment
 from tinyconv.train.loading import LoadedRun, load_run
@@ -36,12 +36,15 @@ __all__ = [
     "Evaluation",
     "Experiment",
     "ExponentialAverage",
+    "GradientStatistics",
     "JudgedImages",
     "LoadedRun",
     "Preprocessing",
     "Recipe",
     "RunFolder",
     "RunWriter",
+    "StepLog",
+    "TensorBoard",
     "Trainer",
     "assess",
     "confusion_matrix",

@@ -37,8 +37,8 @@ class Steps:
         """``check``: called with a batch's forward and its mean loss, as soon as that has been read."""
         self._check = check
         self._started: deque[Forward | None] = deque()  # None: there an optimiser step was made
-        self._step_loss, self._step_images = 0.0, 0
-        self._read: list[tuple[float, int]] = []
+        self._step_loss, self._step_images, self._step_rate = 0.0, 0, 0.0
+        self._read: list[tuple[float, int, float]] = []
         self.total_loss, self.correct, self.samples = 0.0, 0, 0
 
     def add(
@@ -75,19 +75,20 @@ class Steps:
     def _settle(self) -> None:
         forward = self._started.popleft()
         if forward is None:
-            self._read.append((self._step_loss / self._step_images, self._step_images))
+            self._read.append((self._step_loss / self._step_images, self._step_images, self._step_rate))
             self._step_loss, self._step_images = 0.0, 0
             return
         loss = float(forward.loss())
         self._step_loss += loss * forward.images
         self._step_images += forward.images
+        self._step_rate = forward.rate
         self.total_loss += loss * forward.images
         self.correct += int(forward.hits())
         self.samples += forward.images
         self._check(forward, loss)
 
-    def read(self) -> list[tuple[float, int]]:
-        """Mean loss and images of the steps that were read since this was last asked."""
+    def read(self) -> list[tuple[float, int, float]]:
+        """Mean loss, images and learning rate of the steps that were read since this was last asked."""
         read, self._read = self._read, []
         return read
 

@@ -91,6 +91,7 @@ class Trainer:
         self.step = 0
         self.batch = 0
         self.steps_per_epoch = 0
+        self.learning_rate = self._rate
         self.stop = False
         self.outcome = "finished"
         self.history: list[EpochRecord] = []
@@ -255,7 +256,8 @@ class Trainer:
         self._tell()
 
     def _tell(self) -> None:
-        for loss, images in self.steps.read():
+        for loss, images, rate in self.steps.read():
+            self.learning_rate = rate
             self._call("on_batch_end", loss, images)
             self._call("on_settled")
 

@@ -13,8 +13,8 @@ class Callback:
     """Called by ``Trainer`` at the moments below, in the order in which callbacks were given; at the end in reverse.
 
     Every method gets the trainer, whose ``epoch`` counts finished epochs (0 before the first), ``epochs`` those asked
-    for, ``step`` optimiser steps, and ``batch`` batches of the running epoch. A callback may set ``trainer.stop`` to
-    end the training after the current epoch.
+    for, ``step`` optimiser steps, ``batch`` batches of the running epoch, and whose ``learning_rate`` is that of the
+    step told of. A callback may set ``trainer.stop`` to end the training after the current epoch.
 
     What a callback learns on its way and needs when the training is resumed, it gives in ``state_dict``.
 
