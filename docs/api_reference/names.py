@@ -73,8 +73,10 @@ FILES = {
     "data.transforms": (
         "Augmentation",
         "ColorJitter",
+        "Cutout",
         "Normalize",
         "RandomAffine",
+        "RandomCrop",
         "RandomHorizontalFlip",
         "RandomShift",
     ),

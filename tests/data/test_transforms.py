@@ -12,8 +12,8 @@ from tinyconv.data.transforms import (
     RandomAffine,
     RandomHorizontalFlip,
     RandomShift,
-    affine_warp,
 )
+from tinyconv.ops.image_moves import warped
 
 EVERY = (RandomHorizontalFlip(), RandomShift(3), RandomAffine(20, 0.2), ColorJitter(0.2, 0.3))
 IMAGES = np.random.default_rng(0).random((12, 3, 9, 7), dtype=np.float32)
@@ -101,7 +101,7 @@ def test_the_middle_of_the_draws_changes_nothing():
 
 def test_scaling_by_two_magnifies_about_the_centre():
     ramp = np.tile(np.arange(9.0), (9, 1))[None, None] / 8
-    larger = affine_warp(ramp, np.array([[[0.5, 0], [0, 0.5]]]))
+    larger = warped(ramp, np.array([[[0.5, 0], [0, 0.5]]]))
     np.testing.assert_allclose(larger[0, 0, 4], (4 + (np.arange(9) - 4) / 2) / 8)
 
 
@@ -116,7 +116,7 @@ def test_an_affine_warp_agrees_with_interpolation_pixel_by_pixel(seed, height, w
     draw = np.random.default_rng(seed)
     image = draw.random((1, 1, height, width))
     matrix = np.eye(2) + 0.5 * draw.standard_normal((2, 2))
-    result = affine_warp(image, matrix[None])
+    result = warped(image, matrix[None])
     centre = np.array([(height - 1) / 2, (width - 1) / 2])
     for i in range(height):
         for j in range(width):

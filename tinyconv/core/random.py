@@ -27,7 +27,12 @@ def philox(seed: int, stream: str, *position: int) -> np.random.Generator:
 
     Positions differ in the upper words of Philox's 256-bit counter, so each has 2**128 draws of its own.
     """
-    return Place(seed, zlib.crc32(stream.encode()), *position).generator()
+    return Place(seed, stream_number(stream), *position).generator()
+
+
+def stream_number(stream: str) -> int:
+    """What stands for the name of a stream in Philox's key."""
+    return zlib.crc32(stream.encode())
 
 
 class Place(NamedTuple):
@@ -65,7 +70,7 @@ class Generator:
         if isinstance(seed, str | Device):
             seed, device = 0, seed
         self.device = Device(device or "cpu")
-        self._stream_number = zlib.crc32(stream.encode())
+        self._stream_number = stream_number(stream)
         self._lock = threading.Lock()
         self._seed, self._draws = 0, 0
         self.manual_seed(seed)

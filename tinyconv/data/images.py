@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from tinyconv.core import layout
 from tinyconv.core.arrays import Array, Pair
 from tinyconv.core.errors import DataError
 
@@ -110,7 +111,7 @@ class ImageData:
 def rows(images: Array, indices: Array) -> Array:
     """``images[indices]``; of images that are decoded when asked for, a view that decodes none yet."""
     subset = getattr(images, "subset", None)
-    return images[indices] if subset is None else subset(indices)
+    return layout.ordered(images[indices]) if subset is None else subset(indices)
 
 
 def read_image(path: str | Path, channels: int, size: Pair | None = None, background: float = 1.0) -> Array:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tinyconv.core import random
+from tinyconv.core import layout, random
 from tinyconv.core.arrays import Array
 from tinyconv.core.devices import CPU, Device
 from tinyconv.core.errors import ArgumentError
@@ -168,10 +168,17 @@ class Batches:
         return mixture.blend(inputs[ours], inputs[theirs]), mixture.blend(targets[ours], targets[theirs])
 
     def _inputs(self, epoch: int, samples: Array) -> Array:
-        images = self._images[samples]
+        images = _gathered(self._images, samples)
         if self._augmentation is not None:
             images = self._augmentation(images, epoch, samples)
         return self._preprocessing.normalize(images)
+
+
+def _gathered(images: Array, samples: Array) -> Array:
+    """``images[samples]``; of an array in the engine's order, in that order, which NumPy would not keep."""
+    if isinstance(images, np.ndarray) and images.ndim == 4 and layout.is_engine_order(images):
+        return layout.nchw(images.transpose(0, 2, 3, 1)[samples])
+    return images[samples]
 
 
 def _share(samples: int, parts: int, number: int) -> Part:

@@ -16,7 +16,9 @@ from tinyconv.data.images import ImageData
 from tinyconv.data.transforms import (
     Augmentation,
     ColorJitter,
+    Cutout,
     RandomAffine,
+    RandomCrop,
     RandomHorizontalFlip,
     RandomShift,
     Transform,
@@ -51,10 +53,12 @@ LIMITS: dict[str, tuple[float, float]] = {
     "mixup": (0, math.inf),
     "early_stopping": (0, math.inf),
     "shift": (0, math.inf),
+    "crop": (0, math.inf),
     "degrees": (0, 180),
     "scale": (0, 1),
     "brightness": (0, 1),
     "contrast": (0, 1),
+    "cutout": (0, math.inf),
 }
 """Of each number in a recipe, the least and the largest value."""
 EXCLUDED = {"lr": 0, "momentum": 1, "label_smoothing": 1, "decay_factor": 0, "ema": 1, "scale": 1}
@@ -86,9 +90,10 @@ class Recipe:
     after which the training ends.
 
     Targets: ``label_smoothing``; ``mixup``, the α of the distribution by which pairs of images are blended.
-    Augmentation: ``shift`` whole pixels, ``degrees`` of rotation, ``scale`` as a share, ``brightness`` and
-    ``contrast``, each up to that much either way, and left-right flips where ``flip`` says so, or with None the
-    dataset, whether they keep the meaning; ``augment=False`` switches all of it off.
+    Augmentation: ``shift`` whole pixels, or a ``crop`` from as many black ones around the image, ``degrees`` of
+    rotation, ``scale`` as a share, ``brightness`` and ``contrast``, each up to that much either way, a ``cutout`` of a
+    square, and left-right flips where ``flip`` says so, or with None the dataset, whether they keep the meaning;
+    ``augment=False`` switches all of it off.
 
     Raises: ``ArgumentError`` for a value outside its domain.
 
@@ -121,10 +126,12 @@ class Recipe:
     augment: bool = True
     flip: bool | None = None
     shift: int = 2
+    crop: int = 0
     degrees: float = 5.0
     scale: float = 0.05
     brightness: float = 0.0
     contrast: float = 0.0
+    cutout: int = 0
 
     def __post_init__(self) -> None:
         for name, (least, largest) in LIMITS.items():
@@ -169,10 +176,14 @@ class Recipe:
             transforms.append(RandomHorizontalFlip())
         if self.augment and self.shift:
             transforms.append(RandomShift(self.shift))
+        if self.augment and self.crop:
+            transforms.append(RandomCrop(self.crop))
         if self.augment and (self.degrees or self.scale):
             transforms.append(RandomAffine(self.degrees, self.scale))
         if self.augment and (self.brightness or self.contrast):
             transforms.append(ColorJitter(self.brightness, self.contrast))
+        if self.augment and self.cutout:
+            transforms.append(Cutout(self.cutout))
         return Augmentation(transforms, seed) if transforms else None
 
     def choices(self) -> dict[str, Any]:

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from tinyconv import nn, optim
 from tinyconv.autograd import no_grad
 from tinyconv.core import random
 from tinyconv.core.algorithms import ALGORITHMS, set_convolution_algorithm
 from tinyconv.core.devices import CPU, Device
 from tinyconv.core.dtypes import DType, float32
+from tinyconv.data.transforms import Augmentation, RandomAffine, RandomHorizontalFlip
 from tinyconv.models import registry
 from tinyconv.nn import functional as F
 from tinyconv.ops import machine
@@ -103,6 +106,7 @@ def warm_up(
 def _work(models: Sequence[str], dtype: DType, device: Device) -> Iterator[Callable[[], None]]:
     for name in models:
         yield partial(_train, partial(registry.build, name, CHANNELS, CLASSES, IMAGE_SIZE), dtype, device)
+    yield _augment
     for options in CONVOLUTIONS:
         for algorithm in ALGORITHMS:
             yield partial(_convolve, options, algorithm, dtype, device)
@@ -112,6 +116,12 @@ def _work(models: Sequence[str], dtype: DType, device: Device) -> Iterator[Calla
         yield partial(_run, layer, dtype, device, (2048, WIDTH))
     for family in OPTIMIZERS:
         yield partial(_train, _classifier, dtype, device, family)
+
+
+def _augment() -> None:
+    """Images are prepared on the CPU, in float32, whatever then computes with them."""
+    transforms = [RandomHorizontalFlip(), RandomAffine(degrees=1.0)]
+    Augmentation(transforms)(np.zeros((1, CHANNELS, *IMAGE_SIZE), np.float32), 0, [0])
 
 
 def _classifier() -> nn.Module:

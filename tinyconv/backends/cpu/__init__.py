@@ -10,6 +10,7 @@ from tinyconv.backends.cpu.cross_entropy import cross_entropy, cross_entropy_gra
 from tinyconv.backends.cpu.dropout import draw_mask, masked
 from tinyconv.backends.cpu.elementwise import add, divide, multiply, subtract
 from tinyconv.backends.cpu.gelu import gelu, gelu_gradient
+from tinyconv.backends.cpu.image_moves import picked, uniform_rows, warped
 from tinyconv.backends.cpu.matmul import matmul
 from tinyconv.backends.cpu.max_pooling import gather_plane, max_pool2d, max_pool2d_gradient, scatter_plane
 from tinyconv.backends.cpu.normalization import (
@@ -73,6 +74,7 @@ __all__ = [
     "max_pool2d",
     "max_pool2d_gradient",
     "multiply",
+    "picked",
     "prepared_adaptive_avg_pool2d",
     "prepared_conv2d",
     "prepared_linear",
@@ -86,4 +88,6 @@ __all__ = [
     "sgd_step",
     "small_network",
     "subtract",
+    "uniform_rows",
+    "warped",
 ]

@@ -13,6 +13,7 @@ from tinyconv.backends.reference.cross_entropy import cross_entropy, cross_entro
 from tinyconv.backends.reference.dropout import draw_mask, masked
 from tinyconv.backends.reference.elementwise import add, divide, multiply, subtract
 from tinyconv.backends.reference.gelu import gelu, gelu_gradient
+from tinyconv.backends.reference.image_moves import picked, uniform_rows, warped
 from tinyconv.backends.reference.matmul import matmul
 from tinyconv.backends.reference.normalization import (
     channel_affine,
@@ -80,6 +81,7 @@ __all__ = [
     "max_pool2d",
     "max_pool2d_gradient",
     "multiply",
+    "picked",
     "prepared_adaptive_avg_pool2d",
     "prepared_conv2d",
     "prepared_linear",
@@ -93,4 +95,6 @@ __all__ = [
     "sgd_step",
     "small_network",
     "subtract",
+    "uniform_rows",
+    "warped",
 ]
