@@ -19,6 +19,7 @@ SUITES = {
     "accuracy": "Held-out accuracy over several seeds, beside a linear classifier.",
     "faces": "Faces of LFW: held-out accuracy, beside PyTorch and eigenfaces + SVM.",
     "leak": "Memory over many training steps.",
+    "kills": "A training that is killed again and again, and resumed: bit for bit as if it had not been.",
     "harness": "The harness itself: equal sides must give 1.",
     "cuda": "Every kernel on a GPU, against float64 and beside PyTorch.",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,8 +24,8 @@ from .options import (
 
 if TYPE_CHECKING:
     from tinyconv.core.arrays import Array
-    from tinyconv.features.recorder import Probes
-    from tinyconv.train import Evaluation, Experiment
+    from tinyconv.features.probes import Probes
+    from tinyconv.train import Evaluation, Experiment, RunWriter
 
 PROBES = 4
 LARGEST_TABLE, LONGEST_NAME, MISTAKES_LISTED, DAMAGED_LISTED = 10, 12, 10, 10
@@ -80,6 +81,19 @@ LARGEST_TABLE, LONGEST_NAME, MISTAKES_LISTED, DAMAGED_LISTED = 10, 12, 10, 10
     help="With --out: replace the run that is in the folder. All that tinyconv wrote into it is deleted, below "
     "features/ too (every features.npz, and the PNG files drawn by tinyconv); other files stay.",
 )
+@click.option(
+    "--checkpoint-every",
+    type=WholeNumber(min=1),
+    metavar="STEPS",
+    help="Also in the middle of an epoch; after each one always.",
+)
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Go on with this run, bit for bit as if it had not stopped. Its options are those of its beginning; --threads "
+    "may differ, and --epochs be more where the schedule does not depend on it.",
+)
 @threads
 @precision
 @device
@@ -96,14 +110,19 @@ def command(**options: Any) -> None:
       tinyconv train
       tinyconv train --data orl --epochs 60 --seed 1
       tinyconv train --data folder:photos --image-size 64 --out runs/photos
+      tinyconv train --resume runs/photos
     """
-    run(**options)
+    resume = options.pop("resume")
+    if resume is None:
+        run(**options)
+    else:
+        go_on(resume, options["epochs"], options["threads"])
 
 
 def run(
     *, data: str, min_per_class: int | None, seed: int, image_size: tuple[int, int] | None, out: Path | None,
     force: bool, probes: int, feature_epochs: tuple[int, ...] | None, threads: int | None, precision: str | None,
-    device: str, **choices: Any,
+    device: str, checkpoint_every: int | None, **choices: Any,
 ) -> None:  # fmt: skip
     """Check everything that can be checked before the data are read, then train and report."""
     if choices["test_fraction"] is not None and choices["train_per_class"] is not None:
@@ -112,9 +131,7 @@ def run(
         raise click.UsageError("--force needs --out, the folder whose run it replaces", _context())
     from tinyconv.core.devices import Device
     from tinyconv.data import sources
-    from tinyconv.features.recorder import FeatureRecorder
-    from tinyconv.train import Experiment, Recipe, RunFolder, RunWriter, Trainer, recipe_for
-    from tinyconv.train.progress import progress
+    from tinyconv.train import Experiment, Recipe, RunFolder, RunWriter, recipe_for
 
     where = Device(device)
     Recipe().changed(**choices)  # a mistake in a choice should not cost the reading of the data
@@ -131,41 +148,108 @@ def run(
             _context(),
         )
     experiment = Experiment.prepare(images, recipe, seed, where)
-    probe_images, meta = chosen_probes(experiment, probes), feature_meta(experiment)
-    configuration, title = experiment.configuration(), f"{images.name}, {recipe.model}, seed {seed}"
-    batches, test_batches = experiment.train_batches(), experiment.test_batches()
-    display = progress(sys.stderr)
+    configuration = experiment.configuration()
+    configuration["data"] |= origin(experiment, data, image_size=image_size, min_per_class=min_per_class)
+    configuration["recording"] = {"probes": probes, "feature_epochs": feature_epochs}
+    configuration["recording"]["checkpoint_every"] = checkpoint_every
+    prepared = Prepared(experiment, configuration["recording"])
     say(introduction(experiment), err=True)
     # The folder last: from here to run.json, which says how a training ended, there is no work to interrupt.
     folder = RunFolder.numbered() if out is None else RunFolder.exact(out, force)
-    writer = RunWriter(folder, configuration, title, experiment.splits())
+    writer = RunWriter(folder, configuration, title(experiment), experiment.splits(), checkpoint_every=checkpoint_every)
+    train(prepared, writer, recipe.epochs)
+
+
+def go_on(path: Path, epochs: int | None, threads: int | None) -> None:
+    """Check that the run in ``path`` can go on, then train on and report."""
+    context = _context()
+    for parameter in context.command.params:
+        given = context.get_parameter_source(parameter.name or "") is click.core.ParameterSource.COMMANDLINE
+        if given and parameter.name not in ("resume", "epochs", "threads"):
+            raise click.UsageError(
+                f"--resume goes on with what {path} was begun with; leave {parameter.opts[0]} out", context
+            )
+    from tinyconv.train import RunWriter, resume_run
+    from tinyconv.train.resuming import FinishedRunError
+
+    apply_threads(threads)
     try:
-        trainer = Trainer(
-            experiment.model,
-            experiment.loss,
-            experiment.optimizer,
-            experiment.scheduler,
-            [
-                display,
-                writer,
-                FeatureRecorder(
-                    folder.features,
-                    probe_images,
-                    epochs=feature_epochs,
-                    meta=meta,
-                    message=lambda text: say(text, err=True),
-                ),
-            ],
+        run = resume_run(path, epochs)
+    except FinishedRunError as finished:
+        say(finished)
+        return
+    for difference in run.differences:
+        say(f"Warning: {difference}: the results may differ in their last bits", err=True)
+    recording, recipe = run.record["recording"], run.experiment.recipe
+    prepared = Prepared(run.experiment, recording)
+    say(introduction(run.experiment), err=True)
+    if run.state is None:
+        say(f"{path} had no checkpoint yet: it begins anew", err=True)
+    else:
+        epoch, batch = run.state["epoch"], run.state["batch"]
+        place = f"epoch {epoch + 1}, after batch {batch}" if batch else f"epoch {epoch + 1}"
+        say(f"{path} goes on in {place}", err=True)
+    writer = RunWriter(
+        run.folder,
+        {"recipe": recipe.to_json()},
+        title(run.experiment),
+        checkpoint_every=recording["checkpoint_every"],
+        resumed=run.record,
+    )
+    train(prepared, writer, run.epochs_left, run.state)
+
+
+class Prepared:
+    """What a training needs beside its folder: made before that is."""
+
+    def __init__(self, experiment: Experiment, recording: dict[str, Any]) -> None:
+        from tinyconv.train.progress import progress
+
+        self.experiment = experiment
+        self.probes, self.meta = chosen_probes(experiment, recording["probes"]), feature_meta(experiment)
+        self.feature_epochs = recording["feature_epochs"]
+        self.batches, self.test_batches = experiment.train_batches(), experiment.test_batches()
+        self.display = progress(sys.stderr)
+
+
+def train(prepared: Prepared, writer: RunWriter, epochs: int, state: dict[str, Any] | None = None) -> None:
+    """Train ``epochs``, from ``state`` where there is one, into the writer's folder; say where and how good."""
+    from tinyconv.features.recorder import FeatureRecorder
+
+    experiment, path = prepared.experiment, writer.folder.path
+    try:
+        recorder = FeatureRecorder(
+            writer.folder.features,
+            prepared.probes,
+            epochs=prepared.feature_epochs,
+            meta=prepared.meta,
+            message=lambda text: say(text, err=True),
         )
-        trainer.fit(batches, test_batches, recipe.epochs)
+        trainer = experiment.trainer([prepared.display, writer, recorder])
+        if state is not None:
+            trainer.load_state_dict(state)
+        trainer.fit(prepared.batches, prepared.test_batches, epochs)
     except KeyboardInterrupt:
         writer.interrupted()
+        say(f"\nto go on: tinyconv train --resume {shlex.quote(str(path))}", err=True)
         raise
     finally:
-        say(f"run        {folder.path}")
+        say(f"run        {path}")
     evaluation = trainer.evaluation
     if evaluation is not None:
         say(report(evaluation, experiment.data.classes, trainer.epoch))
+
+
+def origin(experiment: Experiment, spec: str, **options: Any) -> dict[str, Any]:
+    """Where the data come from, for a training that goes on."""
+    from tinyconv.train.resuming import data_digest, lasting
+
+    return {"spec": lasting(spec), "options": options, "digest": data_digest(experiment)}
+
+
+def title(experiment: Experiment) -> str:
+    """Of the curves."""
+    return f"{experiment.data.name}, {experiment.recipe.model}, seed {experiment.seed}"
 
 
 def introduction(experiment: Experiment) -> str:
@@ -193,7 +277,7 @@ def counted(number: int, noun: str) -> str:
 
 def chosen_probes(experiment: Experiment, count: int) -> Probes:
     """``count`` held-out images, from as many classes as possible."""
-    from tinyconv.features.recorder import Probes, choose_probes
+    from tinyconv.features.probes import Probes, choose_probes
 
     data = experiment.data
     held_out = experiment.test_indices

@@ -82,7 +82,8 @@ def test_train_leaves_a_complete_run_folder_and_prints_where_it_is_and_how_good(
     assert "true \\ taken for  left  right" in outcome.stdout
     assert "epoch 2/2" in outcome.stderr
     names = {path.name for path in (tmp_path / "run").iterdir()}
-    assert names == {"run.json", "metrics.csv", "curves.png", "best.safetensors", "last.safetensors", "features"}
+    weights = {"best.safetensors", "last.safetensors", "state.safetensors"}
+    assert names == {"run.json", "splits.json", "metrics.csv", "curves.png", "features", *weights}
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record["status"] == "finished"
     assert np.sum(record["result"]["confusion"]) == record["data"]["held_out"] == 12

@@ -7,7 +7,8 @@ from tinyconv.features.dump import dump_features
 from tinyconv.features.evolution import evolution_strip, save_evolution_strip
 from tinyconv.features.grids import feature_grid, save_feature_grid
 from tinyconv.features.layers import Layer
-from tinyconv.features.recorder import FeatureRecorder, Probes, choose_probes
+from tinyconv.features.probes import Probes, choose_probes
+from tinyconv.features.recorder import FeatureRecorder
 
 __all__ = [
     "Activations",

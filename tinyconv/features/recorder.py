@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tinyconv.core.arrays import Array, FloatArray
-from tinyconv.core.errors import ArgumentError, ShapeError
-from tinyconv.features.archive import save_features
+from tinyconv.core.errors import ArgumentError, RunError
+from tinyconv.features.archive import load_features, save_features
+from tinyconv.features.capture import Activations
 from tinyconv.features.colours import SCALE_MODES, Scale, scale_of
 from tinyconv.features.dump import ARCHIVE_NAME, activations_of
 from tinyconv.features.evolution import save_evolution_strip
 from tinyconv.features.folders import file_name, make_folder
 from tinyconv.features.grids import save_feature_grid
 from tinyconv.features.layers import Layer
+from tinyconv.features.probes import Probes
 from tinyconv.train.callbacks import Callback
 from tinyconv.train.records import EpochRecord
 from tinyconv.train.trainer import Trainer
@@ -25,64 +26,6 @@ from tinyconv.train.trainer import Trainer
 KINDS = ("conv", "pool")
 MAX_BYTES = 256 * 2**20
 MAX_PICTURES = 400
-
-
-@dataclass(frozen=True)
-class Probes:
-    """The images that are followed.
-
-    ``inputs``: (P, C, H, W), as the model takes them. ``pictures``: the same as a reader knows them, in [0, 1].
-    ``labels``: the class of each, in words. ``indices``: where they stand in the dataset.
-
-    Raises: ``ShapeError`` unless there is one of each for every image.
-
-    >>> from tinyconv.features import Probes
-    >>> images = np.zeros((2, 1, 8, 8), np.float32)
-    >>> Probes(images, images, ["cat", "dog"], [0, 7]).title(1)
-    'probe 2 (dog)'
-    """
-
-    inputs: FloatArray
-    pictures: FloatArray
-    labels: Sequence[str]
-    indices: Sequence[int]
-
-    def __post_init__(self) -> None:
-        counts = {len(self.inputs), len(self.pictures), len(self.labels), len(self.indices)}
-        if self.inputs.ndim != 4 or self.pictures.ndim != 4 or counts != {len(self.inputs)} or not len(self.inputs):
-            raise ShapeError(
-                f"Probes: inputs {self.inputs.shape} and pictures {self.pictures.shape} must be (P, C, H, W) with at "
-                f"least one image; labels ({len(self.labels)}) and indices ({len(self.indices)}) one entry for each"
-            )
-
-    def __len__(self) -> int:
-        return len(self.inputs)
-
-    def title(self, number: int) -> str:
-        """For captions: "probe 2 (face)"."""
-        return f"probe {number + 1} ({self.labels[number]})"
-
-    def folder(self, number: int) -> str:
-        """For file names: "probe-2-face"."""
-        return f"probe-{number + 1}-{file_name(self.labels[number])}"
-
-
-def choose_probes(labels: Sequence[int] | Array, count: int = 2) -> list[int]:
-    """Positions of ``count`` images of as many classes as possible: the first of each class, then the second of each.
-
-    The same for the same labels, whatever the seed, so that runs can be compared. Fewer where there are fewer images.
-
-    Raises: nothing of its own.
-
-    >>> from tinyconv.features import choose_probes
-    >>> choose_probes([0, 0, 1, 1, 2], count=4)
-    [0, 2, 4, 1]
-    """
-    found = np.asarray(labels)
-    by_class = [np.flatnonzero(found == label) for label in np.unique(found)]
-    rounds = max((len(positions) for positions in by_class), default=0)
-    order = [int(positions[turn]) for turn in range(rounds) for positions in by_class if turn < len(positions)]
-    return order[:count]
 
 
 def default_epochs(last: int) -> list[int]:
@@ -147,13 +90,16 @@ class FeatureRecorder(Callback):
         self._drawn_probes, self._drawn_epochs = 0, set[int]()
         self._epochs: list[int] = []
         self._maps: list[dict[str, FloatArray]] = []
+        self._resumed: dict[str, Any] | None = None
 
     def on_train_start(self, trainer: Trainer) -> None:
         wanted = default_epochs(trainer.epochs) if self._asked is None else self._asked
         within = {epoch for epoch in wanted if trainer.epoch <= epoch < trainer.epochs}
-        self._planned = sorted(within | {trainer.epochs})
         make_folder(self.folder)
-        if trainer.epoch in within:
+        if self._resumed is not None:
+            self._read_back(trainer, self._resumed)
+        self._planned = sorted({*self._epochs, *within, trainer.epochs})
+        if trainer.epoch in within and trainer.epoch not in self._epochs and trainer.batch == 0:
             self._record(trainer)
 
     def on_epoch_end(self, trainer: Trainer, record: EpochRecord) -> None:
@@ -167,7 +113,7 @@ class FeatureRecorder(Callback):
         # After an interruption, what was recorded until then is finished all the same.
         if not self._maps:
             return
-        arrays = {name: np.stack([maps[name] for maps in self._maps]) for name in self._layers}
+        arrays = self._stacked()
         if self._scale == "shared":
             scales = {name: scale_of(array, "shared") for name, array in arrays.items()}
             for epoch, maps in zip(self._epochs, self._maps, strict=True):
@@ -176,21 +122,57 @@ class FeatureRecorder(Callback):
             for name, array in arrays.items():
                 for probe in range(self._drawn_probes):
                     self._draw_evolution(name, probe, array[:, probe])
-        self._write_archive(arrays)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was decided. The maps are in the archive, written after each epoch that is recorded."""
+        if not self._epochs:
+            return {}
+        return {
+            "epochs": list(self._epochs),
+            "kept": self._kept,
+            "drawn_probes": self._drawn_probes,
+            "drawn_epochs": sorted(self._drawn_epochs),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._resumed = state
+
+    def _read_back(self, trainer: Trainer, state: dict[str, Any]) -> None:
+        """Take up the maps of the epochs before the state; the archive may be ahead of it, where it was killed."""
+        self._resumed = None
+        try:
+            archive = load_features(self.folder / ARCHIVE_NAME)
+            recorded = list(archive.meta["epochs"])
+            rows = [recorded.index(epoch) for epoch in state["epochs"]]
+        except (RunError, KeyError, ValueError) as error:
+            self._message(f"feature maps: those recorded until now are lost, for {error}")
+            return
+        self._know(activations_of(trainer.model, self.probes.inputs, kinds=self._kinds))
+        self._epochs, self._kept, self._drawn_probes = list(state["epochs"]), state["kept"], state["drawn_probes"]
+        self._drawn_epochs = {*state["drawn_epochs"], trainer.epochs}
+        self._maps = [{name: archive.arrays[name][row] for name in self._layers} for row in rows]
+
+    def _know(self, activations: Activations) -> None:
+        self._layers = dict(activations.layers)
+        self._totals = {name: array.shape[1] for name, array in activations.items()}
 
     def _record(self, trainer: Trainer) -> None:
         epoch = trainer.epoch
         with trainer.evaluation_weights():
             activations = activations_of(trainer.model, self.probes.inputs, kinds=self._kinds)
         if not self._layers:
-            self._layers = dict(activations.layers)
-            self._totals = {name: array.shape[1] for name, array in activations.items()}
+            self._know(activations)
             self._limit(activations)
         maps = {name: activations[name][:, : self._kept].astype(np.float32) for name in self._layers}
         self._epochs.append(epoch)
         self._maps.append(maps)
         if self._scale != "shared":
             self._draw(epoch, maps, dict.fromkeys(maps, self._scale))
+        # Each time: a training that is killed goes on from it.
+        self._write_archive()
+
+    def _stacked(self) -> dict[str, FloatArray]:
+        return {name: np.stack([maps[name] for maps in self._maps]) for name in self._layers}
 
     def _limit(self, activations: Mapping[str, Array]) -> None:
         """Decide how many channels are kept and which pictures are drawn, and say so if it is not all of them."""
@@ -254,7 +236,7 @@ class FeatureRecorder(Callback):
         )
         self.paths.append(path)
 
-    def _write_archive(self, arrays: Mapping[str, FloatArray]) -> None:
+    def _write_archive(self) -> None:
         meta = {
             **self._meta,
             "epochs": self._epochs,
@@ -262,4 +244,5 @@ class FeatureRecorder(Callback):
             "probe_labels": list(self.probes.labels),
             "channels": self._totals,
         }
-        self.paths.append(save_features(self.folder / ARCHIVE_NAME, arrays, self._layers, self.probes.pictures, meta))
+        path = save_features(self.folder / ARCHIVE_NAME, self._stacked(), self._layers, self.probes.pictures, meta)
+        self.paths += [path] * (path not in self.paths)

@@ -21,6 +21,7 @@ from tinyconv.train.metrics import confusion_matrix
 from tinyconv.train.preprocessing import Preprocessing
 from tinyconv.train.recipes import Recipe, recipe_for
 from tinyconv.train.records import EpochRecord, Evaluation
+from tinyconv.train.resuming import Resumption, resume_run
 from tinyconv.train.run_folder import RunFolder
 from tinyconv.train.run_writer import RunWriter
 from tinyconv.train.trainer import Trainer
@@ -41,6 +42,7 @@ __all__ = [
     "LoadedRun",
     "Preprocessing",
     "Recipe",
+    "Resumption",
     "RunFolder",
     "RunWriter",
     "StepLog",
@@ -53,6 +55,7 @@ __all__ = [
     "load_run",
     "other_images",
     "recipe_for",
+    "resume_run",
     "save_checkpoint",
     "warm_up",
     "write_report",

@@ -6,21 +6,25 @@ metrics.csv          one line per epoch
 curves.png           loss and accuracy over the epochs
 last.safetensors     the weights after the last epoch, to which the reported accuracy belongs
 best.safetensors     the weights after the epoch with the lowest held-out loss
+state.safetensors    everything that the next step depends on: ``tinyconv train --resume`` goes on from it
 features/            feature maps along the training
 evaluation/          what tinyconv evaluate found
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 from pathlib import Path
 
 from tinyconv.core.errors import RunError
+from tinyconv.utils.files import LEFTOVERS
 
 FORMAT = "tinyconv-run"
 FORMAT_VERSION = 1
 RUN_FILE, METRICS_FILE, CURVES_FILE, FEATURES = "run.json", "metrics.csv", "curves.png", "features"
-SPLITS_FILE = "splits.json"
+SPLITS_FILE, STATE_FILE = "splits.json", "state.safetensors"
 CHECKPOINTS = ("best", "last")
 DEFAULT_PARENT = Path("runs")
 ARCHIVE_FILE = "features.npz"
@@ -42,6 +46,7 @@ class RunFolder:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self._claim: int | None = None
 
     @classmethod
     def numbered(cls, parent: Path = DEFAULT_PARENT) -> RunFolder:
@@ -126,6 +131,11 @@ class RunFolder:
         return self.path / CURVES_FILE
 
     @property
+    def state(self) -> Path:
+        """What a training goes on from."""
+        return self.path / STATE_FILE
+
+    @property
     def features(self) -> Path:
         """The feature maps along the training."""
         return self.path / FEATURES
@@ -141,14 +151,52 @@ class RunFolder:
             raise RunError(f"there is no checkpoint {which!r}; a run has {' and '.join(CHECKPOINTS)}")
         return self.path / f"{which}.safetensors"
 
+    def claim(self) -> None:
+        """Make this process the one that trains here, until ``release`` or its end; again does nothing.
+
+        Raises ``RunError`` where another process does: two of them would write over each other. Where the system has
+        no locks (Windows, some network drives) nobody is kept out.
+        """
+        try:
+            import fcntl
+        except ImportError:
+            return
+        if self._claim is not None:
+            return
+        claim = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(claim)
+            raise RunError(
+                f"run {self.path} is being trained by another process; wait for its end, or stop it"
+            ) from None
+        except OSError:
+            pass
+        self._claim = claim
+
+    def release(self) -> None:
+        """Let another process train here."""
+        claim, self._claim = self._claim, None
+        if claim is not None:
+            os.close(claim)
+
+    def tidy(self) -> None:
+        """Delete the unfinished files of a process that was killed while it wrote them."""
+        for leftover in self.path.rglob(LEFTOVERS):
+            with contextlib.suppress(OSError):
+                leftover.unlink()
+
     def files(self) -> list[Path]:
         """The files here that tinyconv wrote, ``run.json`` last: while it is there, the folder is known to be a run.
 
+        Among them are the unfinished files of a process that was killed while it wrote them.
         Below ``features/``, be they from the training or from ``tinyconv features``: every ``features.npz``, and every
         PNG file that names tinyconv as the software that made it. Below ``evaluation/`` the files of evaluations.
         """
-        own = [self.splits, self.metrics, self.curves, *map(self.checkpoint, CHECKPOINTS)]
+        own = [self.splits, self.metrics, self.curves, self.state, *map(self.checkpoint, CHECKPOINTS)]
         found = [file for file in own if file.is_file()]
+        found += sorted(self.path.rglob(LEFTOVERS))
         found += sorted(self.features.rglob(ARCHIVE_FILE))
         found += [picture for picture in sorted(self.features.rglob("*.png")) if _drawn_by_tinyconv(picture)]
         found += [file for file in sorted(self.evaluation.rglob("*")) if file.name in EVALUATION_FILES]

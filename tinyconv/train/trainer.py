@@ -110,7 +110,7 @@ class Trainer:
         the epoch. An epoch that was begun, and interrupted, is the first of ``epochs``. Raises ``RunError`` as soon as
         the loss is NaN or infinite, ``DataError`` where there is no batch.
         """
-        if epochs < 1:
+        if epochs < (0 if self.history else 1):
             raise ArgumentError(f"Trainer.fit: epochs must be at least 1, got {epochs}")
         if len(train) == 0:
             raise DataError("Trainer.fit: the training data have no batch; give more images or a smaller batch size")

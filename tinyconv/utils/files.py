@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from pathlib import Path
 
 from tinyconv.core.errors import RunError
+
+LEFTOVERS = ".*.[0-9]*-[0-9]*.partial"
+"""The names of files that ``write_atomically`` had not finished when its process was killed."""
 
 
 def write_atomically(path: str | Path, content: bytes) -> None:
@@ -25,6 +29,8 @@ def write_atomically(path: str | Path, content: bytes) -> None:
         temporary.replace(target)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise RunError(f"{target} cannot be written: {reason.lower()}; choose another folder or file name") from None
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        way_out = "make room on the disk" if full else "choose another folder or file name"
+        raise RunError(f"{target} cannot be written: {reason.lower()}; {way_out}") from None
     finally:
         temporary.unlink(missing_ok=True)
