@@ -15,10 +15,12 @@ from tinyconv.train.averaging import ExponentialAverage
 from tinyconv.train.batches import Batches
 from tinyconv.train.callbacks import Callback, EarlyStopping, GradientStatistics, StepLog, TensorBoard
 from tinyconv.train.checkpoint import load_checkpoint, save_checkpoint
+from tinyconv.train.config import config_text, read_config
 from tinyconv.train.experiment import Experiment
 from tinyconv.train.loading import LoadedRun, load_run
 from tinyconv.train.metrics import confusion_matrix
 from tinyconv.train.preprocessing import Preprocessing
+from tinyconv.train.rate_finder import RateSearch, find_learning_rate
 from tinyconv.train.recipes import Recipe, recipe_for
 from tinyconv.train.records import EpochRecord, Evaluation
 from tinyconv.train.resuming import Resumption, resume_run
@@ -41,6 +43,7 @@ __all__ = [
     "JudgedImages",
     "LoadedRun",
     "Preprocessing",
+    "RateSearch",
     "Recipe",
     "Resumption",
     "RunFolder",
@@ -49,11 +52,14 @@ __all__ = [
     "TensorBoard",
     "Trainer",
     "assess",
+    "config_text",
     "confusion_matrix",
+    "find_learning_rate",
     "held_out_images",
     "load_checkpoint",
     "load_run",
     "other_images",
+    "read_config",
     "recipe_for",
     "resume_run",
     "save_checkpoint",

@@ -37,8 +37,8 @@ class GradientStatistics(JsonLines):
     >>> statistics = GradientStatistics("gradients.jsonl", every=1)
     >>> trainer = Trainer(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), lr=0.5), callbacks=[statistics])
     >>> _ = trainer.fit([(tc.ones(2, 1, 1, 1), tc.tensor([0, 0]))])
-    >>> import json
-    >>> norms = json.loads(open("gradients.jsonl").read())["parameters"]["1.weight"]
+    >>> import json, pathlib
+    >>> norms = json.loads(pathlib.Path("gradients.jsonl").read_text())["parameters"]["1.weight"]
     >>> round(norms["update"] / norms["gradient"], 4)
     0.5
     """

@@ -22,8 +22,8 @@ class StepLog(JsonLines):
     >>> log = StepLog("steps.jsonl", every=2)
     >>> trainer = Trainer(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), lr=0.5), callbacks=[log])
     >>> _ = trainer.fit([(tc.zeros(2, 1, 1, 1), tc.tensor([0, 1]))] * 3)
-    >>> import json
-    >>> [line] = open("steps.jsonl").read().splitlines()
+    >>> import json, pathlib
+    >>> [line] = pathlib.Path("steps.jsonl").read_text().splitlines()
     >>> json.loads(line)["step"], json.loads(line)["learning_rate"]
     (2, 0.5)
     """
