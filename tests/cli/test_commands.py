@@ -67,7 +67,9 @@ def test_python_dash_m_tinyconv_is_the_command() -> None:
     assert "features" in finished.stdout
 
 
-@pytest.mark.parametrize("verb", ["train", "features", "predict", "evaluate", "summary", "profile", "warmup", "info"])
+@pytest.mark.parametrize(
+    "verb", ["train", "features", "predict", "evaluate", "compare", "summary", "profile", "warmup", "info"]
+)
 def test_every_verb_explains_itself_with_an_example(verb: str) -> None:
     outcome = tinyconv(verb, "--help")
     assert outcome.code == 0

@@ -15,6 +15,7 @@ from tinyconv.train.averaging import ExponentialAverage
 from tinyconv.train.batches import Batches
 from tinyconv.train.callbacks import Callback, EarlyStopping, GradientStatistics, StepLog, TensorBoard
 from tinyconv.train.checkpoint import load_checkpoint, save_checkpoint
+from tinyconv.train.comparison import Comparison, RunSummary, compare, comparison_png
 from tinyconv.train.config import config_text, read_config
 from tinyconv.train.experiment import Experiment
 from tinyconv.train.loading import LoadedRun, load_run
@@ -34,6 +35,7 @@ __all__ = [
     "Batches",
     "Callback",
     "ClassScores",
+    "Comparison",
     "EarlyStopping",
     "EpochRecord",
     "Evaluation",
@@ -47,11 +49,14 @@ __all__ = [
     "Recipe",
     "Resumption",
     "RunFolder",
+    "RunSummary",
     "RunWriter",
     "StepLog",
     "TensorBoard",
     "Trainer",
     "assess",
+    "compare",
+    "comparison_png",
     "config_text",
     "confusion_matrix",
     "find_learning_rate",

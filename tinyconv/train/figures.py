@@ -16,9 +16,10 @@ DOTS_PER_INCH = 120
 ELLIPSIS = "…"
 
 
-def figure_png(draw: Callable[[Figure], None], width: float, height: float) -> bytes:
+def figure_png(draw: Callable[[Figure], None], width: float, height: float, arranged: bool = True) -> bytes:
     """PNG of what ``draw`` puts on an empty figure of ``width`` x ``height`` inches.
 
+    ``arranged``: matplotlib makes room for texts; otherwise ``draw`` says where everything goes.
     Class names, folders and files are the user's: they are shown as they are written, even with a ``$``, which begins a
     formula for matplotlib, and a sign that its font lacks becomes a box.
     """
@@ -30,7 +31,7 @@ def figure_png(draw: Callable[[Figure], None], width: float, height: float) -> b
         mpl.rcdefaults()
         mpl.rcParams["text.parse_math"] = False
         warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
-        figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained")
+        figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained" if arranged else None)
         canvas = FigureCanvasAgg(figure)
         draw(figure)
         stream = io.BytesIO()

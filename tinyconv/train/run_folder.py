@@ -198,12 +198,13 @@ class RunFolder:
         found = [file for file in own if file.is_file()]
         found += sorted(self.path.rglob(LEFTOVERS))
         found += sorted(self.features.rglob(ARCHIVE_FILE))
-        found += [picture for picture in sorted(self.features.rglob("*.png")) if _drawn_by_tinyconv(picture)]
+        found += [picture for picture in sorted(self.features.rglob("*.png")) if drawn_by_tinyconv(picture)]
         found += [file for file in sorted(self.evaluation.rglob("*")) if file.name in EVALUATION_FILES]
         return found + [self.run_file] * self.run_file.is_file()
 
 
-def _drawn_by_tinyconv(picture: Path) -> bool:
+def drawn_by_tinyconv(picture: Path) -> bool:
+    """Whether ``picture`` is a PNG file that names tinyconv as the software that made it."""
     if not picture.is_file():
         return False
     with picture.open("rb") as file:

@@ -102,6 +102,9 @@ simple("evaluation of a folder that is no run", "evaluate {d}/empty", "empty", "
 simple("evaluation on a dataset that does not exist", "evaluate {d}/run --data lfv", "lfv", "did you mean 'lfw'")
 simple("evaluation on images of other classes", "evaluate {d}/run --data digits", "no class of digits", "left, right")
 simple("evaluation into a folder in use", "evaluate {d}/run --out {d}/full", "full", "not empty", "--out")
+simple("comparison of one run", "compare {d}/run", "at least two runs", "1")
+simple("comparison of a run with itself", "compare {d}/run {d}/run/", "given twice")
+simple("comparison with a folder that is no run", "compare {d}/run {d}/empty", "empty", "run.json")
 simple("summary of nothing known", "summary resnet5000", "resnet5000", "facenet")
 simple("summary of a run with another size", "summary {d}/run --input-size 32", "--input-size")
 

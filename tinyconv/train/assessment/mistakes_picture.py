@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLUMNS, LONGEST_NAME = 6, 22
-TILE_WIDTH, TILE_HEIGHT, HEADER, NARROWEST = 1.75, 2.2, 0.75, 6.6
+TILE, PICTURE, CAPTION, HEADER, FOOTER, NARROWEST = 1.95, 1.6, 0.5, 0.7, 0.35, 6.6
+"""In inches: a tile's width, the side of its picture, and the height of the lines below it; of the whole, the height of
+title and note, and the width that the title needs."""
+
 TRUE, TAKEN_FOR = "#0b62c4", "#c2410c"
 
 
@@ -35,21 +38,25 @@ class Mistake:
 def mistakes_png(mistakes: Sequence[Mistake], title: str) -> bytes:
     """PNG of the ``mistakes``, in their order, row by row."""
     columns = min(COLUMNS, len(mistakes))
-    rows = math.ceil(len(mistakes) / columns)
+    width = max(TILE * columns, NARROWEST)
+    height = HEADER + FOOTER + (PICTURE + CAPTION) * math.ceil(len(mistakes) / columns)
 
     def draw(figure: Figure) -> None:
-        figure.suptitle(title, fontsize=11, color=INK)
-        figure.supxlabel("in percent: the probability that the network gave to the class", fontsize=8, color=INK)
-        places = figure.subplots(rows, columns, squeeze=False).ravel()
-        for axes in places:
-            axes.set_axis_off()
-        for axes, mistake in zip(places, mistakes, strict=False):
-            _draw(axes, mistake)
+        figure.text(0.5, 1 - 0.1 / height, title, fontsize=11, color=INK, ha="center", va="top")
+        note = "in percent: the probability that the network gave to the class"
+        figure.text(0.5, 0.1 / height, note, fontsize=8, color=INK, ha="center", va="bottom")
+        for number, mistake in enumerate(mistakes):
+            row, column = divmod(number, columns)
+            left = (width - TILE * columns) / 2 + TILE * column + (TILE - PICTURE) / 2
+            bottom = height - HEADER - (PICTURE + CAPTION) * row - PICTURE
+            place = (left / width, bottom / height, PICTURE / width, PICTURE / height)
+            _draw(figure.add_axes(place), mistake)
 
-    return figure_png(draw, max(TILE_WIDTH * columns, NARROWEST), TILE_HEIGHT * rows + HEADER)
+    return figure_png(draw, width, height, arranged=False)
 
 
 def _draw(axes: Axes, mistake: Mistake) -> None:
+    axes.set_axis_off()
     pixels = np.asarray(mistake.image, np.float32).transpose(1, 2, 0)
     if pixels.shape[2] == 1:
         axes.imshow(pixels[:, :, 0], cmap="gray", vmin=0, vmax=1)
@@ -60,17 +67,14 @@ def _draw(axes: Axes, mistake: Mistake) -> None:
         (f"taken for {shortened(mistake.predicted, LONGEST_NAME)}: {_percent(mistake.probability)}", TAKEN_FOR),
     )
     for number, (text, colour) in enumerate(lines):
-        axes.annotate(
-            text,
-            (0.5, 0),
-            (0, -4 - 10 * number),
-            xycoords="axes fraction",
-            textcoords="offset points",
-            ha="center",
-            va="top",
-            fontsize=7.5,
-            color=colour,
-        )
+        below = (0, -4 - 11 * number)
+        place: dict[str, Any] = {
+            "xycoords": "axes fraction",
+            "textcoords": "offset points",
+            "ha": "center",
+            "va": "top",
+        }
+        axes.annotate(text, (0.5, 0), below, fontsize=7.5, color=colour, ha="center", va="top", **place)
 
 
 def _percent(probability: float) -> str:
