@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from tinyconv.core.arrays import Array
-from tinyconv.core.errors import DataError
+from tinyconv.core.errors import DataError, RunError
 from tinyconv.data import sources
-from tinyconv.data.images import ImageData
+from tinyconv.data.images import ImageData, rows
 from tinyconv.train.loading import LoadedRun
+from tinyconv.train.run_folder import RunFolder
 
 NAMES_LISTED = 5
 
@@ -21,7 +24,8 @@ NAMES_LISTED = 5
 class JudgedImages:
     """Images (N, C, H, W) as the run takes them, with ``labels`` that index the run's classes.
 
-    ``source``: where they come from, as ``--data`` of the command takes it. ``indices``: their places in it.
+    ``source``: where they come from, as ``--data`` of the command takes it. ``indices``: their places in it; ``names``:
+    of their files, where they have any.
     ``learnt``: bool (N,), whether the run learnt from an image; None where nobody can tell. ``notes``: what a reader
     of the figures must know of them.
 
@@ -39,6 +43,7 @@ class JudgedImages:
     indices: Array
     learnt: Array | None
     notes: tuple[str, ...]
+    names: tuple[str, ...] = ()
 
     @property
     def seen(self) -> int:
@@ -56,9 +61,8 @@ def held_out_images(run: LoadedRun) -> JudgedImages:
     'held_out_images'
     """
     data = own_data(run)
-    indices = np.asarray(run.record["data"]["held_out_indices"], np.int64)
-    learnt = np.zeros(len(indices), bool)
-    return JudgedImages(own_source(run), data.images[indices], data.labels[indices], indices, learnt, ())
+    _, indices = _split(run, len(data))
+    return _chosen(own_origin(run)[0], data, indices, data.labels[indices], np.zeros(len(indices), bool), [])
 
 
 def other_images(run: LoadedRun, spec: str) -> JudgedImages:
@@ -88,21 +92,30 @@ def other_images(run: LoadedRun, spec: str) -> JudgedImages:
         )
     if absent := [name for name in run.classes if name not in data.classes]:
         notes.append(f"no images of {len(absent)} of the run's {len(run.classes)} classes ({_listed(absent)})")
-    images = data.images[indices]
     try:
-        learnt: Array | None = _learnt(run, images)
+        learnt: Array | None = _learnt(run, rows(data.images, indices))
     except DataError as error:
         learnt = None
         notes.append(f"whether the run learnt from some of these images is unknown: {error}")
-    return JudgedImages(spec, images, labels[indices], indices, learnt, tuple(notes))
+    return _chosen(spec, data, indices, labels[indices], learnt, notes)
 
 
-def own_source(run: LoadedRun) -> str:
-    """The dataset that ``run`` was trained on, as ``--data`` takes it."""
-    name = str(run.record["data"]["source"])
-    if name in sources.SOURCES:
-        return name
-    return f"folder:{name}" if Path(name).is_dir() else f"npz:{name}"
+def _chosen(
+    source: str, data: ImageData, indices: Array, labels: Array, learnt: Array | None, notes: list[str]
+) -> JudgedImages:
+    names = tuple(data.names[index] for index in indices) if data.names else ()
+    return JudgedImages(source, rows(data.images, indices), labels, indices, learnt, tuple(notes), names)
+
+
+def own_origin(run: LoadedRun) -> tuple[str, dict[str, Any]]:
+    """The dataset that ``run`` was trained on, as ``--data`` takes it, and with what else it was loaded."""
+    record = run.record["data"]
+    if "spec" in record:
+        return str(record["spec"]), dict(record.get("options", {}))
+    name = str(record["source"])  # of a run before the other was recorded
+    known = name in sources.SOURCES
+    spec = name if known else f"folder:{name}" if Path(name).is_dir() else f"npz:{name}"
+    return spec, {"image_size": run.preprocessing.image_size}
 
 
 def own_data(run: LoadedRun) -> ImageData:
@@ -110,10 +123,10 @@ def own_data(run: LoadedRun) -> ImageData:
 
     Raises: ``DataError`` where they are not.
     """
-    spec, record = own_source(run), run.record["data"]
+    (spec, options), record = own_origin(run), run.record["data"]
     way_out = "give images with --data"
     try:
-        data = sources.load(spec, run.preprocessing.image_size)
+        data = sources.load(spec, **options)
     except DataError as error:
         raise DataError(f"the images that run {run.path} was trained on are not found: {error}; {way_out}") from None
     if data.classes != run.classes or len(data) != record["images"] or data.channels != run.preprocessing.channels:
@@ -124,17 +137,33 @@ def own_data(run: LoadedRun) -> ImageData:
     return data
 
 
+def _split(run: LoadedRun, images: int) -> tuple[Array, Array]:
+    """Which of the run's own images it learnt from, and which it held out."""
+    file = RunFolder(run.path).splits
+    try:
+        parts = json.loads(file.read_text(encoding="utf-8"))
+        training, held_out = (np.array(parts[part]["indices"], np.int64) for part in ("training", "held_out"))
+    except FileNotFoundError:  # a run before splits were written
+        held_out = np.array(run.record["data"]["held_out_indices"], np.int64)
+        training = np.setdiff1d(np.arange(images), held_out)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{file} is damaged or cannot be read ({error})") from None
+    return training, held_out
+
+
 def _learnt(run: LoadedRun, images: Array) -> Array:
     data = own_data(run)
-    training = np.setdiff1d(np.arange(len(data)), np.asarray(run.record["data"]["held_out_indices"], np.int64))
-    known = set(_fingerprints(data.images[training]))
+    known = set(_fingerprints(rows(data.images, _split(run, len(data))[0])))
     return np.array([fingerprint in known for fingerprint in _fingerprints(images)], bool)
 
 
 def _fingerprints(images: Array) -> list[bytes]:
     """A digest of each image's pixels in 8 bits: the same photograph has the same one in every file format."""
-    pixels = np.rint(np.asarray(images) * 255).astype(np.uint8)
-    return [hashlib.blake2b(np.ascontiguousarray(image).tobytes(), digest_size=16).digest() for image in pixels]
+    found = []
+    for index in range(len(images)):
+        pixels = np.rint(images[index] * 255).astype(np.uint8)
+        found.append(hashlib.blake2b(np.ascontiguousarray(pixels).tobytes(), digest_size=16).digest())
+    return found
 
 
 def _listed(names: tuple[str, ...] | list[str]) -> str:

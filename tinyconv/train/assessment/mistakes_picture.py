@@ -68,12 +68,7 @@ def _draw(axes: Axes, mistake: Mistake) -> None:
     )
     for number, (text, colour) in enumerate(lines):
         below = (0, -4 - 11 * number)
-        place: dict[str, Any] = {
-            "xycoords": "axes fraction",
-            "textcoords": "offset points",
-            "ha": "center",
-            "va": "top",
-        }
+        place: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
         axes.annotate(text, (0.5, 0), below, fontsize=7.5, color=colour, ha="center", va="top", **place)
 
 

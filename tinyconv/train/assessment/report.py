@@ -109,6 +109,7 @@ def to_json(run: LoadedRun, judged: JudgedImages, assessment: Assessment) -> dic
         "mistakes": [
             {
                 "image": int(judged.indices[index]),
+                **({"file": judged.names[index]} if judged.names else {}),
                 "true": assessment.classes[assessment.labels[index]],
                 "predicted": assessment.classes[assessment.predictions[index]],
                 "probability": float(assessment.confidences[index]),
