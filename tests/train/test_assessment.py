@@ -129,10 +129,10 @@ def test_data_of_which_no_class_is_known_or_that_changed_are_refused(run_folder:
     run = load_run(run_folder)
     with pytest.raises(TinyconvError, match=r"no class of digits .* 0, 1, 2, 3, 4, \.\.\., and the run left, right"):
         other_images(run, "digits")
-    run.record["data"]["source"] = str(write_dataset(tmp_path / "data.npz", images=50))
+    run.record["data"]["spec"] = f"npz:{write_dataset(tmp_path / 'data.npz', images=50)}"
     with pytest.raises(TinyconvError, match=r"not any more what run .* has 50 images .* says 48"):
         held_out_images(run)
-    run.record["data"]["source"] = str(tmp_path / "gone.npz")
+    run.record["data"]["spec"] = f"npz:{tmp_path / 'gone.npz'}"
     with pytest.raises(TinyconvError, match=r"not found: file .*gone.npz does not exist; give images with --data"):
         held_out_images(run)
     judged = other_images(run, f"npz:{tmp_path / 'data.npz'}")
