@@ -120,8 +120,8 @@ def _work(models: Sequence[str], dtype: DType, device: Device) -> Iterator[Calla
 
 def _augment() -> None:
     """Images are prepared on the CPU, in float32, whatever then computes with them."""
-    transforms = [RandomHorizontalFlip(), RandomAffine(degrees=1.0)]
-    Augmentation(transforms)(np.zeros((1, CHANNELS, *IMAGE_SIZE), np.float32), 0, [0])
+    every = Augmentation([RandomHorizontalFlip(), RandomAffine(degrees=1.0)])
+    every(np.zeros((1, CHANNELS, *IMAGE_SIZE), np.float32), 0, [0])
 
 
 def _classifier() -> nn.Module:
