@@ -18,6 +18,7 @@ import click
 from tinyconv.core.errors import TinyconvError
 
 from .options import say
+from .ranks import end_all
 
 # Verb -> what `tinyconv --help` says of it: the modules are imported only when their verb runs.
 VERBS = {
@@ -122,8 +123,7 @@ def _click_message(error: click.ClickException) -> str:
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    say(f"Error: {' '.join(message.split())}", err=True)
-    sys.exit(code)
+    end_all(message, code, interrupted=code in (INTERRUPTED, TERMINATED))
 
 
 def _raise_if_debugging(error: Exception) -> None:

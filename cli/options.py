@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+from .ranks import is_first
+
 
 class ImageSize(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic since click 8.2
     """Text such as "56x46" (height, then width) or "64" (square), as a pair of pixels."""
@@ -78,7 +80,12 @@ checkpoint = click.option(
 
 
 def say(text: object, err: bool = False) -> None:
-    """Print a line. That nobody reads it any more, as behind ``| head -1``, is no error; a full disk is one."""
+    """Print a line, on the first of several processes.
+
+    That nobody reads it any more, as behind ``| head -1``, is no error; a full disk is one.
+    """
+    if not is_first():
+        return
     from tinyconv.utils.streams import LenientStream
 
     if err:

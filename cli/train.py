@@ -21,11 +21,13 @@ from .options import (
     say,
     threads,
 )
+from .ranks import is_first, join
 
 if TYPE_CHECKING:
     from tinyconv.core.arrays import Array
     from tinyconv.features.probes import Probes
-    from tinyconv.train import Evaluation, Experiment, RunWriter
+    from tinyconv.train import Evaluation, Experiment, RunWriter, Trainer
+    from tinyconv.train.parallel import DataParallel
 
 PROBES = 4
 LARGEST_TABLE, LONGEST_NAME, MISTAKES_LISTED, DAMAGED_LISTED = 10, 12, 10, 10
@@ -62,6 +64,11 @@ LARGEST_TABLE, LONGEST_NAME, MISTAKES_LISTED, DAMAGED_LISTED = 10, 12, 10, 10
     help="Share of every class that is held out, 0 to 1.",
 )
 @click.option("--train-per-class", type=WholeNumber(min=1), metavar="N", help="Or: learn from N images a class.")
+@click.option(
+    "--sync-batch-norm/--no-sync-batch-norm",
+    default=None,
+    help="Under mpiexec: batch normalisation over the batch of all processes.",
+)
 @click.option("--augment/--no-augment", default=None, help="Random shifts, turns and (faces) flips; on by default.")
 @click.option(
     "--feature-epochs", type=Numbers(), help="Epochs after which feature maps are dumped, 0 is before the first."
@@ -111,6 +118,7 @@ def command(**options: Any) -> None:
       tinyconv train --data orl --epochs 60 --seed 1
       tinyconv train --data folder:photos --image-size 64 --out runs/photos
       tinyconv train --resume runs/photos
+      mpiexec -n 4 tinyconv train --sync-batch-norm
     """
     resume = options.pop("resume")
     if resume is None:
@@ -134,10 +142,13 @@ def run(
     from tinyconv.train import Experiment, Recipe, RunFolder, RunWriter, recipe_for
 
     where = Device(device)
+    together = join(threads)
+    if together is not None and where.type != "cpu":
+        raise click.UsageError("--device cuda: several processes train on processors only", _context())
     Recipe().changed(**choices)  # a mistake in a choice should not cost the reading of the data
     apply_threads(threads)
     apply_precision(precision)
-    if out is not None:
+    if out is not None and is_first():
         RunFolder.check(out, force)
     images = sources.load(data, image_size, min_per_class=min_per_class)
     recipe = recipe_for(images).changed(**choices)
@@ -152,8 +163,11 @@ def run(
     configuration["data"] |= origin(experiment, data, image_size=image_size, min_per_class=min_per_class)
     configuration["recording"] = {"probes": probes, "feature_epochs": feature_epochs}
     configuration["recording"]["checkpoint_every"] = checkpoint_every
-    prepared = Prepared(experiment, configuration["recording"])
+    prepared = Prepared(experiment, configuration["recording"], together)
     say(introduction(experiment), err=True)
+    if not is_first():
+        prepared.help(recipe.epochs)
+        return
     # The folder last: from here to run.json, which says how a training ended, there is no work to interrupt.
     folder = RunFolder.numbered() if out is None else RunFolder.exact(out, force)
     writer = RunWriter(folder, configuration, title(experiment), experiment.splits(), checkpoint_every=checkpoint_every)
@@ -172,16 +186,17 @@ def go_on(path: Path, epochs: int | None, threads: int | None) -> None:
     from tinyconv.train import RunWriter, resume_run
     from tinyconv.train.resuming import FinishedRunError
 
+    together = join(threads)
     apply_threads(threads)
     try:
-        run = resume_run(path, epochs)
+        run = resume_run(path, epochs, claim=is_first())
     except FinishedRunError as finished:
         say(finished)
         return
     for difference in run.differences:
         say(f"Warning: {difference}: the results may differ in their last bits", err=True)
     recording, recipe = run.record["recording"], run.experiment.recipe
-    prepared = Prepared(run.experiment, recording)
+    prepared = Prepared(run.experiment, recording, together, run.state)
     say(introduction(run.experiment), err=True)
     if run.state is None:
         say(f"{path} had no checkpoint yet: it begins anew", err=True)
@@ -189,6 +204,9 @@ def go_on(path: Path, epochs: int | None, threads: int | None) -> None:
         epoch, batch = run.state["epoch"], run.state["batch"]
         place = f"epoch {epoch + 1}, after batch {batch}" if batch else f"epoch {epoch + 1}"
         say(f"{path} goes on in {place}", err=True)
+    if not is_first():
+        prepared.help(run.epochs_left)
+        return
     writer = RunWriter(
         run.folder,
         {"recipe": recipe.to_json()},
@@ -196,24 +214,50 @@ def go_on(path: Path, epochs: int | None, threads: int | None) -> None:
         checkpoint_every=recording["checkpoint_every"],
         resumed=run.record,
     )
-    train(prepared, writer, run.epochs_left, run.state)
+    train(prepared, writer, run.epochs_left)
 
 
 class Prepared:
     """What a training needs beside its folder: made before that is."""
 
-    def __init__(self, experiment: Experiment, recording: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        experiment: Experiment,
+        recording: dict[str, Any],
+        together: DataParallel | None,
+        state: dict[str, Any] | None = None,
+    ) -> None:
+        import numpy as np
+
         from tinyconv.train.progress import progress
 
-        self.experiment = experiment
+        self.experiment, self.together, self.state = experiment, together, state
+        if together is not None:
+            # Here, where also all have read the run's files that the first one will write anew.
+            step = np.array(-1 if state is None else state["step"])
+            together.check_data(data=experiment.data.labels, split=experiment.train_indices, checkpoint=step)
         self.probes, self.meta = chosen_probes(experiment, recording["probes"]), feature_meta(experiment)
         self.feature_epochs = recording["feature_epochs"]
         self.batches, self.test_batches = experiment.train_batches(), experiment.test_batches()
         self.display = progress(sys.stderr)
 
+    def trainer(self, callbacks: list[Any]) -> Trainer:
+        """Where the state says, if there is one."""
+        trainer = self.experiment.trainer(callbacks, self.together)
+        if self.state is not None:
+            # The first process has callbacks that write and print, the others have not.
+            own = {type(callback).__name__ for callback in trainer.callbacks}
+            kept = {name: state for name, state in self.state["callbacks"].items() if is_first() or name in own}
+            trainer.load_state_dict(self.state | {"callbacks": kept})
+        return trainer
 
-def train(prepared: Prepared, writer: RunWriter, epochs: int, state: dict[str, Any] | None = None) -> None:
-    """Train ``epochs``, from ``state`` where there is one, into the writer's folder; say where and how good."""
+    def help(self, epochs: int) -> None:
+        """Train as another process than the first: nothing is written."""
+        self.trainer([]).fit(self.batches, self.test_batches, epochs)
+
+
+def train(prepared: Prepared, writer: RunWriter, epochs: int) -> None:
+    """Train ``epochs`` into the writer's folder; say where and how good."""
     from tinyconv.features.recorder import FeatureRecorder
 
     experiment, path = prepared.experiment, writer.folder.path
@@ -225,9 +269,7 @@ def train(prepared: Prepared, writer: RunWriter, epochs: int, state: dict[str, A
             meta=prepared.meta,
             message=lambda text: say(text, err=True),
         )
-        trainer = experiment.trainer([prepared.display, writer, recorder])
-        if state is not None:
-            trainer.load_state_dict(state)
+        trainer = prepared.trainer([prepared.display, writer, recorder])
         trainer.fit(prepared.batches, prepared.test_batches, epochs)
     except KeyboardInterrupt:
         writer.interrupted()

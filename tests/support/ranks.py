@@ -18,7 +18,7 @@ class Thread:
     """The communicator of one of several threads."""
 
     def __init__(self, rank: int, tables: list[Any], barrier: threading.Barrier) -> None:
-        self.rank, self.ranks, self.local_ranks = rank, len(tables), len(tables)
+        self.rank, self.ranks = rank, len(tables)
         self._tables, self._barrier = tables, barrier
         self.sums: list[int] = []
         """The sizes of the arrays that were summed up, in order."""

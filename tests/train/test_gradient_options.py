@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import numpy as np
 import pytest
@@ -145,6 +145,9 @@ class TwoInOne:
 
     def prepare(self, model: nn.Module) -> None:
         self.model = model
+
+    def interruptible(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     @contextmanager
     def forward(self, samples: int) -> Iterator[None]:

@@ -20,7 +20,6 @@ from tinyconv.train.parallel import (
     average_buffers,
     check_replicas,
     join_world,
-    launch,
     launched,
     share_weights,
 )
@@ -53,9 +52,10 @@ def test_a_launch_is_told_by_the_environment(environment: dict[str, str], expect
 
 
 def test_a_launch_without_mpi4py_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launch, "launched", lambda: launch.Launch(1, 4))
+    for name, value in {"PMI_RANK": "1", "PMI_SIZE": "4"}.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setitem(__import__("sys").modules, "tinyconv.train.parallel.mpi", None)
-    with pytest.raises(ArgumentError, match=r"process 1 of 4 .*pip install 'tinyconv\[mpi\]'"):
+    with pytest.raises(ArgumentError, match=r"process 1 of 4, .*pip install 'tinyconv\[mpi\]'"):
         join_world()
 
 

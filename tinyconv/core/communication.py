@@ -39,10 +39,6 @@ class Communicator(Protocol):
     def ranks(self) -> int:
         """How many there are."""
 
-    @property
-    def local_ranks(self) -> int:
-        """How many of the processes run on this machine, this one included."""
-
     def sum(self, array: Array) -> None:
         """Replace ``array`` by the sum of all processes' arrays: the same bits everywhere, and each time."""
 
@@ -81,7 +77,7 @@ class Alone(Communicator):
     ([1.0, 2.0], (1, 2))
     """
 
-    rank, ranks, local_ranks = 0, 1, 1
+    rank, ranks = 0, 1
 
     def sum(self, array: Array) -> None:
         return

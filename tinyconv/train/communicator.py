@@ -25,6 +25,10 @@ class Communicator(Protocol):
     def prepare(self, model: Module) -> None:
         """Before the first step: all processes get the weights and buffers of the first one."""
 
+    def interruptible(self) -> AbstractContextManager[None]:
+        """Around a training: Ctrl-C, to any of the processes, stops all of them at the same batch."""
+        ...
+
     def forward(self, samples: int) -> AbstractContextManager[None]:
         """Around the forward of this process's ``samples`` of a batch."""
         ...

@@ -11,6 +11,7 @@ import numpy as np
 from tinyconv import nn, optim
 from tinyconv.core import random
 from tinyconv.core.arrays import Array
+from tinyconv.core.communication import world
 from tinyconv.core.devices import CPU, Device
 from tinyconv.core.precision import float32_precision
 from tinyconv.data.images import ImageData, rows
@@ -68,6 +69,8 @@ class Experiment:
         model = registry.build(
             recipe.model, data.channels, len(data.classes), data.image_size, **recipe.model_options
         ).to(device)
+        if recipe.sync_batch_norm:
+            model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
         optimizer = build_optimizer(recipe, model)
         batches = -(-len(train_indices) // recipe.batch_size)
         scheduler = build_schedule(recipe, optimizer, -(-batches // recipe.accumulate))
@@ -96,7 +99,7 @@ class Experiment:
         return nn.CrossEntropyLoss(label_smoothing=self.recipe.label_smoothing)
 
     def train_batches(self) -> Batches:
-        """The training images: shuffled and augmented anew in every epoch."""
+        """The training images: shuffled and augmented anew in every epoch. Of several processes each has its part."""
         return Batches(
             rows(self.data.images, self.train_indices),
             self.data.labels[self.train_indices],
@@ -108,12 +111,22 @@ class Experiment:
             device=self.device,
             mixup=self.recipe.mixup,
             classes=len(self.data.classes),
+            rank=world().rank,
+            ranks=world().ranks,
         )
 
     def test_batches(self) -> Batches:
-        """The held-out images as they are, in their order."""
+        """The held-out images as they are, in their order. Of several processes each has its part."""
         images, labels = rows(self.data.images, self.test_indices), self.data.labels[self.test_indices]
-        return Batches(images, labels, EVALUATION_BATCH, self.preprocessing, device=self.device)
+        return Batches(
+            images,
+            labels,
+            EVALUATION_BATCH,
+            self.preprocessing,
+            device=self.device,
+            rank=world().rank,
+            ranks=world().ranks,
+        )
 
     def splits(self) -> dict[str, Any]:
         """What ``splits.json`` says: which images are learnt from, which held out, and what was left out or kept

@@ -86,8 +86,9 @@ class Recipe:
     batches of ``batch_size``, limited to the norm ``clip_norm`` and each element to ``clip_value``.
     ``schedule``: "one-cycle", "cosine", "step" (times ``decay_factor`` every ``decay_every`` epochs) or "constant",
     after ``warmup`` epochs in which the rate rises to ``lr`` (see ``schedules``). ``ema``: the decay of an average of
-    the weights, which is then what is evaluated and kept. ``early_stopping``: epochs without a lower held-out loss
-    after which the training ends.
+    the weights, which is then what is evaluated and kept. ``sync_batch_norm``: where several processes train, batch
+    normalisation takes its statistics from the batch of all of them. ``early_stopping``: epochs without a lower
+    held-out loss after which the training ends.
 
     Targets: ``label_smoothing``; ``mixup``, the α of the distribution by which pairs of images are blended.
     Augmentation: ``shift`` whole pixels, or a ``crop`` from as many black ones around the image, ``degrees`` of
@@ -119,6 +120,7 @@ class Recipe:
     clip_value: float = 0.0
     ema: float = 0.0
     early_stopping: int = 0
+    sync_batch_norm: bool = False
     label_smoothing: float = 0.0
     mixup: float = 0.0
     test_fraction: float | None = 0.25

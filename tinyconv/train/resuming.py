@@ -53,13 +53,14 @@ class Resumption:
     differences: list[str]
 
 
-def resume_run(path: str | Path, epochs: int | None = None) -> Resumption:
+def resume_run(path: str | Path, epochs: int | None = None, claim: bool = True) -> Resumption:
     """Make the run in folder ``path`` ready to go on, with the data, recipe, seed, device and precision it records.
 
     ``epochs``: more than it was begun with, for a schedule that does not depend on their number: then the run goes on
     as if it had been begun so. Of the others, one cycle and cosine, the end was laid out for the first number.
 
-    Claims the folder for this process (``RunFolder.claim``).
+    Claims the folder for this process (``RunFolder.claim``), unless ``claim`` says that another one, which trains
+    together with it, does.
 
     Raises: ``RunError`` where the folder is no run, was made by another version of the format, is being trained by
         another process, or is finished; where its data have changed; where ``epochs`` are fewer or would bend the
@@ -86,7 +87,8 @@ def resume_run(path: str | Path, epochs: int | None = None) -> Resumption:
     except (TypeError, ValueError, TinyconvError) as error:
         raise RunError(f"{folder.run_file} is damaged: {error}") from None
     recipe = _extended(folder, record, recipe, epochs)
-    folder.claim()
+    if claim:
+        folder.claim()
     set_float32_precision(precision)
     data = sources.load(spec, **options)
     experiment = Experiment.prepare(data, recipe, seed, device)

@@ -6,6 +6,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from tinyconv.core.arrays import Array
 from tinyconv.core.transfer import on_its_way
 from tinyconv.ops.tensor import Tensor
 from tinyconv.train.records import classes_of
@@ -33,11 +36,14 @@ class Steps:
     numbers of a batch are read when the next one's forward has been started; on the CPU, which has them, at once.
     """
 
-    def __init__(self, check: Callable[[Forward, float], None]) -> None:
-        """``check``: called with a batch's forward and its mean loss, as soon as that has been read."""
-        self._check = check
+    def __init__(self, check: Callable[[Forward, float], None], total: Callable[[Array], Array]) -> None:
+        """``check``: called with a batch's forward and its mean loss, as soon as that has been read.
+
+        ``total``: gives the sums over all processes that share the batches, once for each step.
+        """
+        self._check, self._total = check, total
         self._started: deque[Forward | None] = deque()  # None: there an optimiser step was made
-        self._step_loss, self._step_images, self._step_rate = 0.0, 0, 0.0
+        self._step_sums, self._step_rate = np.zeros(3), 0.0  # of the losses, hits and images
         self._read: list[tuple[float, int, float]] = []
         self.total_loss, self.correct, self.samples = 0.0, 0, 0
 
@@ -75,16 +81,16 @@ class Steps:
     def _settle(self) -> None:
         forward = self._started.popleft()
         if forward is None:
-            self._read.append((self._step_loss / self._step_images, self._step_images, self._step_rate))
-            self._step_loss, self._step_images = 0.0, 0
+            total_loss, hits, images = map(float, self._total(self._step_sums))
+            self._read.append((total_loss / images, int(images), self._step_rate))
+            self._step_sums = np.zeros(3)
+            self.total_loss += total_loss
+            self.correct += int(hits)
+            self.samples += int(images)
             return
         loss = float(forward.loss())
-        self._step_loss += loss * forward.images
-        self._step_images += forward.images
+        self._step_sums += loss * forward.images, int(forward.hits()), forward.images
         self._step_rate = forward.rate
-        self.total_loss += loss * forward.images
-        self.correct += int(forward.hits())
-        self.samples += forward.images
         self._check(forward, loss)
 
     def read(self) -> list[tuple[float, int, float]]:

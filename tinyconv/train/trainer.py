@@ -96,7 +96,7 @@ class Trainer:
         self.outcome = "finished"
         self.history: list[EpochRecord] = []
         self.evaluation: Evaluation | None = None
-        self.steps = Steps(self._check_step)
+        self.steps = Steps(self._check_step, self._over_processes)
         self.rate_at_epoch_start = 0.0
         self.generator_at_epoch_start = default_generator.get_state()
         self.watches = {"training": Stopwatch(), "epoch": Stopwatch(), "waiting": Stopwatch()}
@@ -126,6 +126,8 @@ class Trainer:
             self.evaluation = None  # that of an earlier fit tells nothing of the weights to come
         self.outcome = "failed"
         with ExitStack() as ending:
+            if self.communicator is not None:
+                ending.enter_context(self.communicator.interruptible())
             try:
                 for callback in self.callbacks:
                     # Registered first, so that a signal in the middle of a start is still followed by its end.
@@ -152,7 +154,7 @@ class Trainer:
                 # Of an overflow the loss tells; NumPy's own warning would come first and say less.
                 with np.errstate(over="ignore", invalid="ignore"):
                     self._train_epoch(train)
-                    loss, hits, images = self._over_processes(np.array(self.steps.sums))
+                    loss, hits, images = self.steps.sums
                     seconds, waiting = (self.watches[name].seconds for name in ("epoch", "waiting"))
                     rate = self.rate_at_epoch_start
                     self._end_epoch()
@@ -264,7 +266,7 @@ class Trainer:
     def _end_epoch(self) -> None:
         self.epoch += 1
         self.batch = 0
-        self.steps = Steps(self._check_step)
+        self.steps = Steps(self._check_step, self._over_processes)
         for name in ("epoch", "waiting"):
             self.watches[name] = Stopwatch()
 

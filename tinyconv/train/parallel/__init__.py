@@ -7,10 +7,11 @@ all of them, while backward still goes on, and every process takes the same step
 from __future__ import annotations
 
 from tinyconv.core.communication import Alone, Communicator, world
+from tinyconv.core.launch import Launch, launched
 from tinyconv.train.parallel.averaging import GradientSum
 from tinyconv.train.parallel.data_parallel import DataParallel
-from tinyconv.train.parallel.launch import Launch, join_world, launched
-from tinyconv.train.parallel.replicas import average_buffers, check_replicas, share_weights
+from tinyconv.train.parallel.joining import join_world, share_processors
+from tinyconv.train.parallel.replicas import average_buffers, check_alike, check_replicas, share_weights
 
 __all__ = [
     "Alone",
@@ -19,9 +20,11 @@ __all__ = [
     "GradientSum",
     "Launch",
     "average_buffers",
+    "check_alike",
     "check_replicas",
     "join_world",
     "launched",
+    "share_processors",
     "share_weights",
     "world",
 ]

@@ -69,10 +69,12 @@ class GradientSum:
             bucket.empty()
 
     def finish(self) -> None:
-        """Wait for the sums, and put them in the place of the gradients.
+        """Wait for the sums, and put them in the place of the gradients, those of all backwards since they were zeroed.
 
         A parameter whose gradient is None on this process gets that of the others; None stays if it is None on all.
         """
+        if not self._is_open:
+            self.begin()
         self._is_open = False
         self._start(len(self._buckets))
         for bucket in self._buckets:

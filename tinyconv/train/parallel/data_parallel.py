@@ -18,7 +18,8 @@ from tinyconv.core.communication import Communicator
 from tinyconv.core.parts import part_of_batch
 from tinyconv.nn.module import Module
 from tinyconv.train.parallel.averaging import BUCKET_BYTES, GradientSum
-from tinyconv.train.parallel.replicas import average_buffers, check_replicas, share_weights
+from tinyconv.train.parallel.interruption import Interruption
+from tinyconv.train.parallel.replicas import average_buffers, check_alike, check_replicas, share_weights
 
 
 class DataParallel:
@@ -48,6 +49,7 @@ class DataParallel:
         self.communicator, self._bucket_bytes = communicator, bucket_bytes
         self._gradients: GradientSum | None = None
         self._samples = 0
+        self._interruption = Interruption()
 
     @property
     def rank(self) -> int:
@@ -59,6 +61,15 @@ class DataParallel:
         """How many there are."""
         return self.communicator.ranks
 
+    def check_data(self, **numbers: Array) -> None:
+        """Check that all processes have the same ``numbers``, called by what they are: labels, the split.
+
+        Raises ``RunError`` that names a process that has others.
+        """
+        for name, values in numbers.items():
+            advice = "let all processes read the same files"
+            check_alike(np.ascontiguousarray(values), self.communicator, f"another {name}", advice)
+
     def prepare(self, model: Module) -> None:
         """Give ``model`` the weights and buffers of process 0, and watch over its gradients from now on."""
         share_weights(model, self.communicator)
@@ -66,14 +77,21 @@ class DataParallel:
             self._gradients.close()
         self._gradients = GradientSum(model.parameters(), self.communicator, self._bucket_bytes)
 
+    def interruptible(self) -> AbstractContextManager[None]:
+        """A block in which Ctrl-C and SIGTERM, to any of the processes, stop all of them at the same batch."""
+        return self._interruption.awaited()
+
     def forward(self, samples: int) -> AbstractContextManager[None]:
         """A block for the forward of this process's ``samples`` of a batch; the processes' parts follow each other.
 
-        In it, dropout draws the masks of these samples, out of those of the whole batch.
+        In it, dropout draws the masks of these samples, out of those of the whole batch. Raises
+        ``KeyboardInterrupt``, on all processes, where one was interrupted (see ``interruptible``).
         """
-        everyone = self.communicator.gather(np.array([samples]))[:, 0]
-        self._samples += int(everyone.sum())
-        return part_of_batch(int(everyone[: self.rank].sum()), samples)
+        samples_of_all, wishes = self.communicator.gather(np.array([samples, self._interruption.is_wanted])).T
+        if wishes.any():
+            self._interruption.act()
+        self._samples += int(samples_of_all.sum())
+        return part_of_batch(int(samples_of_all[: self.rank].sum()), samples)
 
     def begin_backward(self) -> None:
         """The next backward is the last of a step: a gradient may leave as soon as it is complete."""

@@ -30,9 +30,6 @@ class MPICommunicator:
         self._meetings: Any = MPI.COMM_WORLD.Dup()
         self._sums: Any = MPI.COMM_WORLD.Dup()
         self.rank, self.ranks = int(self._meetings.rank), int(self._meetings.size)
-        here = MPI.COMM_WORLD.Split_type(MPI.COMM_TYPE_SHARED)
-        self.local_ranks = int(here.size)
-        here.Free()
         _end_all_after_an_error(self)
 
     def sum(self, array: Array) -> None:

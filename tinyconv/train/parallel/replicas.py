@@ -26,7 +26,7 @@ def share_weights(model: Module, communicator: Communicator) -> None:
     >>> share_weights(nn.Linear(2, 2), Alone())
     """
     shapes = np.frombuffer(_digest(str(tensor.array.shape).encode() for _, tensor in _tensors(model)), np.uint8)
-    _require_alike(shapes, communicator, "a model of other shapes than process 0: build the same on all of them")
+    check_alike(shapes, communicator, "a model of other shapes", "build the same on all of them")
     for _, tensor in _tensors(model):
         values = np.ascontiguousarray(tensor.array)
         communicator.broadcast(values)
@@ -45,12 +45,27 @@ def check_replicas(model: Module, communicator: Communicator) -> None:
     >>> check_replicas(nn.Linear(2, 2), Alone())
     """
     digest = _digest(np.ascontiguousarray(tensor.array).tobytes() for _, tensor in _tensors(model))
-    _require_alike(
+    check_alike(
         np.frombuffer(digest, np.uint8),
         communicator,
-        "other weights than process 0, although all took the same steps: something beside the training changed them "
-        "there, or that machine computes otherwise",
+        "other weights",
+        "all took the same steps: something beside the training changed them there, or that machine computes otherwise",
     )
+
+
+def check_alike(values: Array, communicator: Communicator, what: str, advice: str) -> None:
+    """Compare ``values``, such as labels, with those of process 0. All processes call this with as many bytes or not.
+
+    Raises: ``RunError`` "process 1 has ``what`` than process 0; ``advice``".
+
+    >>> from tinyconv.train.parallel import Alone, check_alike
+    >>> check_alike(np.arange(3), Alone(), "other labels", "give all processes the same data")
+    """
+    digest = np.frombuffer(_digest(iter([str(values.shape).encode(), values.tobytes()])), np.uint8)
+    everyone = communicator.gather(digest)
+    others = np.flatnonzero((everyone != everyone[0]).any(axis=1))
+    if len(others):
+        raise RunError(f"process {others[0]} has {what} than process 0; {advice}")
 
 
 def average_buffers(model: Module, communicator: Communicator) -> None:
@@ -84,10 +99,3 @@ def _digest(pieces: Iterator[bytes]) -> bytes:
     for piece in pieces:
         digest.update(piece)
     return digest.digest()
-
-
-def _require_alike(digest: Array, communicator: Communicator, what: str) -> None:
-    everyone = communicator.gather(digest)
-    others = np.flatnonzero((everyone != everyone[0]).any(axis=1))
-    if len(others):
-        raise RunError(f"process {others[0]} has {what}")
