@@ -85,7 +85,7 @@ def test_train_leaves_a_complete_run_folder_and_prints_where_it_is_and_how_good(
     assert "epoch 2/2" in outcome.stderr
     names = {path.name for path in (tmp_path / "run").iterdir()}
     weights = {"best.safetensors", "last.safetensors", "state.safetensors"}
-    assert names == {"run.json", "splits.json", "metrics.csv", "curves.png", "features", *weights}
+    assert names == {"run.json", "config.toml", "splits.json", "metrics.csv", "curves.png", "features", *weights}
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record["status"] == "finished"
     assert np.sum(record["result"]["confusion"]) == record["data"]["held_out"] == 12

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from tinyconv.core.errors import RunError
+from tinyconv.models import registry
+from tinyconv.train.recipes import Recipe
 
 
 def read_config(path: str | Path, known: Collection[str]) -> dict[str, Any]:
@@ -46,6 +48,20 @@ def read_config(path: str | Path, known: Collection[str]) -> dict[str, Any]:
             hint = f"did you mean {near[0]!r}?" if near else f"it may have {', '.join(sorted(known))}"
             raise RunError(f"{path} has the unknown key {name!r}; {hint}")
     return settings
+
+
+def settings_of(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that repeat a run, from what its ``run.json`` says."""
+    data, recipe = configuration["data"], Recipe(**configuration["recipe"])
+    own = {
+        "data": data["spec"],
+        **data["options"],
+        "seed": configuration["seed"],
+        "device": configuration["device"],
+        "precision": configuration["float32_precision"],
+    }
+    options = {"model_options": registry.defaults(recipe.model) | recipe.model_options}
+    return own | recipe.choices() | dict(configuration["recording"]) | options
 
 
 def config_text(settings: Mapping[str, Any]) -> str:

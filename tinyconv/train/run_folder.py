@@ -2,11 +2,15 @@
 
 run.json             configuration, seed, versions, classes, preprocessing and result; its format has a version
 splits.json          which images were learnt from and which were held out
+config.toml          the settings: ``tinyconv train --config`` repeats the run with them
 metrics.csv          one line per epoch
 curves.png           loss and accuracy over the epochs
 last.safetensors     the weights after the last epoch, to which the reported accuracy belongs
 best.safetensors     the weights after the epoch with the lowest held-out loss
 state.safetensors    everything that the next step depends on: ``tinyconv train --resume`` goes on from it
+steps.jsonl          loss and learning rate of steps, where asked for (--log-every)
+gradients.jsonl      norms of gradients, updates and weights, where asked for (--statistics-every)
+tensorboard/         event files, where asked for (--tensorboard)
 features/            feature maps along the training
 evaluation/          what tinyconv evaluate found
 """
@@ -24,7 +28,9 @@ from tinyconv.utils.files import LEFTOVERS
 FORMAT = "tinyconv-run"
 FORMAT_VERSION = 1
 RUN_FILE, METRICS_FILE, CURVES_FILE, FEATURES = "run.json", "metrics.csv", "curves.png", "features"
-SPLITS_FILE, STATE_FILE = "splits.json", "state.safetensors"
+SPLITS_FILE, STATE_FILE, CONFIG_FILE = "splits.json", "state.safetensors", "config.toml"
+STEPS_FILE, GRADIENTS_FILE, TENSORBOARD = "steps.jsonl", "gradients.jsonl", "tensorboard"
+EVENTS = "events.out.tfevents.*"
 CHECKPOINTS = ("best", "last")
 DEFAULT_PARENT = Path("runs")
 ARCHIVE_FILE = "features.npz"
@@ -131,6 +137,11 @@ class RunFolder:
         return self.path / CURVES_FILE
 
     @property
+    def config(self) -> Path:
+        """The settings that repeat the run."""
+        return self.path / CONFIG_FILE
+
+    @property
     def state(self) -> Path:
         """What a training goes on from."""
         return self.path / STATE_FILE
@@ -194,9 +205,11 @@ class RunFolder:
         Below ``features/``, be they from the training or from ``tinyconv features``: every ``features.npz``, and every
         PNG file that names tinyconv as the software that made it. Below ``evaluation/`` the files of evaluations.
         """
-        own = [self.splits, self.metrics, self.curves, self.state, *map(self.checkpoint, CHECKPOINTS)]
+        own = [self.splits, self.config, self.metrics, self.curves, self.state, *map(self.checkpoint, CHECKPOINTS)]
+        own += [self.path / STEPS_FILE, self.path / GRADIENTS_FILE]
         found = [file for file in own if file.is_file()]
         found += sorted(self.path.rglob(LEFTOVERS))
+        found += sorted((self.path / TENSORBOARD).glob(EVENTS))
         found += sorted(self.features.rglob(ARCHIVE_FILE))
         found += [picture for picture in sorted(self.features.rglob("*.png")) if drawn_by_tinyconv(picture)]
         found += [file for file in sorted(self.evaluation.rglob("*")) if file.name in EVALUATION_FILES]

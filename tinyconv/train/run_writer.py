@@ -14,6 +14,7 @@ from tinyconv.models import weights
 from tinyconv.train import environment
 from tinyconv.train.callbacks import Callback
 from tinyconv.train.checkpoint import save_checkpoint
+from tinyconv.train.config import config_text, settings_of
 from tinyconv.train.curves import curves_png
 from tinyconv.train.interruption import HeldSignals
 from tinyconv.train.records import EpochRecord, Evaluation
@@ -93,6 +94,8 @@ class RunWriter(Callback):
         self._write_run_file("running", {})
         if self._splits is not None:
             write_atomically(self.folder.splits, (json.dumps(self._splits, ensure_ascii=False) + "\n").encode())
+        if "recording" in self._configuration:
+            write_atomically(self.folder.config, config_text(settings_of(self._configuration)).encode())
         self._write_metrics(trainer.history)
 
     def on_epoch_start(self, trainer: Trainer) -> None:

@@ -54,6 +54,17 @@ simple(
     "epoch 1, step",
     "--lr",
 )
+simple("unknown schedule", TRAIN + "--schedule cosin", "cosin", "one-cycle, cosine, step, constant")
+simple("momentum of an optimizer that has none", TRAIN + "--momentum 0.5", "momentum", "'sgd'", "'adamw'")
+simple("averages that never forget", TRAIN + "--ema 1", "--ema", "0<=x<1")
+simple("a warm-up longer than the training", TRAIN + "--epochs 2 --warmup 3", "warmup of 3 epochs", "training of 2")
+simple("a model's option without a value", TRAIN + "--model-option dropout", "--model-option", "dropout=0.3")
+simple("a model's option that it does not have", TRAIN + "--model-option depth=3", "'depth'", "its options")
+simple(
+    "settings that do not exist", "train --config {d}/none.toml", "none.toml", "does not exist", "config.toml of a run"
+)
+simple("settings in a file that is none of TOML", "train --config {d}/image.png", "image.png", "no TOML file")
+simple("a search for a rate, and a run folder", TRAIN + "--find-lr", "--find-lr", "--out")
 simple("training for no epochs", TRAIN + "--epochs 0", "--epochs", "0")
 simple("batch size of zero", TRAIN + "--batch-size 0", "--batch-size", "0")
 simple("seed below zero", TRAIN + "--seed -1", "--seed", "-1")
@@ -218,3 +229,18 @@ def prepare(folder: Path) -> Path:
     (folder / "full").mkdir()
     (folder / "full" / "note.txt").write_text("mine")
     return folder
+
+
+@command("settings with a name that does not exist", "mine.toml", "'epohcs'", "did you mean 'epochs'")
+def _(folder: Path) -> Outcome:
+    return _with_settings(folder, "epohcs = 3")
+
+
+@command("settings with a value of another kind", "mine.toml", "epochs = 2.5", "not a valid whole number")
+def _(folder: Path) -> Outcome:
+    return _with_settings(folder, "epochs = 2.5")
+
+
+def _with_settings(folder: Path, text: str) -> Outcome:
+    (folder / "mine.toml").write_text(text)
+    return tinyconv("train", "--config", folder / "mine.toml")
