@@ -5,7 +5,8 @@ import PIL.Image
 import pytest
 
 from tinyconv.data import decoding, folder
-from tinyconv.data.images import ImageData, rows
+from tinyconv.data.image_files import ImageFile
+from tinyconv.data.images import ImageData, read_image, rows
 from tinyconv.data.sources import load
 from tinyconv.train import Batches, Experiment, Preprocessing, Recipe
 
@@ -98,3 +99,16 @@ def test_a_damaged_file_is_left_out_however_many_there_are(tmp_path, monkeypatch
     assert array.names == lazy.names
     np.testing.assert_array_equal(lazy.images[:], array.images)
     assert folder.folder(tmp_path, (16, 16)).labels.tolist() == [0] * 4 + [1] * 5
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "LA", "RGBA", "P", "1", "CMYK"])
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_bytes_taken_as_they_are_are_what_the_long_way_gives(tmp_path, mode, orientation):
+    file = tmp_path / f"x.{'tif' if mode == 'CMYK' else 'png'}"
+    image = PIL.Image.fromarray(RANDOM.integers(0, 256, (8, 8, 3), np.uint8)).convert(mode)
+    exif = image.getexif()
+    exif[0x0112] = orientation
+    image.save(file, exif=exif)
+    for channels in (1, 3):
+        taken = decoding.decode(ImageFile("x", lambda: file.open("rb")), channels, (8, 8), np.dtype(np.uint8))
+        np.testing.assert_array_equal(taken, np.rint(read_image(file, channels) * 255))

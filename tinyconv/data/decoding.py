@@ -16,7 +16,7 @@ import numpy as np
 from tinyconv.core.arrays import Array, Pair
 from tinyconv.core.errors import DataError
 from tinyconv.data.image_files import ARCHIVE_ERRORS, ImageFile
-from tinyconv.data.images import decoded, is_deep, is_gray, open_image, upright_size
+from tinyconv.data.images import bytes_of, decoded, is_deep, is_gray, open_image, upright_size
 
 IN_MEMORY = 1 << 30
 """Bytes of float32 images: up to here they are an ordinary array."""
@@ -112,7 +112,10 @@ class DecodedImages:
 def decode(file: ImageFile, channels: int, size: Pair, whole: Any) -> Array:
     """The image as whole numbers (C, H, W). Raises ``DataError`` or ``OSError``."""
     with file.open() as content:
-        pixels = decoded(open_image(file.name, content), file.name, channels, size)
+        image = open_image(file.name, content)
+        if whole == np.uint8 and (exact := bytes_of(image, file.name, channels, size)) is not None:
+            return exact
+        pixels = decoded(image, file.name, channels, size)
     return np.rint(pixels * np.float32(np.iinfo(whole).max)).astype(whole)
 
 
@@ -141,8 +144,9 @@ def decode_all(
             cache[index] = image
         readable[index] = True
         coloured[index] = channels == 3 and not (image == image[:1]).all()
-        pixels = as_float(image).astype(np.float64)
-        sums[index] = np.stack([pixels.sum(axis=(1, 2)), (pixels**2).sum(axis=(1, 2))], axis=1)
+        if not fits:
+            pixels = as_float(image).astype(np.float64)
+            sums[index] = np.stack([pixels.sum(axis=(1, 2)), (pixels**2).sum(axis=(1, 2))], axis=1)
 
     in_threads(take, range(len(files)))
     if not coloured.any():

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 WHITE_16_BIT = 65535
+ORIENTATION_TAG = 0x0112  # of EXIF
 _GRAY_MODES = ("1", "L", "I", "F")
 _ALPHA_MODES = ("RGBA", "LA", "PA", "RGBa", "La")
 # What Pillow's decoders raise on damaged files, beyond OSError (of which UnidentifiedImageError is one).
@@ -158,6 +159,25 @@ def decoded(
     return pixels if size is None else resize(pixels, size)
 
 
+def bytes_of(image: Image.Image, name: str | Path, channels: int, size: Pair) -> Array | None:
+    """What ``decoded`` gives times 255, uint8 (channels, height, width), where no pixel has to be computed for it.
+
+    Else None, and the image stays open. Small images take as long to convert as to decode.
+    """
+    wanted = {"L": (1, 3), "RGB": (3,)}.get(image.mode, ())
+    if channels not in wanted or (image.height, image.width) != size or "transparency" in image.info:
+        return None
+    try:
+        if image.getexif().get(ORIENTATION_TAG, 1) != 1:
+            return None
+        pixels = np.asarray(image)
+    except _DECODING_ERRORS as error:
+        raise DataError(f"{name} is damaged and cannot be decoded ({_one_line(error)}); replace or delete it") from None
+    planes = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+    image.close()
+    return np.broadcast_to(planes, (channels, *size))
+
+
 def open_image(path: str | Path, content: IO[bytes] | None = None) -> Image.Image:
     """Pillow's image of the file ``path``, of which only the header has been read. Raises ``DataError``.
 
@@ -186,9 +206,9 @@ def open_image(path: str | Path, content: IO[bytes] | None = None) -> Image.Imag
 
 def upright_size(image: Image.Image) -> Pair:
     """(height, width) of an opened image after its EXIF orientation: 5 to 8 exchange rows and columns."""
-    orientation_tag, first_transposed = 0x0112, 5
+    first_transposed = 5
     try:
-        transposed = image.getexif().get(orientation_tag, 1) >= first_transposed
+        transposed = image.getexif().get(ORIENTATION_TAG, 1) >= first_transposed
     except _DECODING_ERRORS:
         transposed = False
     return (image.width, image.height) if transposed else (image.height, image.width)
