@@ -112,6 +112,8 @@ def test_the_same_random_state_gives_the_same_bits_and_no_other_numbers_are_touc
         {"model_options": {"widths": (8,)}},
         {"batch_size": 7},
         {"optimizer": "sgd"},
+        {"schedule": "constant"},
+        {"early_stopping": True},
         {"lr": 0.002},
         {"weight_decay": 1.0},
         {"label_smoothing": 0.2},
@@ -156,6 +158,21 @@ def test_warm_start_goes_on_and_plain_fits_begin_anew(bars):
     warm.set_params(warm_start=False).fit(images, labels)
     assert np.array_equal(warm.predict_proba(images), classifier(epochs=3).fit(images, labels).predict_proba(images))
     assert warm.n_iter_ == 3
+
+
+def test_early_stopping_ends_with_the_best_weights(bars):
+    images, labels = bars
+    twisted = np.where(np.arange(48) % 5 == 0, labels[::-1], labels)  # what cannot be learnt, only by heart
+    options = {"early_stopping": True, "validation_fraction": 0.3, "schedule": "constant", "random_state": 2}
+    fitted = classifier(**options, epochs=40, n_iter_no_change=3).fit(images, twisted)
+    best = fitted.n_iter_ - 3
+    assert 1 <= best < 37
+    assert len(fitted.validation_scores_) == fitted.n_iter_
+    until_then = classifier(**options, epochs=best).fit(images, twisted)
+    assert np.array_equal(fitted.predict_proba(images), until_then.predict_proba(images))
+    assert until_then.validation_scores_ == fitted.validation_scores_[:best]
+    until_then.set_params(early_stopping=False).fit(images, twisted)
+    assert not hasattr(until_then, "validation_scores_")
 
 
 def test_partial_fit_learns_pass_by_pass(bars):
@@ -206,7 +223,10 @@ def test_verbose_prints_a_line_for_each_epoch(bars, capsys):
         ({"optimizer": "adamax"}, "there is no optimizer 'adamax'; known: adam, adamw, sgd"),
         ({"lr": -1.0}, "lr must be a number of at least 0, got -1.0"),
         ({"lr": "fast"}, "lr must be a number of at least 0, got 'fast'"),
-        ({"label_smoothing": 1}, "label_smoothing must be below 1, got 1"),
+        ({"label_smoothing": 1}, "label_smoothing must be 0 to below 1, got 1"),
+        ({"schedule": "cyclic"}, "there is no schedule 'cyclic'; known: one-cycle, cosine, step, constant"),
+        ({"early_stopping": True, "n_iter_no_change": 0}, "patience must be at least 1 epoch, got 0"),
+        ({"early_stopping": True, "validation_fraction": 2}, "validation_fraction must lie between 0 and 1, got 2"),
         ({"lr": 1e30, "optimizer": "sgd"}, "CNNClassifier: loss became "),
     ],
     ids=str,

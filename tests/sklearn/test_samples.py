@@ -67,6 +67,16 @@ def test_equal_images_of_different_classes_are_different_samples():
     assert sorted(samples.rows.tolist()) == [0, 1, 1]
 
 
+def test_copies_are_on_one_side_of_a_split():
+    rows, labels = table(20)
+    samples = Samples.of(rows.repeat(3, axis=0), labels.repeat(3), None)
+    learnt, judged = samples.split(labels.repeat(3), 0.25, seed=0)
+    assert len(learnt), len(judged) == (48, 12)
+    assert not set(learnt.rows) & set(judged.rows)
+    weighted = Samples.of(rows, labels, np.full(20, 3.0))
+    assert weighted.split(labels, 0.25, seed=0)[1].rows.tolist() == (judged.rows // 3).tolist()
+
+
 def test_the_targets_are_the_distributions_times_the_weights():
     rows, labels = table(3)
     samples = Samples.of(rows, labels, np.array([0.5, 1.0, 1.0]))

@@ -20,13 +20,15 @@ from tinyconv.core.errors import ArgumentError, DataError, RunError
 from tinyconv.core.random import Generator, drawing_from
 from tinyconv.data.transforms import Augmentation, Transform
 from tinyconv.nn.module import Module
-from tinyconv.optim import lr_scheduler
 from tinyconv.sklearn import tables
-from tinyconv.sklearn.networks import AUTO, Model, Network, build
+from tinyconv.sklearn.networks import AUTO, BATCH, Model, Network, build
 from tinyconv.sklearn.samples import Samples
+from tinyconv.sklearn.stopping import BestWeights
 from tinyconv.train.batches import PREFETCHED, Batches
+from tinyconv.train.callbacks import Callback
 from tinyconv.train.progress import progress
 from tinyconv.train.recipes import Recipe
+from tinyconv.train.schedules import build_schedule
 from tinyconv.train.trainer import Trainer
 
 LARGEST_SEED = np.iinfo(np.int32).max
@@ -42,17 +44,20 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
     ``model``: "auto" (``facenet``; where height or width is 1, two convolutions without batch norm), a name of
     ``tinyconv.models.registry``, or a class or function that builds one: ``model(in_channels=..., num_classes=...,
     image_size=...)``; ``model_options`` are passed on to it. Training is that of ``tinyconv train``: ``epochs`` in
-    batches of ``batch_size``, by ``optimizer`` "adamw", "adam" or "sgd" under a one-cycle schedule up to ``lr``, with
-    ``weight_decay``; both have defaults that suit the optimiser. ``augmentation``: transforms of ``tinyconv.data`` that
-    change the images of every epoch. With ``warm_start``, ``fit`` goes on from the weights of the last one.
+    batches of ``batch_size``, by ``optimizer`` "adamw", "adam" or "sgd" with ``lr`` and ``weight_decay`` (None: what
+    suits the optimiser) under a ``schedule`` "one-cycle", "cosine", "step" or "constant". ``augmentation``: a list of
+    ``tinyconv.data.transforms`` that change the images anew in every epoch. With ``early_stopping`` the share
+    ``validation_fraction`` of each class is held out; the training ends after ``n_iter_no_change`` epochs without a
+    lower loss on it, with the weights of the lowest. With ``warm_start``, ``fit`` goes on from the weights there are.
     ``random_state`` None: other numbers each time; a whole number: the same bits each time. The generator of
     ``manual_seed`` is not touched. ``verbose``: a line for each epoch.
 
     **sample_weight**: a weight of 2 is the same as standing in X twice, to the last bit, and 0 as not standing there: a
     sample of weight w comes ceil(w) times in an epoch, each time counting w / ceil(w). The order of rows has no effect.
 
-    After ``fit``: ``classes_``, ``n_features_in_``, ``n_iter_`` (epochs), ``loss_curve_`` (mean loss of each), and
-    ``network_``, the module. Pickles hold the weights as safetensors.
+    After ``fit``: ``classes_``, ``n_features_in_``, ``n_iter_`` (epochs), ``loss_curve_`` (mean loss of each),
+    ``network_`` (the module), and with ``early_stopping`` ``validation_scores_`` (accuracies). Pickles hold the weights
+    as safetensors.
 
     Raises: ``ValueError`` for images, labels or options that do not fit, and where the loss becomes NaN.
 
@@ -74,8 +79,12 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         optimizer: str = "adamw",
         lr: float | None = None,
         weight_decay: float | None = None,
+        schedule: str = "one-cycle",
         label_smoothing: float = 0.0,
         augmentation: Sequence[Transform] | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
         warm_start: bool = False,
         device: str = "cpu",
         random_state: Any = None,
@@ -89,8 +98,12 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
         self.optimizer = optimizer
         self.lr = lr
         self.weight_decay = weight_decay
+        self.schedule = schedule
         self.label_smoothing = label_smoothing
         self.augmentation = augmentation
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
         self.warm_start = warm_start
         self.device = device
         self.random_state = random_state
@@ -129,68 +142,83 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
                 f"CNNClassifier needs at least 2 classes in y, got 1 class: {self.classes_.tolist()[0]!r}"
             )
         codes = np.searchsorted(self.classes_, labels)
-        samples = Samples.of(table, codes, weights)
+        samples, judged = Samples.of(table, codes, weights), None
+        if not goes_on:
+            self._seed = int(check_random_state(self.random_state).randint(LARGEST_SEED))
+        if self.early_stopping and in_one:
+            samples, judged = samples.split(codes, self.validation_fraction, self._seed)
         if goes_on:
             self._network.check_shape(found)
         else:
             self._begin(samples, table, tables.image_shape(self.image_shape, found, table.shape[1]))
-        self._train(samples, table, codes, recipe, in_one)
+        self._train(samples, judged, table, codes, recipe, in_one)
         return self
 
     def _begin(self, samples: Samples, table: Array, shape: tables.Shape) -> None:
-        self._seed = int(check_random_state(self.random_state).randint(LARGEST_SEED))
         preprocessing = samples.preprocessing(table, shape)
         with drawing_from(Generator(self._seed, "initial values")):
             module = build(self.model, self.model_options, shape, len(self.classes_))
         self._network = Network(module.to(Device(self.device)), shape, preprocessing)
         self.loss_curve_: list[float] = []
+        if hasattr(self, "validation_scores_"):
+            del self.validation_scores_  # of an earlier fit
 
-    def _train(self, samples: Samples, table: Array, codes: Array, recipe: Recipe, in_one: bool) -> None:
+    def _train(
+        self, samples: Samples, judged: Samples | None, table: Array, codes: Array, recipe: Recipe, in_one: bool
+    ) -> None:
         """All epochs under a schedule, or one pass with the optimiser of the passes before."""
-        network = self._network
-        classes, shape = len(self.classes_), network.shape
+        network, classes, device = self._network, len(self.classes_), Device(self.device)
+        images: Any = samples.images(table, network.shape)
         is_plain = samples.has_equal_weights
         batches = Batches(
-            samples.images(table, shape),  # type: ignore[arg-type]
+            images,
             codes[samples.rows] if is_plain else samples.targets(codes, classes, recipe.label_smoothing),
             recipe.batch_size,
             network.preprocessing,
-            augmentation=self._augmentation(),
+            augmentation=None if self.augmentation is None else Augmentation(list(self.augmentation), self._seed),
             shuffle=True,
             seed=self._seed,
-            device=Device(self.device),
+            device=device,
             classes=classes,
             prefetch=0 if self.augmentation is None else PREFETCHED,  # threads pay for work, not for a look-up
         )
-        epochs = recipe.epochs if in_one else 1
+        callbacks: list[Callback] = [progress(sys.stdout)] if self.verbose else []
+        held_out = None
+        if judged is not None:
+            images = judged.images(table, network.shape)
+            held_out = Batches(images, codes[judged.rows], BATCH, network.preprocessing, device=device, prefetch=0)
+            best = BestWeights(self.n_iter_no_change)
+            callbacks.append(best)
         optimizer = network.optimizer(recipe, fresh=in_one)
-        schedule = None
-        if in_one:
-            schedule = lr_scheduler.OneCycleLR(optimizer, max_lr=recipe.lr, total_steps=epochs * len(batches))
+        schedule = build_schedule(recipe, optimizer, len(batches)) if in_one else None
         loss = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing if is_plain else 0.0)
-        trainer = Trainer(network.module, loss, optimizer, schedule, [progress(sys.stdout)] if self.verbose else [])
+        trainer = Trainer(network.module, loss, optimizer, schedule, callbacks)
         trainer.epoch = network.passes  # which order, augmentation and dropout follow
         try:
             with drawing_from(Generator(self._seed, f"pass {network.passes}")):
-                trainer.fit(batches, epochs=epochs)
+                trainer.fit(batches, held_out, epochs=recipe.epochs if in_one else 1)
         except RunError as error:
             raise DataError(f"CNNClassifier: {error}") from None
         finally:
             network.module.eval()
         network.passes = self.n_iter_ = trainer.epoch
         self.loss_curve_ += [record.train_loss for record in trainer.history]
+        if judged is not None:
+            self.validation_scores_: list[float] = best.scores
 
     def _recipe(self) -> Recipe:
         """The hyper-parameters, checked."""
-        for name in ("epochs", "batch_size"):
+        for name in ("epochs", "batch_size", "n_iter_no_change"):
             if not isinstance(getattr(self, name), Integral):
                 raise ArgumentError(f"CNNClassifier: {name} must be a whole number, got {getattr(self, name)!r}")
         for name in ("lr", "weight_decay", "label_smoothing"):
             value = getattr(self, name)
             if value is not None and not (isinstance(value, Real) and 0 <= float(value) < float("inf")):
                 raise ArgumentError(f"CNNClassifier: {name} must be a number of at least 0, got {value!r}")
-        if self.label_smoothing is None or self.label_smoothing >= 1:
-            raise ArgumentError(f"CNNClassifier: label_smoothing must be below 1, got {self.label_smoothing!r}")
+        if self.early_stopping and not 0 < self.validation_fraction < 1:
+            raise ArgumentError(
+                f"CNNClassifier: validation_fraction must lie between 0 and 1, got {self.validation_fraction!r}"
+            )
         # None leaves lr and weight_decay to what suits the optimiser.
         return Recipe().changed(
             epochs=int(self.epochs),
@@ -198,11 +226,9 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):
             optimizer=self.optimizer,
             lr=self.lr,
             weight_decay=self.weight_decay,
+            schedule=self.schedule,
             label_smoothing=self.label_smoothing,
         )
-
-    def _augmentation(self) -> Augmentation | None:
-        return None if self.augmentation is None else Augmentation(list(self.augmentation), self._seed)
 
     @staticmethod
     def _weights(sample_weight: Any, table: Array) -> FloatArray | None:
