@@ -27,6 +27,7 @@ VERBS = {
     "predict": "Classify images with a trained run.",
     "evaluate": "Judge a trained run: accuracy, confusions, and its worst mistakes as pictures.",
     "compare": "Set trained runs beside each other: their curves in one picture, and a table.",
+    "tune": "Search for the learning rate, width and augmentation that suit your images.",
     "summary": "Show a model's layers: shapes, parameters, cost, receptive fields.",
     "profile": "Show what a training step costs, layer by layer: time, memory, arithmetic.",
     "bench": "Measure a convolution or a model on this machine, beside PyTorch.",

@@ -51,6 +51,7 @@ HEAVY = {"numba", "llvmlite", "matplotlib", "sklearn", "skimage", "scipy", "rich
         "import tinyconv.cli; sys.argv = ['tinyconv', 'train', '--help']; tinyconv.cli.main()",
         "import tinyconv.cli; sys.argv = ['tinyconv', 'predict', '--help']; tinyconv.cli.main()",
         "import tinyconv.cli; sys.argv = ['tinyconv', 'evaluate', '--help']; tinyconv.cli.main()",
+        "import tinyconv.cli; sys.argv = ['tinyconv', 'tune', '--help']; tinyconv.cli.main()",
     ],
 )
 def test_import_and_help_load_nothing_slow(statement: str) -> None:
@@ -68,7 +69,7 @@ def test_python_dash_m_tinyconv_is_the_command() -> None:
 
 
 @pytest.mark.parametrize(
-    "verb", ["train", "features", "predict", "evaluate", "compare", "summary", "profile", "warmup", "info"]
+    "verb", ["train", "features", "predict", "evaluate", "compare", "tune", "summary", "profile", "warmup", "info"]
 )
 def test_every_verb_explains_itself_with_an_example(verb: str) -> None:
     outcome = tinyconv(verb, "--help")

@@ -28,6 +28,7 @@ from tinyconv.train.resuming import Resumption, resume_run
 from tinyconv.train.run_folder import RunFolder
 from tinyconv.train.run_writer import RunWriter
 from tinyconv.train.trainer import Trainer
+from tinyconv.train.tuning import SearchSpace, Trial, Tuning, tune, tuning_png
 from tinyconv.train.warmup import warm_up
 
 __all__ = [
@@ -51,9 +52,12 @@ __all__ = [
     "RunFolder",
     "RunSummary",
     "RunWriter",
+    "SearchSpace",
     "StepLog",
     "TensorBoard",
     "Trainer",
+    "Trial",
+    "Tuning",
     "assess",
     "compare",
     "comparison_png",
@@ -68,6 +72,8 @@ __all__ = [
     "recipe_for",
     "resume_run",
     "save_checkpoint",
+    "tune",
+    "tuning_png",
     "warm_up",
     "write_report",
 ]

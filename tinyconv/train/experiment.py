@@ -61,10 +61,20 @@ class Experiment:
     scheduler: lr_scheduler.LRScheduler
 
     @classmethod
-    def prepare(cls, data: ImageData, recipe: Recipe, seed: int = 0, device: Device = CPU) -> Experiment:
-        """Split, build and initialise; also seeds the generator behind dropout. Raises ``TinyconvError``s."""
+    def prepare(
+        cls,
+        data: ImageData,
+        recipe: Recipe,
+        seed: int = 0,
+        device: Device = CPU,
+        parts: tuple[Array, Array] | None = None,
+    ) -> Experiment:
+        """Split, build and initialise; also seeds the generator behind dropout. Raises ``TinyconvError``s.
+
+        ``parts``: the indices to learn from and those to hold out, where the recipe is not to say.
+        """
         random.manual_seed(seed)
-        train_indices, test_indices = split(data, recipe.test_fraction, recipe.train_per_class, seed)
+        train_indices, test_indices = parts or split(data, recipe.test_fraction, recipe.train_per_class, seed)
         preprocessing = Preprocessing.fit(rows(data.images, train_indices))
         model = registry.build(
             recipe.model, data.channels, len(data.classes), data.image_size, **recipe.model_options

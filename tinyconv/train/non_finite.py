@@ -14,9 +14,13 @@ from tinyconv.nn.module import Module
 from tinyconv.ops.tensor import Tensor
 
 
-def error(what: str, where: str, rate: float) -> RunError:
+class NonFiniteError(RunError):
+    """A loss or gradient became NaN or infinite: so it does again, whoever repeats the training."""
+
+
+def error(what: str, where: str, rate: float) -> NonFiniteError:
     """The error that ends a training: ``what`` happened, at which learning rate, and ``where`` it began."""
-    return RunError(
+    return NonFiniteError(
         f"{what}; {where}; lower the learning rate (the optimizer's lr, --lr of the command; it was {rate:g} in this "
         "step), or look for NaN and infinity in the images"
     )

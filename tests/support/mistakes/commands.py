@@ -116,6 +116,12 @@ simple("evaluation into a folder in use", "evaluate {d}/run --out {d}/full", "fu
 simple("comparison of one run", "compare {d}/run", "at least two runs", "1")
 simple("comparison of a run with itself", "compare {d}/run {d}/run/", "given twice")
 simple("comparison with a folder that is no run", "compare {d}/run {d}/empty", "empty", "run.json")
+TUNE = "tune --data npz:{d}/data.npz --epochs 1 --out {d}/search "
+simple("search over one number", TUNE + "--lr 0.1", "--lr", "0.1", "0.001,0.1")
+simple("search range upside down", TUNE + "--lr 0.1,0.001", "lr", "0.1,0.001", "smaller first")
+simple("search over the width of a model without one", TUNE + "--model lenet --width 0.5,2", "lenet", "no width")
+simple("search in a folder in use", "tune --data npz:{d}/data.npz --out {d}/full", "full", "not empty", "--out")
+simple("search that was not begun", "tune --resume {d}/empty", "empty", "tune.json")
 simple("summary of nothing known", "summary resnet5000", "resnet5000", "facenet")
 simple("summary of a run with another size", "summary {d}/run --input-size 32", "--input-size")
 
