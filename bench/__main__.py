@@ -19,6 +19,7 @@ SUITES = {
     "accuracy": "Held-out accuracy over several seeds, beside a linear classifier.",
     "faces": "Faces of LFW: held-out accuracy, beside PyTorch and eigenfaces + SVM.",
     "leak": "Memory over many training steps.",
+    "memory-flat": "Memory over a whole training, with everything that a run does.",
     "kills": "A training that is killed again and again, and resumed: bit for bit as if it had not been.",
     "harness": "The harness itself: equal sides must give 1.",
     "cuda": "Every kernel on a GPU, against float64 and beside PyTorch.",
@@ -34,7 +35,7 @@ class Bench(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in SUITES:
             raise click.UsageError(f"no measurement {cmd_name!r}; there are {', '.join(SUITES)}", ctx)
-        found: click.Command = importlib.import_module(f"bench.suites.{cmd_name}").command
+        found: click.Command = importlib.import_module(f"bench.suites.{cmd_name.replace('-', '_')}").command
         return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import random
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from safetensors import safe_open
 from safetensors.numpy import load
 
 from tinyconv.core.errors import RunError
@@ -19,7 +21,10 @@ from tinyconv.models import weights
 from tinyconv.utils.files import LEFTOVERS
 
 TRAIN = (sys.executable, "-m", "tinyconv", "train")
-LONGEST_START = 120.0
+LONGEST_START, LONGEST_STEP = 120.0, 0.05
+"""Seconds that a process may take to its first checkpoint, and about those of a step with its checkpoint."""
+SPREAD = 0.8
+"""The share of the run over which the kills are spread: the rest is for the last of them to come in time."""
 AT_A_START = 0.25
 """The share of kills that fall into the first seconds of a process, when it imports, reads and loads."""
 TIMED = ("images_per_second", "seconds", "waiting")
@@ -42,9 +47,10 @@ class Kill(NamedTuple):
 
 
 def saved_step(folder: Path) -> int | None:
-    """The optimiser steps of the checkpoint in ``folder``; None where there is none."""
+    """The optimiser steps of the checkpoint in ``folder``; None where there is none. Reads its header alone."""
     try:
-        return int(weights.load_metadata(folder / "state.safetensors")["step"])
+        with safe_open(folder / "state.safetensors", "numpy") as state:
+            return int(json.loads(state.metadata()[weights.METADATA_KEY])["step"])
     except FileNotFoundError:
         return None
 
@@ -62,28 +68,26 @@ def killed_training(folder: Path, options: Sequence[object], steps: int, kills: 
     for number in range(kills):
         began, found = time.perf_counter(), saved_step(folder)
         training = launched(folder, options)
-        if draw.random() < AT_A_START:
-            _wait(training, draw.uniform(0, start))
+        # Spread over the run: the k-th kill falls somewhere into its k-th part, or into the start of its process.
+        target = max(found or 0, SPREAD * steps * (number + draw.random()) / kills)
+        latest = draw.uniform(0, start) if draw.random() < AT_A_START else LONGEST_START
+        while (saved_step(folder) or 0) <= target and training.poll() is None:
+            if time.perf_counter() > began + latest:
+                break
+            time.sleep(0.005)
         else:
-            # Spread over the run: the k-th kill falls somewhere about its k-th part.
-            target = steps * (number + draw.random()) / (kills + 1)
-            deadline = began + LONGEST_START
-            while (saved_step(folder) or 0) <= max(found or 0, target) and training.poll() is None:
-                if time.perf_counter() > deadline:
-                    training.kill()
-                    raise RunError(f"no checkpoint for {LONGEST_START:.0f} s after {number} kills")
-                time.sleep(0.002)
             start = max(start, 0.8 * (time.perf_counter() - began))
-            _wait(training, draw.uniform(0, 0.1))
+            time.sleep(draw.uniform(0, LONGEST_STEP))
         if training.poll() is not None:
             raise RunError(f"the training ended after {number} of {kills} kills: {_said(training)}")
         training.kill()
-        training.wait()
+        training.communicate()
         writing = any(folder.rglob(LEFTOVERS))
         yield Kill(time.perf_counter() - began, found, saved_step(folder), writing)
     training = launched(folder, options)
-    if training.wait() != 0:
-        raise RunError(f"the training could not go on after {kills} kills: {_said(training)}")
+    said = _said(training)
+    if training.returncode != 0:
+        raise RunError(f"the training could not go on after {kills} kills: {said}")
 
 
 def launched(folder: Path, options: Sequence[object]) -> subprocess.Popen[str]:
@@ -119,12 +123,6 @@ def untimed(metrics: bytes) -> bytes:
     return repr([{name: value for name, value in row.items() if name not in TIMED} for row in rows]).encode()
 
 
-def _wait(training: subprocess.Popen[str], seconds: float) -> None:
-    try:
-        training.wait(seconds)
-    except subprocess.TimeoutExpired:
-        return
-
-
-def _said(training: subprocess.Popen[Any]) -> str:
+def _said(training: subprocess.Popen[str]) -> str:
+    """The last words of ``training``, which is waited for."""
     return " ".join((training.communicate()[1] or "nothing").split()[-60:])

@@ -46,10 +46,11 @@ def command(kills: int, seed: int, out: Path | None, options: tuple[str, ...]) -
 
 
 OPTIONS = (
-    *("--data", "digits", "--epochs", "12", "--checkpoint-every", "3", "--probes", "2"),
-    *("--ema", "0.95", "--accumulate", "2", "--mixup", "0.2", "--seed", "1"),
+    *("--data", "digits", "--epochs", "16", "--checkpoint-every", "3", "--probes", "2", "--seed", "1"),
+    *("--ema", "0.95", "--accumulate", "2", "--mixup", "0.2", "--cutout", "2", "--clip-norm", "1"),
+    *("--log-every", "1", "--statistics-every", "5"),
 )
-"""Everything that has a state: dropout, augmentation, mixup, accumulation, averages, a schedule by the step."""
+"""Everything that has a state: dropout, augmentation, mixup, accumulation, averages, a schedule by the step, logs."""
 
 
 def summary(rows: list[dict[str, Any]], resumed: int, seconds: float) -> str:

@@ -25,6 +25,7 @@ RECIPE = Recipe(
     model_options={"widths": [4, 8]}, epochs=EPOCHS, batch_size=12, accumulate=2, optimizer="sgd", lr=0.05,
     schedule="cosine", warmup=1.0, ema=0.8, mixup=0.3, clip_norm=1.0, label_smoothing=0.1, early_stopping=9,
 )  # fmt: skip
+LOGS = ("--probes", 1, "--log-every", 1, "--statistics-every", 2)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def python_hears_of_interruptions() -> Iterator[None]:
 def trained(data: Path, folder: Path, *options: object, **changes: Any) -> Outcome:
     """``tinyconv train`` with ``RECIPE`` and its ``changes``."""
     with mock.patch("tinyconv.train.recipe_for", return_value=RECIPE.changed(**changes)):
-        return tinyconv("train", "--data", f"npz:{data}", "--out", folder, "--seed", 3, "--probes", 1, *options)
+        return tinyconv("train", "--data", f"npz:{data}", "--out", folder, "--seed", 3, *LOGS, *options)
 
 
 def begun(data: Path, folder: Path, *options: object, code: int = 0, **changes: Any) -> Path:
@@ -76,7 +77,7 @@ def interrupt() -> None:
     signal.raise_signal(signal.SIGINT)
 
 
-@pytest.mark.parametrize("step", range(1, EPOCHS * STEPS_PER_EPOCH + 1))
+@pytest.mark.parametrize("step", [1, STEPS_PER_EPOCH, 5, EPOCHS * STEPS_PER_EPOCH])
 def test_a_training_interrupted_after_any_step_goes_on_bit_for_bit(
     step: int, data: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,13 +1,20 @@
 """The same bits for any number of threads: every common layer, forward and backward, and whole training steps."""
 
 from functools import partial
+from pathlib import Path
+from unittest import mock
 
+import bench_folder  # noqa: F401  (lets the tests import the benchmarks)
 import numpy as np
 import pytest
+from command import tinyconv
+from tiny_run import write_dataset
 
 import tinyconv as tc
+from bench.killing import differences
 from tinyconv import nn, optim
 from tinyconv.models import registry
+from tinyconv.train import Recipe
 from tinyconv.train.warmup import CONVOLUTIONS, ON_IMAGES, ON_ROWS, OPTIMIZERS, WIDTH
 
 LAYERS = [
@@ -61,3 +68,21 @@ def test_two_training_steps(name, family):
         return [loss, *model.parameters()]
 
     both(run)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_a_whole_training_twice_and_with_another_number_of_threads(optimizer: str, tmp_path: Path) -> None:
+    """Every file that it writes, but for times: weights, averages, moments, metrics, curves, feature maps."""
+    data = write_dataset(tmp_path / "data.npz", images=96, side=20)
+    recipe = Recipe(
+        model_options={"widths": [8, 16]}, epochs=2, batch_size=12, accumulate=2, ema=0.9, mixup=0.2, clip_norm=1.0,
+        brightness=0.2, contrast=0.2, optimizer=optimizer,
+    )  # fmt: skip
+    for name, threads in {"one": 1, "two": 2, "two again": 2}.items():
+        with mock.patch("tinyconv.train.recipe_for", return_value=recipe):
+            outcome = tinyconv(
+                "train", "--data", f"npz:{data}", "--out", tmp_path / name, "--threads", threads, "--probes", 1
+            )
+        assert outcome.code == 0, outcome.stderr
+    assert differences(tmp_path / "two", tmp_path / "two again") == []
+    assert differences(tmp_path / "one", tmp_path / "two") == []
