@@ -32,6 +32,10 @@ __all__ = [
 ]
 
 
+BLOCK = 32768
+"""Elements whose squares, in float64, stay in a core's own cache until they are summed."""
+
+
 def get_total_norm(
     tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False
 ) -> Tensor:
@@ -204,6 +208,8 @@ def _norm(name: str, tensors: list[Tensor], norm_type: float, error_if_nonfinite
         return 0.0
     xp = array_module(tensors[0].device)
     with np.errstate(all="ignore"):
+        if kind == 2 and xp is np:
+            return _checked_norm(name, math.sqrt(sum(map(_sum_of_squares, tensors))), error_if_nonfinite)
         sizes = [xp.abs(tensor.array, dtype=np.float64) for tensor in tensors]
         if math.isinf(kind):
             choose = xp.max if kind > 0 else xp.min
@@ -212,8 +218,22 @@ def _norm(name: str, tensors: list[Tensor], norm_type: float, error_if_nonfinite
             norm = sum((size != 0).any().astype(np.float64) for size in sizes)
         else:
             norm = sum((size**kind).sum() for size in sizes) ** (1 / kind)
-    if xp is np:
-        norm = float(norm)
+    return _checked_norm(name, float(norm) if xp is np else norm, error_if_nonfinite)
+
+
+def _sum_of_squares(tensor: Tensor) -> float:
+    """In float64, block by block: whole arrays of it would be written to memory and read again, five times as slow."""
+    array = tensor.array
+    flat = (array.transpose(0, 2, 3, 1) if array.ndim == 4 else array).reshape(-1)
+    total = 0.0
+    for start in range(0, flat.size, BLOCK):
+        block = flat[start : start + BLOCK].astype(np.float64)
+        block *= block
+        total += float(block.sum())
+    return total
+
+
+def _checked_norm(name: str, norm: Any, error_if_nonfinite: bool) -> Any:
     if error_if_nonfinite and not math.isfinite(float(norm)):
         raise ArgumentError(
             f"{name}: the gradients' norm is {float(norm)}; find the layer that made it, or lower the learning rate"

@@ -44,3 +44,11 @@ class HeldSignals:
         first, self.received = self.received is None, number
         if not first:
             self.deliver()
+
+
+def interruption_behind(error: BaseException) -> KeyboardInterrupt | None:
+    """The Ctrl-C that caused ``error``: a compiler that it interrupts may raise an error of its own over it."""
+    reason: BaseException | None = error
+    while reason is not None and not isinstance(reason, KeyboardInterrupt):
+        reason = reason.__cause__ or reason.__context__
+    return reason

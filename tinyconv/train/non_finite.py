@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tinyconv.autograd.grad_mode import no_grad
 from tinyconv.core.devices import array_module
@@ -12,13 +13,61 @@ from tinyconv.core.errors import RunError
 from tinyconv.core.random import default_generator
 from tinyconv.nn.module import Module
 from tinyconv.ops.tensor import Tensor
+from tinyconv.train.evaluation import evaluation_mode
+from tinyconv.train.records import BatchSource, Evaluation, checked
+from tinyconv.train.steps import Forward
+
+if TYPE_CHECKING:
+    from tinyconv.train.trainer import Trainer
+
+ALL_FINITE = "the outputs of all layers are finite, it is the loss that is not"
 
 
 class NonFiniteError(RunError):
     """A loss or gradient became NaN or infinite: so it does again, whoever repeats the training."""
 
 
-def error(what: str, where: str, rate: float) -> NonFiniteError:
+def check_loss(trainer: Trainer, forward: Forward, loss: float) -> None:
+    """Raise ``NonFiniteError`` where the loss of a batch is not finite."""
+    if not math.isfinite(loss):
+        where = _origin(trainer, forward.inputs, forward.generator)
+        raise _error(f"loss became {loss} {_place(trainer, forward.step)}", where, forward.rate)
+
+
+def check_norm(trainer: Trainer, norm: Tensor, number: int) -> None:
+    """Raise ``NonFiniteError`` where the norm of the gradients, those up to batch ``number``, is not finite.
+
+    A GPU is not waited for: there the loss of the next step tells.
+    """
+    if norm.device.type == "cpu" and not math.isfinite(float(norm.array)):
+        what = f"the gradients' norm became {float(norm.array)} {_place(trainer, trainer.step_of(number))}"
+        raise _error(what, origin_in_gradients(trainer.model), trainer.rate)
+
+
+def check_evaluation(trainer: Trainer, evaluation: Evaluation, data: BatchSource) -> None:
+    """Raise ``NonFiniteError`` where the loss on held-out ``data`` is not finite."""
+    if math.isfinite(evaluation.loss):
+        return
+    with trainer.evaluation_weights(), evaluation_mode(trainer.model):
+        places = (_origin(trainer, checked(batch)[0]) for batch in data)
+        where = next((place for place in places if place != ALL_FINITE), ALL_FINITE)
+    raise _error(f"held-out loss became {evaluation.loss} after epoch {trainer.epoch}", where, trainer.rate)
+
+
+def _place(trainer: Trainer, step: int) -> str:
+    all_steps = trainer.epoch * trainer.steps_per_epoch + step
+    return f"at epoch {trainer.epoch + 1}, step {step} of {trainer.steps_per_epoch} ({all_steps} of the training)"
+
+
+def _origin(trainer: Trainer, images: Tensor, generator: tuple[int, int] | None = None) -> str:
+    communicator = trainer.communicator
+    if communicator is not None and communicator.ranks > 1:
+        # A forward of this process alone would wait for the others.
+        return f"process {communicator.rank} of {communicator.ranks} noticed it"
+    return origin_in_forward(trainer.model, images, generator)
+
+
+def _error(what: str, where: str, rate: float) -> NonFiniteError:
     """The error that ends a training: ``what`` happened, at which learning rate, and ``where`` it began."""
     return NonFiniteError(
         f"{what}; {where}; lower the learning rate (the optimizer's lr, --lr of the command; it was {rate:g} in this "
@@ -50,7 +99,7 @@ def origin_in_forward(model: Module, images: Tensor, generator: tuple[int, int] 
             default_generator.set_state(generator)
         model(images)
     if not found:
-        return "the outputs of all layers are finite, it is the loss that is not"
+        return ALL_FINITE
     poisoned = [name for name, parameter in model.named_parameters() if not _is_finite(parameter)]
     first = f"the first layer whose output is not finite is {found[0]}"
     if not poisoned:
@@ -67,11 +116,6 @@ def origin_in_gradients(model: Module) -> str:
         return "no single gradient is, their sum of squares overflows"
     layer, _, parameter = poisoned[-1].rpartition(".")
     return f"backward came first to that of the {parameter} of {_layer(layer, layers[layer])}"
-
-
-def first_of(places: Iterable[str], otherwise: str) -> str:
-    """The first place that says something of a layer or an image."""
-    return next((place for place in places if not place.startswith("the outputs of all")), otherwise)
 
 
 def _layer(name: str, module: Module) -> str:

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,9 +21,10 @@ from tinyconv.train import gradients, non_finite, passes, training_state
 from tinyconv.train.averaging import ExponentialAverage
 from tinyconv.train.callbacks.callback import Callback
 from tinyconv.train.communicator import Communicator
-from tinyconv.train.evaluation import evaluated, evaluation_mode
+from tinyconv.train.evaluation import evaluated
+from tinyconv.train.interruption import interruption_behind
 from tinyconv.train.records import BatchSource, EpochRecord, Evaluation, checked
-from tinyconv.train.steps import Forward, Steps
+from tinyconv.train.steps import Steps
 from tinyconv.train.stopwatch import Stopwatch
 
 
@@ -91,12 +92,12 @@ class Trainer:
         self.step = 0
         self.batch = 0
         self.steps_per_epoch = 0
-        self.learning_rate = self._rate
+        self.learning_rate = self.rate
         self.stop = False
         self.outcome = "finished"
         self.history: list[EpochRecord] = []
         self.evaluation: Evaluation | None = None
-        self.steps = Steps(self._check_step, self._over_processes)
+        self.steps = Steps(partial(non_finite.check_loss, self), self._over_processes)
         self.rate_at_epoch_start = 0.0
         self.generator_at_epoch_start = default_generator.get_state()
         self.watches = {"training": Stopwatch(), "epoch": Stopwatch(), "waiting": Stopwatch()}
@@ -136,13 +137,13 @@ class Trainer:
                 self._run_epochs(train, test)
                 self.outcome = "finished"
             except BaseException as error:
-                interruption = _interruption(error)
-                if interruption is None:
+                cause = interruption_behind(error)
+                if cause is None:
                     raise
                 self.outcome = "interrupted"
-                if interruption is error:
+                if cause is error:
                     raise
-                raise type(interruption) from error
+                raise type(cause) from error
         return self.history
 
     def _run_epochs(self, train: BatchSource, test: BatchSource | None) -> None:
@@ -154,23 +155,16 @@ class Trainer:
                 # Of an overflow the loss tells; NumPy's own warning would come first and say less.
                 with np.errstate(over="ignore", invalid="ignore"):
                     self._train_epoch(train)
-                    loss, hits, images = self.steps.sums
-                    seconds, waiting = (self.watches[name].seconds for name in ("epoch", "waiting"))
-                    rate = self.rate_at_epoch_start
-                    self._end_epoch()
+                    figures = self._end_epoch()
                     if test is not None:
                         self._look_at(test)
                 record = EpochRecord(
                     epoch=self.epoch,
                     steps=self.step,
-                    learning_rate=rate,
-                    train_loss=float(loss / images),
-                    train_accuracy=float(hits / images),
                     test_loss=None if self.evaluation is None else self.evaluation.loss,
                     test_accuracy=None if self.evaluation is None else self.evaluation.accuracy,
-                    images_per_second=float(images / seconds),
                     seconds=self.watches["training"].seconds,
-                    waiting=waiting / seconds,
+                    **figures,
                 )
                 self.history.append(record)
                 self._call("on_epoch_end", record)
@@ -183,7 +177,7 @@ class Trainer:
                 train.set_epoch(self.epoch)
             self.model.train()
             if self.batch == 0:
-                self.rate_at_epoch_start = self._rate
+                self.rate_at_epoch_start = self.rate
             last, number, samples = len(train), self.batch, 0
             for number, (images, labels) in enumerate(self._batches(train), start=self.batch + 1):
                 if samples == 0:
@@ -225,7 +219,7 @@ class Trainer:
         with nullcontext() if self.communicator is None else self.communicator.forward(samples):
             logits = self.model(images)
             loss = self.loss(logits, labels)
-        self.steps.add(self._step_of(number), self._rate, loss, logits, labels, images, generator)
+        self.steps.add(self.step_of(number), self.rate, loss, logits, labels, images, generator)
         if self._sums_gradients:
             if self.communicator is not None and ends_step:
                 self.communicator.begin_backward()
@@ -246,7 +240,7 @@ class Trainer:
             gradients.divide(self.model, samples)
         norm = gradients.clip(self.model, self.clip_norm, self.clip_value)
         if norm is not None:
-            self._check_norm(norm, number)
+            non_finite.check_norm(self, norm, number)
         self.optimizer.step()
         if self.scheduler is not None and self.scheduler_interval == "step":
             self.scheduler.step()
@@ -263,52 +257,37 @@ class Trainer:
             self._call("on_batch_end", loss, images)
             self._call("on_settled")
 
-    def _end_epoch(self) -> None:
+    def _end_epoch(self) -> dict[str, float]:
+        """Begin to count anew. Returns what the epoch came to."""
+        loss, hits, images = self.steps.sums
+        seconds, waiting = (self.watches[name].seconds for name in ("epoch", "waiting"))
         self.epoch += 1
         self.batch = 0
-        self.steps = Steps(self._check_step, self._over_processes)
+        self.steps = Steps(partial(non_finite.check_loss, self), self._over_processes)
         for name in ("epoch", "waiting"):
             self.watches[name] = Stopwatch()
+        return {
+            "learning_rate": self.rate_at_epoch_start,
+            "train_loss": float(loss / images),
+            "train_accuracy": float(hits / images),
+            "images_per_second": float(images / seconds),
+            "waiting": waiting / seconds,
+        }
 
     @property
-    def _rate(self) -> float:
+    def rate(self) -> float:
+        """The learning rate that the next step is made with."""
         return float(self.optimizer.param_groups[0]["lr"])
 
-    def _check_step(self, forward: Forward, loss: float) -> None:
-        if not math.isfinite(loss):
-            what = f"loss became {loss} {self._place(forward.step)}"
-            raise non_finite.error(what, self._origin(forward.inputs, forward.generator), forward.rate)
-
-    def _check_norm(self, norm: Tensor, number: int) -> None:
-        # A GPU is not waited for: there the loss of the next step tells.
-        if norm.device.type == "cpu" and not math.isfinite(float(norm.array)):
-            what = f"the gradients' norm became {float(norm.array)} {self._place(self._step_of(number))}"
-            raise non_finite.error(what, non_finite.origin_in_gradients(self.model), self._rate)
-
-    def _step_of(self, number: int) -> int:
+    def step_of(self, number: int) -> int:
         """The step of the epoch, from 1, that batch ``number`` belongs to."""
         return (number - 1) // self.accumulate + 1
-
-    def _place(self, step: int) -> str:
-        all_steps = self.epoch * self.steps_per_epoch + step
-        return f"at epoch {self.epoch + 1}, step {step} of {self.steps_per_epoch} ({all_steps} of the training)"
-
-    def _origin(self, images: Tensor, generator: tuple[int, int] | None = None) -> str:
-        if self.communicator is not None and self.communicator.ranks > 1:
-            # A forward of this process alone would wait for the others.
-            return f"process {self.communicator.rank} of {self.communicator.ranks} noticed it"
-        return non_finite.origin_in_forward(self.model, images, generator)
 
     # --- looking at held-out data -----------------------------------------------------------------------------------
 
     def _look_at(self, test: BatchSource) -> None:
         evaluation = self.evaluate(test)
-        if not math.isfinite(evaluation.loss):
-            what = f"held-out loss became {evaluation.loss} after epoch {self.epoch}"
-            with self.evaluation_weights(), evaluation_mode(self.model):
-                places = (self._origin(checked(batch)[0]) for batch in test)
-                where = non_finite.first_of(places, "all layers' outputs are finite")
-            raise non_finite.error(what, where, self._rate)
+        non_finite.check_evaluation(self, evaluation, test)
         self.evaluation = evaluation
         self._call("on_evaluate", evaluation)
 
@@ -359,11 +338,3 @@ class Trainer:
     def _call(self, moment: str, *arguments: Any) -> None:
         for callback in self.callbacks:
             getattr(callback, moment)(self, *arguments)
-
-
-def _interruption(error: BaseException) -> KeyboardInterrupt | None:
-    """The Ctrl-C that caused ``error``: a compiler that it interrupts may raise an error of its own over it."""
-    reason: BaseException | None = error
-    while reason is not None and not isinstance(reason, KeyboardInterrupt):
-        reason = reason.__cause__ or reason.__context__
-    return reason
