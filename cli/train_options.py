@@ -212,7 +212,7 @@ OPTIONS: tuple[Decorator, ...] = (
         metavar="STEPS",
         help="Write norms of gradients, updates and weights to gradients.jsonl.",
     ),
-    click.option("--tensorboard", is_flag=True, default=False, help="Write event files into tensorboard/."),
+    click.option("--tensorboard/--no-tensorboard", default=False, help="Write event files into tensorboard/."),
     click.option(
         "--checkpoint-every",
         type=WholeNumber(min=1),
