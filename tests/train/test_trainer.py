@@ -249,3 +249,27 @@ def test_a_data_loader_can_be_trained_on() -> None:
     loader = DataLoader(TensorDataset(tc.from_numpy(IMAGES), tc.from_numpy(LABELS)), batch_size=5, shuffle=True)
     history = make_trainer(linear(), lr=0.5).fit(loader, epochs=30)
     assert history[-1].train_loss < history[0].train_loss / 2
+
+
+def test_a_step_that_an_interruption_cut_off_is_made_again_and_counted_once() -> None:
+    class Interrupted(nn.CrossEntropyLoss):
+        calls = 0
+
+        def forward(self, logits: tc.Tensor, labels: tc.Tensor) -> tc.Tensor:
+            self.calls += 1
+            if self.calls == 4:
+                raise KeyboardInterrupt
+            return super().forward(logits, labels)
+
+    notes = Notes()
+    model = linear()
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    trainer = Trainer(model, Interrupted(), optimizer, callbacks=[notes], accumulate=2)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(batches(3))
+    trainer.fit(batches(3))
+    whole = make_trainer(linear(), accumulate=2)
+    whole.fit(batches(3))
+    assert trainer.history[0].train_loss == whole.history[0].train_loss
+    np.testing.assert_array_equal(model[1].weight.detach().numpy(), whole.model[1].weight.detach().numpy())
+    assert [moment for moment in notes.moments if moment.startswith("batch")] == ["batch 1 of 6", "batch 2 of 6"]

@@ -73,6 +73,11 @@ class Steps:
         if len(self._started) == 1:
             self._settle()
 
+    def drop_unfinished(self) -> None:
+        """Forget what was started and not ended by a step: an interruption came in between."""
+        self._started.clear()
+        self._step_sums = np.zeros(3)
+
     def finish(self) -> None:
         """Read all that was started."""
         while self._started:

@@ -176,6 +176,7 @@ class Trainer:
             if hasattr(train, "set_epoch"):
                 train.set_epoch(self.epoch)
             self.model.train()
+            self.steps.drop_unfinished()
             if self.batch == 0:
                 self.rate_at_epoch_start = self.rate
             last, number, samples = len(train), self.batch, 0
