@@ -83,7 +83,7 @@ def find_learning_rate(
     >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
     >>> batches = [(tc.rand(8, 1, 2, 2), tc.arange(8) % 2)]
     >>> search = find_learning_rate(model, nn.CrossEntropyLoss(), optim.SGD(model.parameters(), lr=1.0), batches)
-    >>> 1e-6 < search.suggestion < 10
+    >>> 1e-6 < search.suggestion <= 10
     True
     """
     if not 0 < lowest < highest < math.inf:
