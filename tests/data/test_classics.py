@@ -122,7 +122,7 @@ def test_a_label_beyond_the_classes_is_refused(tmp_path):
 
 def cifar_files():
     records = np.concatenate([PHOTOGRAPH_LABELS[:, None], PHOTOGRAPHS.reshape(12, -1)], axis=1)
-    names = (*cifar.TRAIN_FILES, cifar.TEST_FILE)
+    names = [*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin"]
     return {name: records[2 * number : 2 * number + 2].tobytes() for number, name in enumerate(names)}
 
 
