@@ -66,8 +66,9 @@ def killed_training(folder: Path, options: Sequence[object], steps: int, kills: 
     draw = random.Random(seed)  # noqa: S311  (no secret)
     start = 1.0
     for number in range(kills):
-        began, found = time.perf_counter(), saved_step(folder)
+        found = saved_step(folder)
         training = launched(folder, options)
+        began = time.perf_counter()
         # Spread over the run: the k-th kill falls somewhere into its k-th part, or into the start of its process.
         target = max(found or 0, SPREAD * steps * (number + draw.random()) / kills)
         latest = draw.uniform(0, start) if draw.random() < AT_A_START else LONGEST_START
@@ -84,10 +85,15 @@ def killed_training(folder: Path, options: Sequence[object], steps: int, kills: 
         training.communicate()
         writing = any(folder.rglob(LEFTOVERS))
         yield Kill(time.perf_counter() - began, found, saved_step(folder), writing)
+    train_to_the_end(folder, options)
+
+
+def train_to_the_end(folder: Path, options: Sequence[object]) -> None:
+    """Train into ``folder``, or go on there, and wait. Raises ``RunError`` where that fails."""
     training = launched(folder, options)
     said = _said(training)
     if training.returncode != 0:
-        raise RunError(f"the training could not go on after {kills} kills: {said}")
+        raise RunError(f"the training into {folder} failed: {said}")
 
 
 def launched(folder: Path, options: Sequence[object]) -> subprocess.Popen[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -26,7 +25,7 @@ def command(kills: int, seed: int, out: Path | None, options: tuple[str, ...]) -
         whole, killed = Path(folder) / "whole", Path(folder) / "killed"
         chosen = options or OPTIONS
         began = time.perf_counter()
-        subprocess.run([*killing.TRAIN, "--out", str(whole), *chosen], check=True, capture_output=True)
+        killing.train_to_the_end(whole, chosen)
         seconds = time.perf_counter() - began
         steps = killing.saved_step(whole) or 0
         click.echo(f"left alone: {steps} steps in {seconds:.1f} s ({' '.join(chosen)})")

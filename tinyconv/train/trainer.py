@@ -108,8 +108,9 @@ class Trainer:
         """Train ``epochs`` times on the batches of ``train``, evaluate on ``test`` after each. Returns ``history``.
 
         Before an epoch, ``train.set_epoch(number)`` is called where it exists, so that order and augmentation follow
-        the epoch. An epoch that was begun, and interrupted, is the first of ``epochs``. Raises ``RunError`` as soon as
-        the loss is NaN or infinite, ``DataError`` where there is no batch.
+        the epoch. An epoch that was begun, and interrupted, is the first of ``epochs``; 0 of them, after a state was
+        loaded, are only what callbacks do at the start and the end. Raises ``RunError`` as soon as the loss is NaN or
+        infinite, ``DataError`` where there is no batch.
         """
         if epochs < (0 if self.history else 1):
             raise ArgumentError(f"Trainer.fit: epochs must be at least 1, got {epochs}")

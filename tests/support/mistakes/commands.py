@@ -91,6 +91,18 @@ simple("run folder in use", "train --data npz:{d}/data.npz --out {d}/run", "run"
 simple("run folder that is a file", "train --data npz:{d}/data.npz --out {d}/data.npz", "data.npz", "file")
 simple("run folder that cannot be made", "train --data npz:{d}/data.npz --out {d}/data.npz/run", "data.npz/run")
 simple("--force without a folder", "train --force", "--out")
+simple("run to resume that does not exist", "train --resume {d}/nowhere", "nowhere", "does not exist")
+simple("--resume with another learning rate", "train --resume {d}/run --lr 0.1", "--resume", "leave --lr out")
+simple(
+    "more epochs than the schedule was laid out for",
+    "train --resume {d}/run --epochs 9",
+    "run cannot go on to 9 epochs",
+    "one-cycle schedule",
+    "laid out for 2",
+    "train anew with --epochs 9",
+)
+simple("fewer epochs than a run was begun with", "train --resume {d}/run --epochs 1", "with 2 epochs", "not with 1")
+simple("checkpoints every zero steps", TRAIN + "--checkpoint-every 0", "--checkpoint-every", "0")
 simple("run that does not exist", "predict {d}/nowhere {d}/image.png", "nowhere", "does not exist")
 simple("folder that is no run", "predict {d}/empty {d}/image.png", "empty", "run.json")
 simple("image that does not exist", "predict {d}/run {d}/no.png", "no.png", "does not exist")
@@ -196,6 +208,22 @@ def _newer(folder: Path) -> Outcome:
 @command("checkpoint of another model", "last.safetensors", 'classes[0] is "left"', '"cat" in the run')
 def _other_model(folder: Path) -> Outcome:
     return tinyconv("predict", changed_run(folder, classes=["cat", "dog"]), folder / "image.png")
+
+
+@command("images that changed since the run was begun", "data.npz", "restore them")
+def _changed_images(folder: Path) -> Outcome:
+    changed = changed_run(folder, status="running")
+    record = json.loads((changed / "run.json").read_text())
+    record["data"]["digest"] = "0" * 64
+    (changed / "run.json").write_text(json.dumps(record))
+    return tinyconv("train", "--resume", changed)
+
+
+@command("damaged checkpoint of a training", "state.safetensors", "damaged")
+def _damaged_state(folder: Path) -> Outcome:
+    changed = changed_run(folder, status="running")
+    (changed / "state.safetensors").write_bytes(b"\x00" * 100)
+    return tinyconv("train", "--resume", changed)
 
 
 @command("damaged run.json", "run.json", "damaged", "line 1")
