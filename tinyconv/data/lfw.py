@@ -48,10 +48,12 @@ def lfw(
         (home / PHOTOGRAPHS[0]).symlink_to(photographs.resolve(), target_is_directory=True)
         for name in ("pairs.txt", "pairsDevTrain.txt", "pairsDevTest.txt"):
             (home / name).touch()
-        return _fetched(image_size, folder, min_faces, download=False)
+        return _fetched(image_size, folder, min_faces, download=False, where=f"lfw:{argument}")
 
 
-def _fetched(image_size: Pair | None, data_home: str | Path | None, min_faces: int, download: bool) -> ImageData:
+def _fetched(
+    image_size: Pair | None, data_home: str | Path | None, min_faces: int, download: bool, where: str = "lfw"
+) -> ImageData:
     from sklearn.datasets import fetch_lfw_people, get_data_home
 
     try:
@@ -67,14 +69,16 @@ def _fetched(image_size: Pair | None, data_home: str | Path | None, min_faces: i
         )
     except DataError as error:
         if "too restrictive" in str(error):
-            raise DataError(f"dataset 'lfw' has nobody with {min_faces} photographs; ask for fewer") from None
+            raise DataError(
+                f"{where} has nobody with {min_faces} photographs; ask for fewer (lfw:FACES, or --min-per-class)"
+            ) from None
         raise
     images = np.asarray(bunch.images, np.float32)[:, None].clip(0.0, 1.0)
     labels = np.asarray(bunch.target).astype(np.int64)
     people = tuple(str(name) for name in bunch.target_names)
     if len(people) < 2:
         raise DataError(
-            f"dataset 'lfw' has one person only with {min_faces} photographs ({people[0]}), and telling people apart "
+            f"{where} has one person only with {min_faces} photographs ({people[0]}), and telling people apart "
             "takes at least two; ask for fewer"
         )
     data = ImageData("lfw", images, labels, people, "Labeled Faces in the Wild (Huang et al., 2007)", mirror=True)
