@@ -21,6 +21,7 @@ SUITES = {
     "leak": "Memory over many training steps.",
     "memory-flat": "Memory over a whole training, with everything that a run does.",
     "kills": "A training that is killed again and again, and resumed: bit for bit as if it had not been.",
+    "communication": "Several processes under mpiexec, and a model of many machines.",
     "harness": "The harness itself: equal sides must give 1.",
     "cuda": "Every kernel on a GPU, against float64 and beside PyTorch.",
 }

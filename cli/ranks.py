@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from tinyconv.core.communication import world
@@ -46,18 +48,25 @@ def end_all(message: str, code: int, interrupted: bool) -> NoReturn:
     if launch is None:
         _report(message)
         sys.exit(code)
-    if launch.rank > 0:
-        time.sleep(INTERRUPTION_PATIENCE if interrupted else ERROR_PATIENCE)
-    _report(message if launch.rank == 0 else f"{message} (process {launch.rank} of {launch.ranks})")
     from tinyconv.train.parallel import join_world
 
     # Those that have no error wait, at the latest where processes meet first: only who has met them can end them.
     with contextlib.suppress(Exception):
         join_world()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    if launch.rank > 0:
+        time.sleep(INTERRUPTION_PATIENCE if interrupted else ERROR_PATIENCE)
+    _report(message if launch.rank == 0 else f"{message} (process {launch.rank} of {launch.ranks})")
+    _silence()
     world().abort(code)
     sys.exit(code)
+
+
+def _silence() -> None:
+    """Nothing more is printed: what MPI has to say of an end is less than the error, and only hides it."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with contextlib.suppress(OSError, ValueError), Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stderr.fileno())
 
 
 def _report(message: str) -> None:

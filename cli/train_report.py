@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tinyconv.core.communication import world
+
 if TYPE_CHECKING:
     from tinyconv.core.arrays import Array
     from tinyconv.train import Evaluation, Experiment
@@ -28,6 +30,7 @@ def introduction(experiment: Experiment) -> str:
         f"{recipe.model}: {sum(p.numel() for p in experiment.model.parameters()):,} parameters, {recipe.optimizer}, "
         f"{counted(recipe.epochs, 'epoch')} of {counted(steps, 'step')}, "
         f"seed {experiment.seed}"
+        + (f"\n{world().ranks} processes, each with its part of every batch" if world().ranks > 1 else "")
     )
 
 

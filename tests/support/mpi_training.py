@@ -1,6 +1,8 @@
 """A training for ``mpiexec``: dropout, augmentation, ragged batches, every rank its part. See tests/train/test_mpi.py.
 
 python mpi_training.py RESULT.npz float64 [--raise-on RANK] [--kill RANK] [--interrupt RANK]
+
+An interrupted training leaves RESULT.state.safetensors; where that lies, it goes on.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +19,7 @@ import tinyconv as tc
 from tinyconv import nn, optim
 from tinyconv.data.transforms import Augmentation, RandomHorizontalFlip, RandomShift
 from tinyconv.optim import lr_scheduler
-from tinyconv.train import Batches, Callback, Preprocessing, Trainer
+from tinyconv.train import Batches, Callback, Preprocessing, Trainer, load_checkpoint, save_checkpoint
 from tinyconv.train.parallel import DataParallel, check_alike, join_world, world
 
 SAMPLES, BATCH, EPOCHS, TROUBLE = 67, 7, 5, 13
@@ -83,10 +86,15 @@ def main() -> None:
         clip_norm=1.0,
         communicator=DataParallel(communicator, bucket_bytes=2000),
     )
+    state = Path(wanted.result).with_suffix(".state.safetensors")
+    if state.exists():
+        trainer.load_state_dict(load_checkpoint(state))
     try:
-        trainer.fit(train, test, epochs=EPOCHS)
+        trainer.fit(train, test, EPOCHS - trainer.epoch)
     except KeyboardInterrupt:
         check_alike(np.array([trainer.step]), communicator, "another step", "all stop at the same one")
+        if communicator.rank == 0:
+            save_checkpoint(state, trainer.state_dict())
     if communicator.rank == 0:
         state = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
         records = [(r.train_loss, r.train_accuracy, r.test_loss, r.test_accuracy) for r in trainer.history]

@@ -96,9 +96,40 @@ def test_a_process_that_is_killed_ends_the_job(tmp_path: Path) -> None:
     assert not (tmp_path / "result.npz").exists()
 
 
-def test_ctrl_c_to_one_process_stops_all_at_the_same_step(tmp_path: Path) -> None:
-    done = run(2, str(tmp_path / "result.npz"), "float32", "--interrupt", "1")
+def test_ctrl_c_to_one_process_stops_all_at_the_same_step_from_which_they_go_on_bit_for_bit(
+    tmp_path: Path, curves
+) -> None:
+    file = tmp_path / "result.npz"
+    done = run(2, str(file), "float32", "--interrupt", "1")
     assert done.returncode == 0, done.stderr
-    result = np.load(tmp_path / "result.npz")
-    assert str(result["outcome"]) == "interrupted"
-    assert len(result["losses"]) in (13, 14)
+    with np.load(file) as result:
+        assert str(result["outcome"]) == "interrupted"
+        assert len(result["losses"]) == 13
+    assert run(2, str(file), "float32").returncode == 0
+    uninterrupted = curves("float32", 2)
+    with np.load(file) as result:
+        assert len(result["losses"]) == 37
+        for name in uninterrupted:
+            if name != "losses":
+                np.testing.assert_array_equal(result[name], uninterrupted[name], err_msg=name)
+
+
+def test_the_command_runs_as_several_processes_of_which_one_speaks_and_writes(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (40, 8, 8)).astype(np.uint8)
+    np.savez(tmp_path / "noise.npz", images=images, labels=np.arange(40) % 2)
+    command = ("train", "--data", "npz:noise.npz", "--epochs", "1", "--sync-batch-norm", "--probes", "1")
+    done = run(2, program=("-m", "tinyconv", *command), folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("held out") == 1
+    assert "2 processes, each with its part of every batch" in done.stderr
+    assert [folder.name for folder in (tmp_path / "runs").iterdir()] == ["0001"]
+    metrics = (tmp_path / "runs" / "0001" / "metrics.csv").read_text().splitlines()
+    assert len(metrics) == 2
+    assert " of 10 images" in done.stdout  # all of those held out, of which each process judged half
+
+
+def test_a_mistake_that_all_processes_make_is_told_once(tmp_path: Path) -> None:
+    done = run(2, program=("-m", "tinyconv", "train", "--data", "nothing"), folder=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.strip().count("\n") == 0
+    assert done.stderr.startswith("Error: there is no dataset 'nothing'")

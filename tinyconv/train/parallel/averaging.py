@@ -72,6 +72,7 @@ class GradientSum:
         """Wait for the sums, and put them in the place of the gradients, those of all backwards since they were zeroed.
 
         A parameter whose gradient is None on this process gets that of the others; None stays if it is None on all.
+        They lie in the messages' own memory: copy what is to outlast the next step.
         """
         if not self._is_open:
             self.begin()
@@ -181,11 +182,8 @@ class _Bucket:
         if self._sum is not None:
             self._sum.wait()
         for parameter, view, processes in zip(self._parameters, self._views, self._present.tolist(), strict=True):
-            if parameter.grad is not None:
-                parameter.grad.array[...] = view
-                parameter.grad.bump_version()
-            elif processes:
-                parameter.grad = Tensor(_like(view.copy(order="K").ravel(order="K"), view.shape))
+            if processes:
+                parameter.grad = Tensor(view)
 
 
 def _like(numbers: Array, shape: tuple[int, ...]) -> Array:
