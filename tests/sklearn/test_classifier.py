@@ -11,7 +11,7 @@ import tinyconv as tc
 from tinyconv import nn
 from tinyconv.data.transforms import RandomShift
 from tinyconv.models.facenet import FaceNet
-from tinyconv.sklearn import CNNClassifier
+from tinyconv.sklearn import CNNClassifier, tables
 from tinyconv.sklearn.thin_net import ThinNet
 
 
@@ -48,6 +48,7 @@ def test_tables_with_a_shape_and_images_with_and_without_channels_are_the_same(b
 def test_bytes_are_kept_as_they_are_and_learnt_from_like_numbers(bars):
     images, labels = bars
     as_bytes = np.clip(100 * images + 50, 0, 255).astype(np.uint8)
+    assert np.shares_memory(tables.checked(classifier(), as_bytes, reset=True)[0], as_bytes)
     fitted = classifier().fit(as_bytes, labels)
     assert np.array_equal(
         fitted.predict_proba(as_bytes), classifier().fit(as_bytes.astype(np.float32), labels).predict_proba(as_bytes)

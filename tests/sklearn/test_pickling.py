@@ -36,6 +36,7 @@ def test_equal_estimators_have_equal_pickles(bars):
     assert pickle.dumps(fitted(bars)) == first
     assert pickle.dumps(fitted(bars, random_state=1)) != first
     assert b"conv1.weight" in first
+    assert b"exp_avg" not in first, "the optimiser of a training that is over"
 
 
 def test_unpickling_draws_no_random_numbers(bars):

@@ -56,9 +56,9 @@ def test_fractions_of_a_weight_are_spread_over_copies():
     found = {int(row): samples.weights[samples.rows == row].tolist() for row in np.unique(samples.rows)}
     assert found == {0: [2.5 / 3] * 3, 1: [1.0], 2: [0.25], 4: [1.0] * 3, 5: [1.0]}
     assert not samples.has_equal_weights
-    thirds = Samples.of(rows[[0, 0, 0]], labels[[0, 0, 0]], np.array([0.1, 0.2, 0.7]))
-    assert thirds.rows.tolist() == [0]
-    assert thirds.weights == pytest.approx([1.0])
+    thirds = Samples.of(rows[[0, 0, 0]], labels[[0, 0, 0]], np.array([1.1, 1.3, 0.6]))
+    assert thirds.rows.tolist() == [0, 0, 0]  # though in binary these weights add up to a little more than 3
+    assert thirds.weights == pytest.approx([1.0] * 3)
 
 
 def test_equal_images_of_different_classes_are_different_samples():

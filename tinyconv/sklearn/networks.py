@@ -84,8 +84,7 @@ class Network:
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        for name, value in state.items():
-            setattr(self, name, value)
+        vars(self).update(state)
         if self._recipe is not None:
             self._optimizer = build_optimizer(self._recipe, self.module)
             self._optimizer.load_state_dict(weights.load(io.BytesIO(state["_optimizer"])))
