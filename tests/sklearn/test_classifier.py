@@ -84,6 +84,18 @@ def test_decisions_probabilities_and_predictions_agree(bars):
     assert fitted.decision_function(images).shape == fitted.predict_proba(images).shape == (48, 3)
 
 
+def order_decides(images, labels, state):
+    """What a network learns that always starts from zero, and has no dropout."""
+
+    def build(in_channels, num_classes, image_size):
+        network = nn.Sequential(nn.Flatten(), nn.Linear(in_channels * image_size[0] * image_size[1], num_classes))
+        nn.init.zeros_(network[1].weight)
+        nn.init.zeros_(network[1].bias)
+        return network
+
+    return classifier(model=build, epochs=2, random_state=state).fit(images, labels).predict_proba(images)
+
+
 def test_the_same_random_state_gives_the_same_bits_and_no_other_numbers_are_touched(bars):
     images, labels = bars
     options = {"epochs": 2, "model_options": {"dropout": 0.5}, "augmentation": [RandomShift(1)]}
@@ -102,6 +114,7 @@ def test_the_same_random_state_gives_the_same_bits_and_no_other_numbers_are_touc
     assert np.array_equal(np.random.rand(3), expected_by_numpy)  # noqa: NPY002
     assert not np.array_equal(probabilities(4), first)
     assert np.array_equal(probabilities(np.random.RandomState(1)), probabilities(np.random.RandomState(1)))
+    assert not np.array_equal(*(order_decides(images, labels, state) for state in (0, 1)))
     generator = np.random.RandomState(1)
     assert not np.array_equal(probabilities(generator), probabilities(generator))
 
@@ -184,6 +197,8 @@ def test_partial_fit_learns_pass_by_pass(bars):
     assert learning.classes_.tolist() == ["lying", "standing"]
     assert learning.n_iter_ == len(learning.loss_curve_) == 6
     assert learning.score(images, labels) >= 0.9
+    more = classifier().partial_fit(images, labels, classes=["leaning", "standing", "lying"])
+    assert more.predict_proba(images).shape == (48, 3)
     before = learning.predict_proba(images)
     learning.partial_fit(images[labels == "lying"], labels[labels == "lying"])
     assert not np.array_equal(learning.predict_proba(images), before)
