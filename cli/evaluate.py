@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from tinyconv.train import Assessment, JudgedImages, LoadedRun
 
 CLASSES_LISTED = 20
+TOLERANCE = 0.01
+"""Between the accuracy that a run recorded and that found now: other processors round differently, but not so much."""
 
 
 @click.command("evaluate")
@@ -87,6 +89,10 @@ def headline(run: LoadedRun, judged: JudgedImages, assessment: Assessment, held_
         lines.append(f"beware     the model learnt from {judged.seen} of these {images} images; {of_rest}")
     if held_out and run.checkpoint.name.startswith("best"):
         lines.append("beware     these images chose the epoch of best.safetensors: its accuracy on them flatters")
+    result = run.record.get("result") or {}
+    recorded = result.get("held_out_accuracy") if held_out and run.epoch == result.get("epochs") else None
+    if recorded is not None and abs(recorded - assessment.accuracy) > TOLERANCE:
+        lines.append(f"beware     run.json says {recorded:.2%}: these images, or this machine's results, have changed")
     lines += [f"note       {note}" for note in judged.notes]
     return "\n".join(lines)
 

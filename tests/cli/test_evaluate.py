@@ -1,6 +1,7 @@
 """``tinyconv evaluate`` as a user runs it."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,18 @@ def test_evaluate_says_plainly_that_images_were_learnt_from(run: Path, tmp_path:
     assert (record["data"]["source"], record["data"]["learnt_from"], record["images"]) == (spec, 36, 48)
     best = tinyconv("evaluate", run, "--checkpoint", "best", "--out", tmp_path / "best")
     assert "beware     these images chose the epoch of best.safetensors" in best.stdout
+
+
+def test_evaluate_says_that_the_images_are_not_any_more_those_of_the_record(run: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    record = json.loads((copy / "run.json").read_text())
+    record["result"]["held_out_accuracy"] -= 0.25
+    (copy / "run.json").write_text(json.dumps(record))
+    outcome = tinyconv("evaluate", copy)
+    said = f"run.json says {record['result']['held_out_accuracy']:.2%}: these images, or"
+    assert said in outcome.stdout
+    assert outcome.code == 0
 
 
 def test_of_many_classes_the_weakest_are_listed() -> None:

@@ -88,10 +88,13 @@ def other_images(run: LoadedRun, spec: str) -> JudgedImages:
     notes = []
     if unknown:
         notes.append(
-            f"left out: {len(data) - len(indices)} images of classes that the run does not know ({_listed(unknown)})"
+            f"left out: {_counted(len(data) - len(indices), 'image')} of classes that the run does not know "
+            f"({_listed(unknown)})"
         )
     if absent := [name for name in run.classes if name not in data.classes]:
         notes.append(f"no images of {len(absent)} of the run's {len(run.classes)} classes ({_listed(absent)})")
+    if data.damaged:
+        notes.append(f"left out: {_counted(len(data.damaged), 'file')} that cannot be read ({_listed(data.damaged)})")
     try:
         learnt: Array | None = _learnt(run, rows(data.images, indices))
     except DataError as error:
@@ -164,6 +167,10 @@ def _fingerprints(images: Array) -> list[bytes]:
         pixels = np.rint(images[index] * 255).astype(np.uint8)
         found.append(hashlib.blake2b(np.ascontiguousarray(pixels).tobytes(), digest_size=16).digest())
     return found
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _listed(names: tuple[str, ...] | list[str]) -> str:
