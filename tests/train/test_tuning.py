@@ -64,8 +64,8 @@ def test_a_trial_is_a_function_of_seed_and_number_and_lies_in_its_ranges() -> No
 
 
 def test_what_else_is_searched_does_not_change_the_values_of_a_parameter() -> None:
-    alone, together = SearchSpace(lr=(1e-4, 1e-1)), SearchSpace(lr=(1e-4, 1e-1), width=(0.5, 2), batch_size=(8, 16))
-    assert [alone.parameters(0, n)["lr"] for n in (1, 2)] == [together.parameters(0, n)["lr"] for n in (1, 2)]
+    alone, together = SearchSpace(width=(0.5, 2)), SearchSpace(lr=(1e-4, 1e-1), width=(0.5, 2), batch_size=(8, 16))
+    assert [alone.parameters(0, n)["width"] for n in (1, 2)] == [together.parameters(0, n)["width"] for n in (1, 2)]
 
 
 def test_parameters_change_the_recipe_as_they_say() -> None:
