@@ -15,7 +15,6 @@ from tinyconv.data import sources
 from tinyconv.data.splits import split
 from tinyconv.train import (
     Callback,
-    EpochRecord,
     Recipe,
     SearchSpace,
     Trainer,
@@ -133,9 +132,12 @@ def test_every_trial_is_a_run_and_the_record_has_them_all(finished: tuple[Path, 
 class Cut(Callback):
     """Ctrl-C in the second trial, after its first epoch."""
 
-    def on_epoch_end(self, trainer: Trainer, record: EpochRecord) -> None:
-        self.seen = getattr(self, "seen", 0) + 1
-        if self.seen == 3:
+    def __init__(self) -> None:
+        self.epochs = 0
+
+    def on_epoch_start(self, trainer: Trainer) -> None:
+        self.epochs += 1
+        if self.epochs == 2 * RECIPE.epochs:
             raise KeyboardInterrupt
 
 
@@ -148,6 +150,7 @@ def test_a_search_that_was_cut_off_goes_on_with_the_same_result(
         tune(tmp_path / "tune", search, callbacks=lambda: [cut])
     record = json.loads((tmp_path / "tune" / "tune.json").read_text())
     assert (record["status"], [entry["number"] for entry in record["trials"]]) == ("running", [0])
+    assert (tmp_path / "tune" / "trials" / "001" / "state.safetensors").exists()
     kept = (tmp_path / "tune" / "trials" / "000" / "run.json").read_bytes()
     trained: list[int] = []
     again = tune(
@@ -158,6 +161,7 @@ def test_a_search_that_was_cut_off_goes_on_with_the_same_result(
     assert [(trial.number, trial.accuracy, trial.loss) for trial in again] == [
         (trial.number, trial.accuracy, trial.loss) for trial in trials
     ]
+    assert "resumed" in json.loads((tmp_path / "tune" / "trials" / "001" / "run.json").read_text())
     for name in ("tune.png", "best.toml", "trials/001/last.safetensors"):
         assert (tmp_path / "tune" / name).read_bytes() == (folder / name).read_bytes(), name
 
