@@ -98,7 +98,7 @@ def tables(rows: list[dict[str, Any]]) -> str:
             lines.append(f"| {link.gigabits:g} Gbit/s, {1e6 * link.latency:g} µs | " + " | ".join(cells) + " |")
         lines += [
             "",
-            f"| link | useful with {IMAGES} images each | useful sharing {WHOLE_BATCH} images |",
+            f"| link | most machines, {IMAGES} images each | most, sharing {WHOLE_BATCH} |",
             "|---|---|---|",
         ]
         for link in LINKS:
