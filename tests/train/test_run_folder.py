@@ -108,6 +108,26 @@ def test_best_is_the_epoch_of_the_lowest_held_out_loss_and_last_the_last(tmp_pat
     assert result["held_out_accuracy"] == 0.75
 
 
+def test_a_writer_that_goes_on_remembers_the_best_epoch(tmp_path: Path) -> None:
+    experiment, writer, trainer = prepared(tmp_path)
+    for loss in (0.9, 0.4):
+        finish_epoch(writer, trainer, loss)
+    writer.folder.release()
+    record = json.loads((tmp_path / "run.json").read_text())
+    resumed = RunWriter(RunFolder(tmp_path), experiment.configuration(), resumed=record)
+    resumed.load_state_dict(writer.state_dict())
+    resumed.on_train_start(trainer)
+    finish_epoch(resumed, trainer, 0.6)
+    assert (load_run(tmp_path, "best").epoch, load_run(tmp_path, "last").epoch) == (2, 3)
+    assert (tmp_path / "metrics.csv").read_text().count("\n") == 1 + 3
+    again = json.loads((tmp_path / "run.json").read_text())
+    assert [(entry["epoch"], entry["step"]) for entry in again["resumed"]] == [(2, trainer.step)]
+    assert {name: again[name] for name in ("started", "command")} == {
+        name: record[name] for name in ("started", "command")
+    }
+    resumed.on_train_end(trainer)
+
+
 def test_at_every_moment_of_a_training_the_folder_is_valid(tmp_path: Path) -> None:
     _, writer, trainer = prepared(tmp_path)
     assert json.loads((tmp_path / "run.json").read_text())["status"] == "running"
