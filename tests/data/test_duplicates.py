@@ -30,6 +30,7 @@ def test_duplicates_of_duplicates_are_one_group_and_classes_have_their_own():
     scene = photographs(1)
     images = np.concatenate([scene[:, :, 8:72, offset : offset + 64] for offset in (2, 6, 10, 14)])
     assert len(set(near_duplicates(images, np.zeros(4, int)).tolist())) == 1
+    assert len(set(near_duplicates(images[[0, 3, 2, 1]], np.zeros(4, int)).tolist())) == 1
     assert near_duplicates(images, np.array([0, 1, 0, 1])).tolist()[:2] == [0, 1]
 
 
