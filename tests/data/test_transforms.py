@@ -8,14 +8,23 @@ from tinyconv.core.layout import is_engine_order
 from tinyconv.data.transforms import (
     Augmentation,
     ColorJitter,
+    Cutout,
     Normalize,
     RandomAffine,
+    RandomCrop,
     RandomHorizontalFlip,
     RandomShift,
 )
 from tinyconv.ops.image_moves import warped
 
-EVERY = (RandomHorizontalFlip(), RandomShift(3), RandomAffine(20, 0.2), ColorJitter(0.2, 0.3))
+EVERY = (
+    RandomHorizontalFlip(),
+    RandomShift(3),
+    RandomCrop(2),
+    RandomAffine(20, 0.2),
+    ColorJitter(0.2, 0.3),
+    Cutout(4),
+)
 IMAGES = np.random.default_rng(0).random((12, 3, 9, 7), dtype=np.float32)
 
 
@@ -83,6 +92,27 @@ def test_a_shift_reaches_both_ends_equally_often():
 def test_a_shift_of_more_than_the_image_shows_its_edge_only():
     moved = RandomShift(50)(IMAGES, np.full((12, 2), 0.999))
     np.testing.assert_array_equal(moved, np.broadcast_to(IMAGES[:, :, :1, :1], IMAGES.shape))
+
+
+def test_a_crop_shows_black_where_a_shift_repeats_the_edge():
+    # Fifths of [0, 1) stand for -2 ... 2: down by two, left by one.
+    moved = RandomCrop(2)(IMAGES, np.tile([0.9, 0.3], (12, 1)))
+    np.testing.assert_array_equal(moved[:, :, 2:, :-1], IMAGES[:, :, :-2, 1:])
+    assert not moved[:, :, :2].any()
+    assert not moved[:, :, :, -1].any()
+
+
+def test_a_cutout_is_a_gray_square_around_a_pixel_that_may_be_any():
+    result = Cutout(4)(IMAGES, np.tile([0.5, 0.5], (12, 1)))
+    gray = (result == 0.5).all(axis=1)
+    expected = np.zeros((9, 7), bool)
+    expected[2:6, 1:5] = True  # around row 4 and column 3
+    np.testing.assert_array_equal(gray, np.broadcast_to(expected, gray.shape))
+    np.testing.assert_array_equal(result[:, :, ~expected], IMAGES[:, :, ~expected])
+    corner = (Cutout(4)(IMAGES, np.zeros((12, 2))) == 0.5).all(axis=(0, 1))
+    assert corner[:2, :2].all()
+    assert corner.sum() == 4
+    np.testing.assert_array_equal(Cutout(0)(IMAGES, np.zeros((12, 2))), IMAGES)
 
 
 def test_a_quarter_turn_is_exactly_that():
@@ -167,6 +197,8 @@ def test_normalisation_refuses_other_channels_and_no_images():
     [
         lambda: RandomHorizontalFlip(1.5),
         lambda: RandomShift(-1),
+        lambda: RandomCrop(-1),
+        lambda: Cutout(-1),
         lambda: RandomAffine(-1),
         lambda: RandomAffine(0, 1.0),
         lambda: ColorJitter(2),
