@@ -64,6 +64,8 @@ def run(
         raise click.UsageError("--force needs --out, the folder whose run it replaces", _context())
     if find_lr is not None and out is not None:
         raise click.UsageError("--find-lr trains nothing that is kept; leave --out out", _context())
+    if find_lr is not None and not find_lr.parent.is_dir():
+        raise click.UsageError(f"--find-lr {find_lr}: there is no folder {find_lr.parent}; make it first", _context())
     from tinyconv.core.devices import Device
     from tinyconv.data import sources
     from tinyconv.train import Experiment, Recipe, RunFolder, RunWriter, recipe_for

@@ -18,7 +18,7 @@ def introduction(experiment: Experiment) -> str:
     data, recipe = experiment.data, experiment.recipe
     height, width = data.image_size
     colour = "gray" if data.channels == 1 else "RGB"
-    skipped = f"; {data.skipped} other files passed over" if data.skipped else ""
+    skipped = f"; {counted(data.skipped, 'other file')} passed over" if data.skipped else ""
     if data.damaged:
         rest = len(data.damaged) - DAMAGED_LISTED
         listed = ", ".join(data.damaged[:DAMAGED_LISTED]) + (f" and {rest} more (splits.json)" if rest > 0 else "")

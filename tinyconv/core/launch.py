@@ -28,8 +28,8 @@ class Launch(NamedTuple):
     ranks: int
 
 
-def launched(environment: Mapping[str, str] = os.environ) -> Launch | None:
-    """What the launcher says; None for a process that was started alone.
+def launched(environment: Mapping[str, str] | None = None) -> Launch | None:
+    """What the launcher says in ``environment``, by default the process's; None where it was started alone.
 
     Raises: nothing of its own.
 
@@ -37,6 +37,8 @@ def launched(environment: Mapping[str, str] = os.environ) -> Launch | None:
     >>> launched({"PMI_RANK": "1", "PMI_SIZE": "4"})
     Launch(rank=1, ranks=4)
     """
+    if environment is None:
+        environment = os.environ
     for rank, ranks in LAUNCHERS:
         if environment.get(rank, "").isdecimal() and environment.get(ranks, "").isdecimal():
             launch = Launch(int(environment[rank]), int(environment[ranks]))

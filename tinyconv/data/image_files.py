@@ -58,7 +58,7 @@ def tree(path: Path) -> Tree:
     An archive that holds nothing but one folder of folders is taken for that folder. Raises ``DataError``.
     """
     if not path.exists():
-        raise DataError(f"folder {path} does not exist")
+        raise DataError(f"folder {path} does not exist; give one that holds a subfolder of images per class")
     if path.is_dir():
         return _of_folder(path)
     if not path.name.lower().endswith(ARCHIVES):

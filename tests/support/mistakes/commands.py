@@ -69,6 +69,7 @@ simple(
 )
 simple("settings in a file that is none of TOML", "train --config {d}/image.png", "image.png", "no TOML file")
 simple("a search for a rate, and a run folder", TRAIN + "--find-lr", "--find-lr", "--out")
+simple("a picture for a folder that does not exist", "train --find-lr {d}/none/rates.png", "rates.png", "make it")
 simple("training for no epochs", TRAIN + "--epochs 0", "--epochs", "0")
 simple("batch size of zero", TRAIN + "--batch-size 0", "--batch-size", "0")
 simple("seed below zero", TRAIN + "--seed -1", "--seed", "-1")
@@ -153,11 +154,11 @@ def _empty_folder(folder: Path) -> Outcome:
     return tinyconv("train", "--data", f"folder:{folder / 'empty'}")
 
 
-@command("corrupt image in a class folder", "broken.png", "damaged")
-def _corrupt_image(folder: Path) -> Outcome:
+@command("a class of which every image is damaged", "class left", "damaged")
+def _corrupt_images(folder: Path) -> Outcome:
     shutil.copytree(folder / "photos", folder / "damaged")
-    content = (folder / "image.png").read_bytes()
-    (folder / "damaged" / "left" / "broken.png").write_bytes(content[: len(content) // 2])
+    for image in (folder / "damaged" / "left").iterdir():
+        image.write_bytes(image.read_bytes()[:40])
     return tinyconv("train", "--data", f"folder:{folder / 'damaged'}")
 
 
