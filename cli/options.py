@@ -60,6 +60,9 @@ class Numbers(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         return tuple(sorted({int(part) for part in parts}))
 
 
+WIDEST = 1000
+"""Characters of a line in a file, whatever a table holds."""
+
 threads = click.option("--threads", type=WholeNumber(min=1), metavar="N", help="Threads for the kernels.")
 precision = click.option(
     "--precision",
@@ -106,7 +109,9 @@ def shown_table(headers: Sequence[str], rows: Iterable[Sequence[str]], alignment
         table.add_column(header, justify="right" if side == "r" else "left", no_wrap=side == "r")
     for row in rows:
         table.add_row(*map(Text, row))  # names are the user's: a bracket in one is no markup
-    console = Console(file=io.StringIO(), color_system=None, width=width or shutil.get_terminal_size((120, 24)).columns)
+    if width is None:  # a file has all the width that the cells want
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDEST
+    console = Console(file=io.StringIO(), color_system=None, width=width)
     with console.capture() as capture:
         console.print(table)
     return "\n".join(line.rstrip() for line in capture.get().strip("\n").splitlines())

@@ -15,8 +15,8 @@ from tinyconv.utils.speed.shapes import ConvolutionShape
 PLACE = dataclasses.replace(place.Place.processor(), modes=("exact",))
 SMALL = 3_000
 
-NOT_CHECKED = {"small_network"}
-"""It prepares what the processor alone has."""
+NOT_CHECKED = {"small_network", "picked", "uniform_rows", "warped"}
+"""What the processor alone has, or does: it prepares batches."""
 
 
 def size(check):

@@ -31,5 +31,6 @@ def test_prepared_layers_equal_the_definition():
     assert cuda.small_network((5, 6, 4), np.dtype(np.float64)) is None
 
 
-def test_there_is_every_function_that_the_definitions_have():
-    assert cuda.__all__ == reference.__all__
+def test_there_is_every_function_that_the_definitions_have_but_those_that_prepare_batches():
+    assert set(reference.__all__) - set(cuda.__all__) == {"picked", "uniform_rows", "warped"}
+    assert set(cuda.__all__) <= set(reference.__all__)

@@ -57,9 +57,10 @@ IN_PLACE = {
     *("index_add_", "index_copy_", "index_fill_", "index_put_", "masked_scatter_", "put_", "scatter_", "scatter_add_"),
     *("scatter_reduce_", "set_item"),
     "broadcast_shapes",  # of shapes, not of tensors
+    *("picked", "uniform_rows", "warped"),  # of arrays that become a batch: tests/backends/test_cpu_image_moves.py
 }
 """Covered by tests/autograd/test_in_place.py, and beside PyTorch by tests/parity."""
 
-SHARED = {"add_relu", "normalized_batch", "pooled"}
-"""What layers that are fused, or several poolings, have in common: covered by tests/nn/test_fused.py,
-tests/nn/test_prepared.py and by theirs."""
+SHARED = {"add_relu", "normalized_batch", "pooled", "synchronized_batch_norm"}
+"""What layers that are fused, several poolings, or several processes have in common: covered by tests/nn/test_fused.py,
+tests/nn/test_prepared.py, tests/train/test_parallel.py and by theirs."""
