@@ -69,7 +69,10 @@ def run(
     from tinyconv.core.devices import Device
     from tinyconv.data import sources
     from tinyconv.train import Experiment, Recipe, RunFolder, RunWriter, recipe_for
+    from tinyconv.train.callbacks.tensor_board import require_tensorboard
 
+    if recording["tensorboard"]:
+        require_tensorboard()
     where = Device(device)
     together = join(threads)
     if together is not None and find_lr is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import fields
@@ -67,13 +68,31 @@ def test_the_command_line_goes_before_the_file_and_the_file_before_the_recipe(tm
     )
     outcome = tinyconv(
         *("train", "--config", tmp_path / "mine.toml", "--epochs", 1, "--model-option", "dropout=0.25"),
-        *("--model-option", "widths=[8]", "--out", tmp_path / "run", "--tensorboard"),
+        *("--model-option", "widths=[8]", "--out", tmp_path / "run", "--log-every", 1),
     )
     assert outcome.code == 0, outcome.stderr
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert (record["recipe"]["epochs"], record["recipe"]["lr"]) == (1, 1.0)
     assert record["recipe"]["model_options"] == {"dropout": 0.25, "widths": [8]}
+    assert len((tmp_path / "run" / "steps.jsonl").read_text().splitlines()) == 2
+
+
+def test_event_files_are_written_where_they_can_be(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    data = write_dataset(tmp_path / "data.npz")
+    outcome = tinyconv("train", "--data", f"npz:{data}", "--epochs", 1, "--out", tmp_path / "run", "--tensorboard")
+    assert outcome.code == 0, outcome.stderr
     assert len(list((tmp_path / "run" / "tensorboard").glob("events.*"))) == 1
+
+
+def test_without_tensorboard_its_log_is_refused_before_there_is_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    outcome = tinyconv("train", "--out", tmp_path / "run", "--tensorboard")
+    assert outcome.code == 2
+    assert "pip install 'tinyconv[tensorboard]'" in outcome.stderr
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_search_for_the_learning_rate_leaves_a_picture_and_nothing_else(

@@ -14,6 +14,16 @@ if TYPE_CHECKING:
     from tinyconv.train.trainer import Trainer
 
 
+def require_tensorboard() -> None:
+    """Raise ``UnsupportedError`` where the package is missing."""
+    try:
+        import tensorboard  # noqa: F401
+    except ImportError:
+        raise UnsupportedError(
+            "TensorBoard: the package tensorboard is not installed; pip install 'tinyconv[tensorboard]'"
+        ) from None
+
+
 class TensorBoard(Callback):
     """Writes event files into ``folder``, for ``tensorboard --logdir``: after steps and after epochs.
 
@@ -31,12 +41,7 @@ class TensorBoard(Callback):
     def __init__(self, folder: str | Path, every: int = 1) -> None:
         if every < 1:
             raise ArgumentError(f"TensorBoard: every must be at least 1 step, got {every}")
-        try:
-            import tensorboard  # noqa: F401
-        except ImportError:
-            raise UnsupportedError(
-                "TensorBoard: the package tensorboard is not installed; pip install 'tinyconv[tensorboard]'"
-            ) from None
+        require_tensorboard()
         self.folder, self.every = Path(folder), every
         self._writer: Any = None
         self._step = 0
