@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import signal
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -282,3 +284,42 @@ def test_masks_of_channels_are_those_of_the_whole_batch_and_those_of_weights_of_
     with part_of_batch(3, 2):
         np.testing.assert_array_equal(F.dropout2d(tc.ones(2, 8, 2, 2)).numpy(), whole[3:])
         np.testing.assert_array_equal(F.dropout(tc.ones(7, 3)).numpy(), weight)
+
+
+# --- interruptions --------------------------------------------------------------------------------------------------
+
+
+class Terminated(KeyboardInterrupt):
+    """What SIGTERM raises here."""
+
+
+@pytest.fixture
+def terminated_by_signal() -> Iterator[None]:
+    def raise_terminated(number: int, frame: object) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, raise_terminated)
+    yield
+    assert signal.getsignal(signal.SIGTERM) is raise_terminated
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.usefixtures("terminated_by_signal")
+@pytest.mark.parametrize(("later_batch", "expected"), [(True, ["goes on", "stops"]), (False, ["goes on"])])
+def test_a_signal_ends_the_work_at_the_next_batch_and_then_does_what_it_would_have_done(
+    later_batch: bool, expected: list[str]
+) -> None:
+    parallel, done, end = DataParallel(Alone()), [], None
+    try:
+        with parallel.interruptible():
+            signal.raise_signal(signal.SIGTERM)
+            done.append("goes on")
+            try:
+                if later_batch:
+                    parallel.forward(2)
+            except KeyboardInterrupt:
+                done.append("stops")
+                raise
+    except KeyboardInterrupt as interruption:
+        end = type(interruption)
+    assert (done, end) == (expected, Terminated)

@@ -9,7 +9,8 @@ so that parts of different lengths count by their samples, and the step is that 
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import numpy as np
 
@@ -17,8 +18,8 @@ from tinyconv.core.arrays import Array
 from tinyconv.core.communication import Communicator
 from tinyconv.core.parts import part_of_batch
 from tinyconv.nn.module import Module
+from tinyconv.train.interruption import HeldSignals
 from tinyconv.train.parallel.averaging import BUCKET_BYTES, GradientSum
-from tinyconv.train.parallel.interruption import Interruption
 from tinyconv.train.parallel.replicas import average_buffers, check_alike, check_replicas, share_weights
 
 
@@ -49,7 +50,7 @@ class DataParallel:
         self.communicator, self._bucket_bytes = communicator, bucket_bytes
         self._gradients: GradientSum | None = None
         self._samples = 0
-        self._interruption = Interruption()
+        self._signals = HeldSignals()
 
     @property
     def rank(self) -> int:
@@ -77,9 +78,18 @@ class DataParallel:
             self._gradients.close()
         self._gradients = GradientSum(model.parameters(), self.communicator, self._bucket_bytes)
 
-    def interruptible(self) -> AbstractContextManager[None]:
-        """A block in which Ctrl-C and SIGTERM, to any of the processes, stop all of them at the same batch."""
-        return self._interruption.awaited()
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """A block in which Ctrl-C and SIGTERM, to any of the processes, stop all of them at the same batch.
+
+        A process that stopped at once, in the middle of a step, would leave the others waiting for it for ever. So the
+        signal is held, ``forward`` tells the others and ends the work of all, and here it acts as it would have.
+        """
+        self._signals.hold()
+        try:
+            yield
+        finally:
+            self._signals.deliver()
 
     def forward(self, samples: int) -> AbstractContextManager[None]:
         """A block for the forward of this process's ``samples`` of a batch; the processes' parts follow each other.
@@ -87,9 +97,10 @@ class DataParallel:
         In it, dropout draws the masks of these samples, out of those of the whole batch. Raises
         ``KeyboardInterrupt``, on all processes, where one was interrupted (see ``interruptible``).
         """
-        samples_of_all, wishes = self.communicator.gather(np.array([samples, self._interruption.is_wanted])).T
+        wanted = self._signals.received is not None
+        samples_of_all, wishes = self.communicator.gather(np.array([samples, wanted])).T
         if wishes.any():
-            self._interruption.act()
+            raise KeyboardInterrupt
         self._samples += int(samples_of_all.sum())
         return part_of_batch(int(samples_of_all[: self.rank].sum()), samples)
 
