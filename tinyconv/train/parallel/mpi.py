@@ -11,9 +11,13 @@ from mpi4py import MPI
 
 from tinyconv.core.arrays import Array
 from tinyconv.core.communication import Pending
+from tinyconv.train.parallel.last_words import wait_until_read
 
 ERROR = 1
 """The exit code of a job of which one process ended with an error that nothing caught."""
+
+PATIENCE = 5.0
+"""Seconds that the launcher has to read what a process said last."""
 
 
 class MPICommunicator:
@@ -69,7 +73,7 @@ def _end_all_after_an_error(communicator: MPICommunicator) -> None:
 
     def report_and_end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         report(kind, error, trace)
-        sys.stderr.flush()
+        wait_until_read(sys.stderr, PATIENCE)
         communicator.abort(ERROR)
 
     sys.excepthook = report_and_end
