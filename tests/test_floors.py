@@ -21,6 +21,8 @@ FLOORS = {
     "tinyconv.utils": 5,
     "tinyconv.train": 6,
     "tinyconv.features": 7,
+    "tinyconv.explain": 7,
+    "tinyconv.report": 7,
     "tinyconv.sklearn": 7,
     "tinyconv.cli": 8,
 }

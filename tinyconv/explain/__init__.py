@@ -1,0 +1,1 @@
+"""Floor 7: why a network decided as it did, and what its units look for."""
