@@ -22,6 +22,9 @@ sooner, and ends the others."""
 INTERRUPTION_PATIENCE = 300.0
 """Seconds that others leave the first process, interrupted with them, to write its checkpoint."""
 
+READING_PATIENCE = 5.0
+"""Seconds that the launcher has to read what a process said last."""
+
 
 def is_first() -> bool:
     """Whether this process is the one that prints and writes files."""
@@ -49,6 +52,7 @@ def end_all(message: str, code: int, interrupted: bool) -> NoReturn:
         _report(message)
         sys.exit(code)
     from tinyconv.train.parallel import join_world
+    from tinyconv.train.parallel.last_words import wait_until_read
 
     # Those that have no error wait, at the latest where processes meet first: only who has met them can end them.
     with contextlib.suppress(Exception):
@@ -56,6 +60,8 @@ def end_all(message: str, code: int, interrupted: bool) -> NoReturn:
     if launch.rank > 0:
         time.sleep(INTERRUPTION_PATIENCE if interrupted else ERROR_PATIENCE)
     _report(message if launch.rank == 0 else f"{message} (process {launch.rank} of {launch.ranks})")
+    for stream in (sys.stdout, sys.stderr):
+        wait_until_read(stream, READING_PATIENCE)
     _silence()
     world().abort(code)
     sys.exit(code)
@@ -63,8 +69,6 @@ def end_all(message: str, code: int, interrupted: bool) -> NoReturn:
 
 def _silence() -> None:
     """Nothing more is printed: what MPI has to say of an end is less than the error, and only hides it."""
-    sys.stdout.flush()
-    sys.stderr.flush()
     with contextlib.suppress(OSError, ValueError), Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), sys.stderr.fileno())
 

@@ -33,8 +33,20 @@ def test_a_pipe_is_waited_for_until_its_reader_has_taken_everything() -> None:
     os.close(reader)
 
 
-@pytest.mark.parametrize("kind", ["file", "memory", "null device"])
+@pytest.mark.parametrize("kind", ["file", "memory", "null device", "none", "deaf"])
 def test_what_is_no_pipe_is_not_waited_for(tmp_path: Path, kind: str) -> None:
+    if kind == "none":  # what Python has for a standard stream that was closed before it started
+        assert wait_until_read(None, 60)
+        return
+    if kind == "deaf":
+        reader, writer = os.pipe()
+        os.close(reader)
+        stream = os.fdopen(writer, "w")
+        stream.write("a traceback")
+        assert wait_until_read(stream, 60)
+        with pytest.raises(BrokenPipeError):
+            stream.close()
+        return
     if kind == "memory":
         assert wait_until_read(io.StringIO("a traceback"), 60)
         return
