@@ -6,6 +6,7 @@ else the machine does slows both; only their dropout draws different numbers.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -36,25 +37,41 @@ STUDENT_95 = {2: 4.303, 4: 2.776}
 @click.option("--pytorch/--no-pytorch", default=True, help="Train PyTorch's twin, too.")
 @click.option("--threads", type=click.IntRange(1), help="For both sides.  [default: all processors]")
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="Write the figures to this JSON file, after each training."
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Write the figures to this JSON file, after each training; those it has already are not measured again.",
 )
 def command(
     data: Path, at_least: tuple[int, ...], epochs: int, seeds: int, pytorch: bool, threads: int | None, out: Path | None
 ) -> None:
     """Train a face net on the people with AT_LEAST photographs; the last epoch's held-out accuracy counts."""
     count = session.begin(threads)
-    rows: list[dict[str, Any]] = []
+    rows = measured(out, epochs)
     for photographs in at_least:
         faces = read(data, photographs)
         click.echo(f"{len(faces.people)} people, {len(faces.labels)} photographs, {count} threads")
         plan = [(split, 0, pytorch) for split in range(SPLITS)]
         plan += [(SPLITS - 1, seed, False) for seed in range(1, seeds)]
         for split, seed, beside in plan:
-            row = {"people": len(faces.people)} | measure(faces, split, seed, epochs, beside)
+            place = {"people": len(faces.people), "split": split, "seed": seed}
+            if any(place.items() <= row.items() for row in rows):
+                continue
+            row = place | measure(faces, split, seed, epochs, beside)
             rows.append(row)
             click.echo("  ".join(f"{key} {value:.4g}" for key, value in row.items()))
             keep(out, "faces", rows, epochs=epochs, threads=count)
         conclude([row for row in rows if row["people"] == len(faces.people)])
+
+
+def measured(out: Path | None, epochs: int) -> list[dict[str, Any]]:
+    """The rows that the file ``out`` has already, of as many epochs: a measurement of hours may be cut off."""
+    if out is None or not out.exists():
+        return []
+    record = json.loads(out.read_text())
+    if record["measurement"] != "faces" or record["epochs"] != epochs:
+        raise click.UsageError(f"--out {out} holds other figures; choose another file")
+    rows: list[dict[str, Any]] = record["rows"]
+    return rows
 
 
 def measure(faces: Faces, split: int, seed: int, epochs: int, pytorch: bool) -> dict[str, Any]:
@@ -107,7 +124,7 @@ def measure(faces: Faces, split: int, seed: int, epochs: int, pytorch: bool) -> 
             start = time.perf_counter()
             sides[side]()
             seconds[side].append(time.perf_counter() - start)
-    row: dict[str, Any] = {"split": split, "seed": seed, "held_out": len(held_out)}
+    row: dict[str, Any] = {"held_out": len(held_out)}
     row["tinyconv"] = trainer.evaluate(unseen()).accuracy
     row["tinyconv_epoch_s"] = median(seconds["tinyconv"])
     if pytorch:
