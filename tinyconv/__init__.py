@@ -175,7 +175,7 @@ from tinyconv.ops.tensor import Tensor
 from tinyconv.ops.type_queries import is_floating_point, is_nonzero, is_tensor, numel, result_type
 
 if TYPE_CHECKING:
-    from tinyconv import autograd, cuda, data, features, models, nn, optim, train, utils
+    from tinyconv import autograd, cuda, data, explain, features, models, nn, optim, train, utils
     from tinyconv.models.weights import load, save
     from tinyconv.utils.profiler import profile
 
@@ -188,7 +188,7 @@ long = int64
 # Importing the kernels' folder left its name here, where scripts mean ``torch.backends``.
 globals().pop("backends", None)
 
-_FOLDERS = ("autograd", "cuda", "data", "features", "models", "nn", "optim", "train", "utils")
+_FOLDERS = ("autograd", "cuda", "data", "explain", "features", "models", "nn", "optim", "train", "utils")
 
 
 def __getattr__(name: str) -> Any:
@@ -316,6 +316,7 @@ __all__ = [
     "erfinv",
     "exp",
     "exp2",
+    "explain",
     "expm1",
     "eye",
     "features",

@@ -31,6 +31,7 @@ SPACES = (
     "train",
     "train.parallel",
     "features",
+    "explain",
     "sklearn",
 )
 """Where public names are found. Of an object with several names the first one here is its main one."""
@@ -42,7 +43,7 @@ ENGINE_ATTRIBUTES = {
 }  # fmt: skip
 """What the engine keeps in a tensor; no part of the public interface."""
 
-OWN_SPACES = ("core.errors.", "data.", "models.", "train.", "features.", "sklearn.", "utils.profiler.")
+OWN_SPACES = ("core.errors.", "data.", "models.", "train.", "features.", "explain.", "sklearn.", "utils.profiler.")
 """What PyTorch has no counterpart of, or keeps in libraries of its own."""
 
 OWN_NAMES = {
@@ -52,6 +53,7 @@ OWN_NAMES = {
     "tc.TinyconvError",
     "tc.data",
     "tc.empty_cache",
+    "tc.explain",
     "tc.features",
     "tc.get_convolution_algorithm",
     "tc.get_float32_precision",

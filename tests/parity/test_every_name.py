@@ -21,7 +21,20 @@ SPACES = {
 }
 
 FOLDERS = {
-    *("autograd", "cuda", "data", "features", "functional", "init", "lr_scheduler", "models", "nn", "optim", "train"),
+    *(
+        "autograd",
+        "cuda",
+        "data",
+        "explain",
+        "features",
+        "functional",
+        "init",
+        "lr_scheduler",
+        "models",
+        "nn",
+        "optim",
+        "train",
+    ),
     "utils",
 }
 """Folders and files are no names of their own."""

@@ -1,0 +1,74 @@
+"""The table of explanation methods: what the command, the scores and the report offer, by name."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tinyconv.core.errors import ArgumentError
+from tinyconv.explain.attribution import Attribution
+from tinyconv.explain.gradients import gradient, input_x_gradient, integrated_gradients, smoothgrad
+from tinyconv.explain.running import Target
+from tinyconv.nn.module import Module
+
+
+@dataclass(frozen=True)
+class Method:
+    """An explanation method: its ``function``, the ``family`` it belongs to, and what it shows, in ``words``.
+
+    Raises: nothing of its own.
+
+    >>> from tinyconv.explain import METHODS
+    >>> METHODS["smoothgrad"].options
+    {'samples': 50, 'noise': 0.15, 'seed': 0}
+    """
+
+    function: Callable[..., Attribution]
+    family: str
+    words: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options it takes beside images and target, with their defaults."""
+        parameters = inspect.signature(self.function).parameters.values()
+        return {one.name: one.default for one in parameters if one.kind is inspect.Parameter.KEYWORD_ONLY}
+
+
+METHODS: dict[str, Method] = {
+    "gradient": Method(gradient, "gradients", "which small changes of a pixel would raise the score"),
+    "input-x-gradient": Method(input_x_gradient, "gradients", "pixel times gradient: its share in the score"),
+    "smoothgrad": Method(smoothgrad, "gradients", "the mean gradient over noisy copies of the image"),
+    "integrated-gradients": Method(
+        integrated_gradients, "gradients", "the score's difference to a baseline image, shared out among the pixels"
+    ),
+}
+"""Name -> method, in the order in which they are shown."""
+
+
+def attribute(
+    model: Module, images: Any, method: str = "gradient", target: Target = None, **options: Any
+) -> Attribution:
+    """The explanation of ``images`` by the method called ``method``, one of ``METHODS``, with its ``options``.
+
+    Shape: images (N, C, H, W); the model gives (N, classes).
+    Dtype: images of any floating-point type.
+    Raises: ``ArgumentError`` for a method or an option that does not exist, and what the method raises.
+
+    >>> from tinyconv.explain import attribute
+    >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+    >>> attribute(model, np.ones((1, 1, 2, 2), np.float32), "integrated-gradients", steps=5).values.shape
+    (1, 1, 2, 2)
+    """
+    found = METHODS.get(method)
+    if found is None:
+        close = difflib.get_close_matches(str(method), METHODS, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise ArgumentError(f"there is no method {method!r}; {hint}The methods are: {', '.join(METHODS)}")
+    unknown = [name for name in options if name not in found.options]
+    if unknown:
+        offered = ", ".join(f"{name}={default!r}" for name, default in found.options.items()) or "none"
+        raise ArgumentError(f"method {method} has no option {unknown[0]!r}; its options are: {offered}")
+    return found.function(model, images, target, **options)
