@@ -59,6 +59,7 @@ SPACES = {
     "train.parallel": ("train-parallel", "Training by several processes"),
     "train": ("train", "Training"),
     "features": ("features", "Feature maps"),
+    "explain.lrp": ("explain-lrp", "Layer-wise relevance propagation"),
     "explain": ("explain", "Explanations"),
     "sklearn": ("sklearn", "Estimators for scikit-learn"),
 }

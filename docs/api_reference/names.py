@@ -32,6 +32,7 @@ SPACES = (
     "train.parallel",
     "features",
     "explain",
+    "explain.lrp",
     "sklearn",
 )
 """Where public names are found. Of an object with several names the first one here is its main one."""

@@ -7,6 +7,16 @@ backward (trace).
 
 from tinyconv.explain.attribution import Attribution
 from tinyconv.explain.gradients import gradient, input_x_gradient, integrated_gradients, smoothgrad
+from tinyconv.explain.lrp.named import (
+    lrp_0,
+    lrp_alpha2_beta1,
+    lrp_epsilon,
+    lrp_epsilon_alpha2_beta1,
+    lrp_epsilon_gamma_box,
+    lrp_epsilon_plus,
+    lrp_gamma,
+    lrp_z_b,
+)
 from tinyconv.explain.methods import METHODS, Method, attribute
 from tinyconv.explain.running import resolve_targets
 from tinyconv.explain.trace import Step, Trace
@@ -21,6 +31,14 @@ __all__ = [
     "gradient",
     "input_x_gradient",
     "integrated_gradients",
+    "lrp_0",
+    "lrp_alpha2_beta1",
+    "lrp_epsilon",
+    "lrp_epsilon_alpha2_beta1",
+    "lrp_epsilon_gamma_box",
+    "lrp_epsilon_plus",
+    "lrp_gamma",
+    "lrp_z_b",
     "resolve_targets",
     "smoothgrad",
 ]

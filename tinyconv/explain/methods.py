@@ -11,6 +11,16 @@ from typing import Any
 from tinyconv.core.errors import ArgumentError
 from tinyconv.explain.attribution import Attribution
 from tinyconv.explain.gradients import gradient, input_x_gradient, integrated_gradients, smoothgrad
+from tinyconv.explain.lrp.named import (
+    lrp_0,
+    lrp_alpha2_beta1,
+    lrp_epsilon,
+    lrp_epsilon_alpha2_beta1,
+    lrp_epsilon_gamma_box,
+    lrp_epsilon_plus,
+    lrp_gamma,
+    lrp_z_b,
+)
 from tinyconv.explain.running import Target
 from tinyconv.nn.module import Module
 
@@ -43,6 +53,18 @@ METHODS: dict[str, Method] = {
     "smoothgrad": Method(smoothgrad, "gradients", "the mean gradient over noisy copies of the image"),
     "integrated-gradients": Method(
         integrated_gradients, "gradients", "the score's difference to a baseline image, shared out among the pixels"
+    ),
+    "lrp-0": Method(lrp_0, "relevance", "the score handed down layer by layer, in proportion"),
+    "lrp-epsilon": Method(lrp_epsilon, "relevance", "handed down so that weak, contradictory evidence fades"),
+    "lrp-gamma": Method(lrp_gamma, "relevance", "handed down with more weight on what speaks for a unit's state"),
+    "lrp-alpha2-beta1": Method(lrp_alpha2_beta1, "relevance", "handed down, two parts for, one against, in each unit"),
+    "lrp-z-b": Method(lrp_z_b, "relevance", "deep Taylor decomposition: only what spoke for the class"),
+    "lrp-epsilon-plus": Method(lrp_epsilon_plus, "relevance", "z+ in convolutions, epsilon in linear layers"),
+    "lrp-epsilon-alpha2-beta1": Method(
+        lrp_epsilon_alpha2_beta1, "relevance", "alpha 2, beta 1 in convolutions, epsilon in linear layers"
+    ),
+    "lrp-epsilon-gamma-box": Method(
+        lrp_epsilon_gamma_box, "relevance", "z-B at the pixels, gamma in convolutions, epsilon in linear layers"
     ),
 }
 """Name -> method, in the order in which they are shown."""
