@@ -24,6 +24,7 @@ from .ranks import end_all
 VERBS = {
     "train": "Train a CNN on images and watch its feature maps grow.",
     "features": "Dump the feature maps of a trained run for an image.",
+    "evolve": "Show how a run's feature maps changed while it learned: a page with a slider, and GIFs.",
     "predict": "Classify images with a trained run.",
     "evaluate": "Judge a trained run: accuracy, confusions, and its worst mistakes as pictures.",
     "compare": "Set trained runs beside each other: their curves in one picture, and a table.",

@@ -117,6 +117,31 @@ def feature_grid(
     >>> feature_grid(np.random.default_rng(0).random((4, 6, 6)), "conv1").shape[2]
     3
     """
+    pixels, _ = draw_grid(
+        maps,
+        layer,
+        image=image,
+        epoch=epoch,
+        subject=subject,
+        channels=channels,
+        total_channels=total_channels,
+        scale=scale,
+    )
+    return pixels
+
+
+def draw_grid(
+    maps: FloatArray,
+    layer: Layer | str,
+    *,
+    image: FloatArray | None,
+    epoch: int | None,
+    subject: str,
+    channels: Sequence[int] | None,
+    total_channels: int | None,
+    scale: str | Scale,
+) -> tuple[Pixels, int]:
+    """The picture of ``feature_grid``, and how many of its rows of pixels are the head, above input and maps."""
     layer = Layer(layer) if isinstance(layer, str) else layer
     maps = _as_maps(maps, layer)
     numbers = list(range(len(maps))) if channels is None else [int(number) for number in channels]
@@ -139,7 +164,7 @@ def feature_grid(
         count_not_finite(shown) > 0,
     )
     _draw_cells(page, shown, numbers, common, grid, left, top)
-    return page.pixels()
+    return page.pixels(), top
 
 
 def save_feature_grid(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +75,19 @@ class Layer:
         whole = f" (the input has {times(image_size)})" if image_size is not None and larger else ""
         return f"one {what} sees {times(field.size)} pixels of the input{whole}"
 
+    @classmethod
+    def from_json(cls, name: str, record: Mapping[str, Any]) -> Layer:
+        """The layer that ``as_json`` told of. Raises ``KeyError``, ``TypeError`` or ``ValueError`` for others."""
+        field = record["receptive_field"]
+        return cls(
+            name,
+            record["path"],
+            record["kind"],
+            record["operation"],
+            **{key: record[key] and _pair(record[key]) for key in ("kernel_size", "stride", "padding", "dilation")},
+            receptive_field=field and ReceptiveField(*(_pair(field[key]) for key in ("size", "jump", "start"))),
+        )
+
     def as_json(self) -> dict[str, Any]:
         """Plain numbers, strings and lists."""
         field = self.receptive_field
@@ -99,3 +113,8 @@ def times(size: Point) -> str:
 def short(pair: Pair) -> str:
     """One number where both are equal, else "2×1"."""
     return str(pair[0]) if pair[0] == pair[1] else times(pair)
+
+
+def _pair(values: Any) -> Any:
+    vertical, horizontal = values
+    return vertical, horizontal

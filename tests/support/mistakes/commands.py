@@ -126,6 +126,17 @@ simple(
     "features {d}/run {d}/image.png --layers zzz --out {d}/full",
     "no layer matches 'zzz'",
 )
+simple("evolution of a folder that is no run", "evolve {d}/empty", "empty", "run.json")
+simple(
+    "evolution of a layer that was not recorded",
+    "evolve {d}/run --layers conf1 --out {d}/films",
+    "did you mean 'conv1'",
+)
+simple(
+    "evolution of an image that was not recorded", "evolve {d}/run --image 9 --out {d}/films", "image 9", "recorded 1"
+)
+simple("evolution as a film of no known kind", "evolve {d}/run --format mp4 --out {d}/films", "mp4", "html, gif")
+simple("evolution into a folder in use", "evolve {d}/run --out {d}/full", "full", "not empty", "--force")
 simple("evaluation of a folder that is no run", "evaluate {d}/empty", "empty", "run.json")
 simple("evaluation on a dataset that does not exist", "evaluate {d}/run --data lfv", "lfv", "did you mean 'lfw'")
 simple("evaluation on images of other classes", "evaluate {d}/run --data digits", "no class of digits", "left, right")
@@ -141,6 +152,13 @@ simple("search in a folder in use", "tune --data npz:{d}/data.npz --out {d}/full
 simple("search that was not begun", "tune --resume {d}/empty", "empty", "tune.json")
 simple("summary of nothing known", "summary resnet5000", "resnet5000", "facenet")
 simple("summary of a run with another size", "summary {d}/run --input-size 32", "--input-size")
+
+
+@command("evolution of a run without feature maps", "has no feature maps", "--probes")
+def _no_recording(folder: Path) -> Outcome:
+    copy = changed_run(folder)
+    (copy / "features" / "features.npz").unlink()
+    return tinyconv("evolve", copy, "--out", folder / "films")
 
 
 @command("images of one class only", "one class", "left")
