@@ -1,11 +1,13 @@
 """Floor 7: why a network decided as it did, and what its units look for.
 
-Every method is a function of a model, images and targets that gives an ``Attribution`` (attribution). ``METHODS`` lists
-them (methods); ``Trace`` is how they look into a network, and how those that are not plain gradients change its
-backward (trace).
+Every method is a function of a model, images and targets that gives an ``Attribution`` (attribution): by gradients
+(gradients), by other ways through rectifiers (rectified), by maps of a late layer (cam), by covering (occlusion).
+``METHODS`` lists them (methods). ``Trace`` is how they look into a network, and how those that are no plain gradients
+change its backward (trace, running). ``project`` draws what a single unit answers to (projection).
 """
 
 from tinyconv.explain.attribution import Attribution
+from tinyconv.explain.cam import grad_cam, guided_grad_cam, hires_cam
 from tinyconv.explain.gradients import gradient, input_x_gradient, integrated_gradients, smoothgrad
 from tinyconv.explain.lrp.named import (
     lrp_0,
@@ -18,6 +20,9 @@ from tinyconv.explain.lrp.named import (
     lrp_z_b,
 )
 from tinyconv.explain.methods import METHODS, Method, attribute
+from tinyconv.explain.occlusion import OcclusionGrid, occlusion, occlusion_grid
+from tinyconv.explain.projection import project, strongest
+from tinyconv.explain.rectified import deconvnet, guided_backprop
 from tinyconv.explain.running import resolve_targets
 from tinyconv.explain.trace import Step, Trace
 
@@ -25,10 +30,16 @@ __all__ = [
     "METHODS",
     "Attribution",
     "Method",
+    "OcclusionGrid",
     "Step",
     "Trace",
     "attribute",
+    "deconvnet",
+    "grad_cam",
     "gradient",
+    "guided_backprop",
+    "guided_grad_cam",
+    "hires_cam",
     "input_x_gradient",
     "integrated_gradients",
     "lrp_0",
@@ -39,6 +50,10 @@ __all__ = [
     "lrp_epsilon_plus",
     "lrp_gamma",
     "lrp_z_b",
+    "occlusion",
+    "occlusion_grid",
+    "project",
     "resolve_targets",
     "smoothgrad",
+    "strongest",
 ]

@@ -22,7 +22,6 @@ from tinyconv.explain.attribution import Attribution
 from tinyconv.explain.running import Target, as_images, batches, host, resolve_targets, scores_of
 from tinyconv.explain.trace import Rules, Trace
 from tinyconv.nn.module import Module
-from tinyconv.ops.tensor import Tensor
 
 
 def gradient(model: Module, images: Any, target: Target = None) -> Attribution:
@@ -152,9 +151,7 @@ def score_gradients(
         trace = Trace(model, batch)
         logits = host(trace.logits)
         targets = resolve_targets(logits, wanted)
-        one_hot = np.zeros_like(logits)
-        one_hot[np.arange(len(targets)), targets] = 1
-        cotangent = trace.backward(trace.logits, Tensor(one_hot).to(trace.logits.device), rules)
+        cotangent = trace.backward(trace.logits, trace.score_cotangent(targets), rules)
         found.append((host(cotangent), targets, logits[np.arange(len(targets)), targets]))
     values, classes, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return values, classes, scores

@@ -10,6 +10,7 @@ from typing import Any
 
 from tinyconv.core.errors import ArgumentError
 from tinyconv.explain.attribution import Attribution
+from tinyconv.explain.cam import grad_cam, guided_grad_cam, hires_cam
 from tinyconv.explain.gradients import gradient, input_x_gradient, integrated_gradients, smoothgrad
 from tinyconv.explain.lrp.named import (
     lrp_0,
@@ -21,6 +22,8 @@ from tinyconv.explain.lrp.named import (
     lrp_gamma,
     lrp_z_b,
 )
+from tinyconv.explain.occlusion import occlusion
+from tinyconv.explain.rectified import deconvnet, guided_backprop
 from tinyconv.explain.running import Target
 from tinyconv.nn.module import Module
 
@@ -54,6 +57,11 @@ METHODS: dict[str, Method] = {
     "integrated-gradients": Method(
         integrated_gradients, "gradients", "the score's difference to a baseline image, shared out among the pixels"
     ),
+    "guided-backprop": Method(guided_backprop, "rectified", "the gradient along paths of positive contributions alone"),
+    "deconvnet": Method(deconvnet, "rectified", "the pattern that the score answers to, drawn by transposed filters"),
+    "grad-cam": Method(grad_cam, "activation maps", "where the last maps show evidence for the class"),
+    "guided-grad-cam": Method(guided_grad_cam, "activation maps", "guided backprop where Grad-CAM sees evidence"),
+    "hires-cam": Method(hires_cam, "activation maps", "where the last maps show evidence for and against the class"),
     "lrp-0": Method(lrp_0, "relevance", "the score handed down layer by layer, in proportion"),
     "lrp-epsilon": Method(lrp_epsilon, "relevance", "handed down so that weak, contradictory evidence fades"),
     "lrp-gamma": Method(lrp_gamma, "relevance", "handed down with more weight on what speaks for a unit's state"),
@@ -66,6 +74,7 @@ METHODS: dict[str, Method] = {
     "lrp-epsilon-gamma-box": Method(
         lrp_epsilon_gamma_box, "relevance", "z-B at the pixels, gamma in convolutions, epsilon in linear layers"
     ),
+    "occlusion": Method(occlusion, "occlusion", "how far the score falls when a grey patch covers the place"),
 }
 """Name -> method, in the order in which they are shown."""
 

@@ -13,17 +13,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from tinyconv.autograd import engine
 from tinyconv.autograd.grad_mode import set_grad_enabled
 from tinyconv.autograd.observe import Observation, observe
 from tinyconv.autograd.operation import Operation
 from tinyconv.autograd.tensor_base import TensorBase
 from tinyconv.core import layout
+from tinyconv.core.arrays import Array
 from tinyconv.core.errors import ArgumentError
 from tinyconv.core.precision import set_float32_precision
 from tinyconv.explain.running import BeforeSoftmax, as_images, checked_output, evaluation
 from tinyconv.features.naming import LayerNames, unknown_layer
 from tinyconv.nn.module import Module
+from tinyconv.ops.tensor import Tensor
 
 Passage = Callable[..., Any]
 """How cotangents pass through one operation: those of its results in, a tuple of those of its inputs out."""
@@ -111,6 +115,17 @@ class Trace:
             if step.name == name:
                 return step
         raise unknown_layer(name, [step.name for step in self.steps if step.name])
+
+    def score_cotangent(self, targets: Array) -> Any:
+        """The cotangent of ``logits`` that asks for the gradient of each image's target score: 1 there, 0 elsewhere.
+
+        Shape: targets (N,); result (N, classes).
+        Dtype: targets int64; the result has the model's.
+        Raises: nothing of its own.
+        """
+        one_hot = np.zeros(tuple(self.logits.shape), self.logits.dtype.numpy)
+        one_hot[np.arange(len(targets)), targets] = 1
+        return Tensor(one_hot).to(self.logits.device)
 
     def backward(self, root: Any, cotangent: Any, rules: Rules | None = None) -> Any:
         """The cotangent of the images, where that of ``root`` (the logits, or a step's output) is ``cotangent``.

@@ -104,7 +104,7 @@ def images(*shape, seed=0):
     return np.random.default_rng(seed).standard_normal(shape)
 
 
-def bias_terms(model, batch, target):
+def bias_terms(model, batch, target, modules=None):
     """The sum over every bias b of <b, dS/db> for each image, a batch norm's shift b = beta - mean gamma / sd."""
     sums = []
     for image in batch:
@@ -112,7 +112,7 @@ def bias_terms(model, batch, target):
         score = model(tc.tensor(image[None]))[0, target]
         score.backward()
         total = 0.0
-        for module in model.modules():
+        for module in modules or model.modules():
             if isinstance(module, nn.BatchNorm2d):
                 scale = module.weight / (module.running_var + module.eps).sqrt()
                 shift = module.bias - module.running_mean * scale
