@@ -33,6 +33,7 @@ SPACES = (
     "features",
     "explain",
     "explain.lrp",
+    "report",
     "sklearn",
 )
 """Where public names are found. Of an object with several names the first one here is its main one."""
@@ -44,7 +45,9 @@ ENGINE_ATTRIBUTES = {
 }  # fmt: skip
 """What the engine keeps in a tensor; no part of the public interface."""
 
-OWN_SPACES = ("core.errors.", "data.", "models.", "train.", "features.", "explain.", "sklearn.", "utils.profiler.")
+OWN_SPACES = (
+    "core.errors.", "data.", "models.", "train.", "features.", "explain.", "report.", "sklearn.", "utils.profiler.",
+)  # fmt: skip
 """What PyTorch has no counterpart of, or keeps in libraries of its own."""
 
 OWN_NAMES = {

@@ -13,7 +13,7 @@ from tiny_run import train_tiny_run, write_dataset
 
 from tinyconv import TinyconvError
 from tinyconv.train import Assessment, assess, held_out_images, load_run, other_images, write_report
-from tinyconv.train.assessment.confusion_picture import _most_mistaken, confusion_png
+from tinyconv.train.assessment.confusion_picture import confusion_png, most_mistaken
 from tinyconv.train.assessment.mistakes_picture import Mistake, mistakes_png
 
 
@@ -168,8 +168,8 @@ def test_the_picture_of_62_classes_shows_a_single_mistake_and_is_no_poster() -> 
 def test_of_very_many_classes_those_with_most_mistakes_are_shown() -> None:
     confusion = np.eye(100, dtype=np.int64) * 5
     confusion[90, 10] = confusion[3, 50] = 2
-    assert {3, 10, 50, 90} <= set(_most_mistaken(confusion, 80))
-    assert len(_most_mistaken(confusion, 80)) == 80
+    assert {3, 10, 50, 90} <= set(most_mistaken(confusion, 80))
+    assert len(most_mistaken(confusion, 80)) == 80
 
 
 def test_the_picture_of_mistakes_shows_every_image() -> None:

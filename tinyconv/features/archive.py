@@ -87,7 +87,7 @@ def save_features(
         **(meta or {}),
         "format": "tinyconv features",
         "format_version": FORMAT_VERSION,
-        "tinyconv_version": _tinyconv_version(),
+        "tinyconv_version": tinyconv_version(),
         "layers": {name: layers[name].as_json() for name in arrays if name in layers},
     }
     try:
@@ -146,7 +146,7 @@ def _npz(entries: Mapping[str, Array]) -> bytes:
     return stream.getvalue()
 
 
-def _tinyconv_version() -> str:
+def tinyconv_version() -> str:
     try:
         return version("tinyconv")
     except PackageNotFoundError:

@@ -32,7 +32,7 @@ def confusion_png(confusion: Array, classes: Sequence[str], title: str) -> bytes
     A cell holds a number of images, and its colour is their share of the row. Of more than 80 classes those with most
     mistakes are shown.
     """
-    shown = _most_mistaken(confusion, MOST_CLASSES)
+    shown = most_mistaken(confusion, MOST_CLASSES)
     counts = confusion[np.ix_(shown, shown)]
     names = [f"{shortened(classes[label], LONGEST_NAME)} ({confusion[label].sum()})" for label in shown]
     columns = [shortened(classes[label], LONGEST_NAME) for label in shown]
@@ -59,7 +59,7 @@ def confusion_png(confusion: Array, classes: Sequence[str], title: str) -> bytes
     return figure_png(draw, max(side + left, 6.2), side + below + 1.15)
 
 
-def _most_mistaken(confusion: Array, limit: int) -> Array:
+def most_mistaken(confusion: Array, limit: int) -> Array:
     """Labels, ascending, of the ``limit`` classes that were taken for others, or others for them, most often."""
     mistakes = confusion.sum(axis=0) + confusion.sum(axis=1) - 2 * np.diagonal(confusion)
     return np.sort(np.argsort(-mistakes, kind="stable")[:limit])

@@ -1,0 +1,64 @@
+"""A run with a hostile class name, and its report; made once for the tests of a process."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from command import tinyconv
+from tiny_run import write_dataset
+
+HOSTILE = "</script><script>alert(1)</script>"
+OPTIONS = ("--epochs", 2, "--batch-size", 16, "--probes", 2, "--feature-epochs", "0,1,2", "--statistics-every", 1)
+
+
+class Reported(NamedTuple):
+    run: Path
+    file: Path
+    html: str
+
+
+@pytest.fixture(scope="session")
+def hostile_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    data = write_dataset(folder / "data.npz")
+    with np.load(data) as arrays:
+        content = dict(arrays)
+    content["class_names"] = np.array([HOSTILE, '"left" & <b>right</b>'])
+    np.savez(data, **content)
+    outcome = tinyconv("train", "--data", f"npz:{data}", "--out", folder / "run", *OPTIONS)
+    assert outcome.code == 0, outcome.stderr
+    return folder / "run"
+
+
+@pytest.fixture(scope="session")
+def reported(hostile_run: Path) -> Reported:
+    file = hostile_run.parent / "report.html"
+    outcome = tinyconv("report", hostile_run, "-o", file)
+    assert outcome.code == 0, outcome.stderr
+    assert outcome.stdout.strip() == str(file)
+    return Reported(hostile_run, file, file.read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def own_run(hostile_run: Path, tmp_path: Path) -> Path:
+    """A copy that a test may damage; its data lie where they were."""
+    return Path(shutil.copytree(hostile_run, tmp_path / "run"))
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium, where there is one."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    executable = next(
+        (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
+    )
+    if executable is None:
+        pytest.skip("there is no Chromium here")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()

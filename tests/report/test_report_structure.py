@@ -1,0 +1,197 @@
+"""What a report consists of, read without a browser."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command import tinyconv
+
+from tinyconv.core.errors import DataError
+from tinyconv.report import make_report
+from tinyconv.report.architecture import stacks_of
+from tinyconv.report.material import gather
+from tinyconv.report.passes import run_through
+from tinyconv.train import load_run
+
+SECTIONS = ("overview", "architecture", "arithmetic", "made")
+VOID = {"meta", "link", "img", "input", "br"}
+
+
+class Reader(HTMLParser):
+    """Elements with their attributes, the text of scripts, and tags that do not match."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[tuple[dict[str, str | None], str]] = []
+        self.text: list[str] = []
+        self.unmatched: list[str] = []
+        self._open: list[str] = []
+        self.feed(html)
+        self.unmatched += self._open
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag == "script":
+            self.scripts.append((dict(attrs), ""))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        if not self._open or self._open.pop() != tag:
+            self.unmatched.append(tag)
+
+    def handle_data(self, data):
+        if self._open and self._open[-1] == "script":
+            attributes, text = self.scripts.pop()
+            self.scripts.append((attributes, text + data))
+        else:
+            self.text.append(data)
+
+
+@pytest.fixture(scope="module")
+def page(reported) -> Reader:
+    return Reader(reported.html)
+
+
+def test_the_page_is_well_formed_and_has_its_sections(page):
+    assert page.unmatched == []
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert [name for name in SECTIONS if name not in ids] == []
+
+
+def test_links_lead_to_places_of_the_page(page):
+    ids = {attributes.get("id") for _, attributes in page.elements}
+    links = [attributes["href"] for tag, attributes in page.elements if tag == "a"]
+    assert [link for link in links if not link.startswith("#") or link[1:] not in ids] == []
+
+
+def test_pictures_have_words_and_are_inside_the_file(page):
+    images = [attributes for tag, attributes in page.elements if tag == "img"]
+    assert images
+    assert [image for image in images if "alt" not in image] == []
+    addresses = [
+        attributes[name]
+        for tag, attributes in page.elements
+        for name in ("src", "href", "srcset", "data", "action")
+        if name in attributes and tag != "a"
+    ]
+    assert [address for address in addresses if not address.startswith("data:image/png;base64,")] == []
+
+
+def test_the_policy_names_the_scripts_of_the_page_and_nothing_else(page):
+    policy = next(a["content"] for tag, a in page.elements if a.get("http-equiv") == "Content-Security-Policy")
+    assert "default-src 'none'" in policy
+    running = [text for attributes, text in page.scripts if attributes.get("type") != "application/json"]
+    digests = {"'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'" for text in running}
+    assert set(re.search(r"script-src ([^;]*);", policy)[1].split()) == digests
+
+
+def test_names_from_the_data_are_text(page, reported):
+    assert "<script>alert" not in reported.html
+    assert "<b>right</b>" not in reported.html
+    assert any("</script><script>alert(1)</script>" in text for text in page.text)
+    for attributes, text in page.scripts:
+        if attributes.get("type") == "application/json":
+            json.loads(text)
+
+
+def test_the_same_seed_makes_the_same_bytes(reported, tmp_path):
+    again = tinyconv("report", reported.run, "-o", tmp_path / "again.html")
+    assert again.code == 0, again.stderr
+    assert (tmp_path / "again.html").read_bytes() == reported.file.read_bytes()
+
+
+def test_a_run_whose_images_are_gone_says_so_and_shows_the_rest(own_run):
+    record = json.loads((own_run / "run.json").read_text())
+    record["data"]["spec"] = record["data"]["source"] = "npz:/nowhere/faces.npz"
+    (own_run / "run.json").write_text(json.dumps(record))
+    report = make_report(own_run)
+    assert any("/nowhere/faces.npz" in note for note in report.notes)
+    page = Reader(report.html)
+    assert any("/nowhere/faces.npz" in text for text in page.text)
+    ids = {attributes.get("id") for _, attributes in page.elements}
+    assert {"architecture", "arithmetic"} <= ids
+
+
+def test_a_run_without_recorded_maps_shows_its_held_out_images(own_run):
+    (own_run / "features" / "features.npz").unlink()
+    report = make_report(own_run)
+    assert any("Feature maps along the training are left out" in note for note in report.notes)
+    assert 'id="arithmetic"' in report.html
+
+
+def test_a_run_with_neither_is_refused(own_run):
+    (own_run / "features" / "features.npz").unlink()
+    record = json.loads((own_run / "run.json").read_text())
+    record["data"]["spec"] = record["data"]["source"] = "npz:/nowhere/faces.npz"
+    (own_run / "run.json").write_text(json.dumps(record))
+    with pytest.raises(DataError, match="nothing to show"):
+        make_report(own_run)
+
+
+def test_a_damaged_history_is_left_out_with_its_reason(own_run):
+    (own_run / "metrics.csv").write_text("epoch,train_loss\n1,many\n")
+    assert any("metrics.csv" in note for note in gather(load_run(own_run)).absent)
+
+
+def test_the_pass_is_the_networks_own_and_leaves_it_alone(hostile_run):
+    run = load_run(hostile_run)
+    material = gather(run)
+    passed = run_through(run.model, material.inputs[0], 1)
+    assert np.allclose(passed.logits, run.logits(material.pictures[:1])[0], atol=1e-4)
+    assert passed.loss == pytest.approx(np.log(np.exp(passed.logits).sum()) - passed.logits[1], abs=1e-5)
+    assert all(parameter.grad is None for parameter in run.model.parameters())
+    for convolved in passed.convolutions:
+        assert [step.kind for step in convolved.after] == ["norm", "relu"]
+        padded = np.pad(convolved.x, ((0, 0), (1, 1), (1, 1))).astype(np.float64)
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
+        assert np.allclose(np.einsum("chwrs,kcrs->khw", windows, convolved.weight), convolved.z, atol=1e-4)
+        expected = np.einsum("khw,chwrs->kcrs", convolved.delta, windows)
+        assert np.allclose(expected, convolved.weight_gradient, atol=1e-5)
+        norm = convolved.after[0]
+        per_channel = [array[:, None, None] for array in (norm.mean, norm.variance, norm.weight, norm.bias)]
+        mean, variance, weight, bias = per_channel
+        assert np.allclose(weight * (convolved.z - mean) / np.sqrt(variance + norm.eps) + bias, norm.output, atol=1e-4)
+
+
+def test_residual_sums_are_drawn_as_arcs():
+    from tinyconv.models import registry
+    from tinyconv.report.architecture import drawing
+
+    model = registry.build("resnet18", 1, 3, (32, 32))
+    image = np.zeros((1, 32, 32), np.float32)
+    drawn = drawing(stacks_of(model, image, image))
+    assert len([stack for stack in drawn["stacks"] if stack["kind"] == "conv"]) == 20
+    # Eight blocks: five add what came in, three add a 1x1 convolution of it, which is itself fed over the others.
+    assert len(drawn["arcs"]) >= 8
+
+
+@pytest.mark.parametrize(
+    ("prepare", "options", "words"),
+    [
+        ("file", (), ("exists", "--force")),
+        ("folder", (), ("is a folder", "--out")),
+        ("nowhere", (), ("no folder", "--out")),
+    ],
+    ids=["a file in the way", "a folder in the way", "a folder that does not exist"],
+)
+def test_where_it_cannot_be_written_it_says_so_at_once(hostile_run: Path, tmp_path: Path, prepare, options, words):
+    place = {"file": tmp_path / "there.html", "folder": tmp_path, "nowhere": tmp_path / "none" / "report.html"}[prepare]
+    if prepare == "file":
+        place.write_text("mine")
+    outcome = tinyconv("report", hostile_run, "-o", place, *options)
+    assert outcome.code == 2
+    assert [word for word in (str(place), *words) if word not in outcome.stderr] == []
+    assert prepare != "file" or place.read_text() == "mine"
