@@ -1,4 +1,4 @@
-"""Write the API reference, the table of mistakes and the list of what is missing: ``python docs/build.py [--check]``.
+"""Write the API reference, the theory, and the tables of mistakes and of what is missing: ``docs/build.py [--check]``.
 
 With ``--check`` nothing is written: it says which files are out of date, and fails if any is.
 """
@@ -17,9 +17,10 @@ def pages() -> dict[Path, str]:
     from api_reference.not_offered import not_offered
     from api_reference.pages import reference
     from mistakes.beside import markdown
+    from theory.document import pages as theory
 
     texts = {FOLDER / "reference" / name: text for name, text in reference().items()}
-    return texts | {FOLDER / "mistakes.md": markdown(), FOLDER / "not-offered.md": not_offered()}
+    return texts | {FOLDER / "mistakes.md": markdown(), FOLDER / "not-offered.md": not_offered()} | theory()
 
 
 def outdated(texts: dict[Path, str]) -> list[Path]:
