@@ -28,6 +28,7 @@ VERBS = {
     "predict": "Classify images with a trained run.",
     "evaluate": "Judge a trained run: accuracy, confusions, and its worst mistakes as pictures.",
     "report": "Write all there is to see of a trained run into one HTML file.",
+    "verify": "Check on a trained run what theory promises of explanations.",
     "compare": "Set trained runs beside each other: their curves in one picture, and a table.",
     "tune": "Search for the learning rate, width and augmentation that suit your images.",
     "summary": "Show a model's layers: shapes, parameters, cost, receptive fields.",
