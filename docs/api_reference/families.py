@@ -60,6 +60,7 @@ SPACES = {
     "train": ("train", "Training"),
     "features": ("features", "Feature maps"),
     "explain.lrp": ("explain-lrp", "Layer-wise relevance propagation"),
+    "explain.synthesis": ("explain-synthesis", "Images made by a network"),
     "explain": ("explain", "Explanations"),
     "sklearn": ("sklearn", "Estimators for scikit-learn"),
 }

@@ -33,6 +33,7 @@ SPACES = (
     "features",
     "explain",
     "explain.lrp",
+    "explain.synthesis",
     "report",
     "sklearn",
 )
