@@ -106,7 +106,7 @@ def test_a_map_with_nothing_for_the_target_is_zero_and_says_so():
     signed = grad_cam(model, batch, target=1, rectify=False, upsample=False).values[1]
     assert signed.max() <= 0
     (note,) = [note for note in found.notes if note.startswith("Image 2")]
-    assert note.startswith("Image 2: nothing speaks for the target, so the map is 0 everywhere (before rectifying, ")
+    assert note.startswith("Image 2: nothing speaks for the target, so the map is 0 everywhere (from −")
     assert grad_cam(model, batch, target=1, rectify=False).notes == ()
 
 

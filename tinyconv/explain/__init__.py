@@ -21,6 +21,7 @@ from tinyconv.explain.lrp.named import (
 )
 from tinyconv.explain.methods import METHODS, Method, attribute
 from tinyconv.explain.occlusion import OcclusionGrid, occlusion, occlusion_grid
+from tinyconv.explain.pictures import Subject, explanation_figure, explanation_png, save_explanation
 from tinyconv.explain.projection import project, strongest
 from tinyconv.explain.rectified import deconvnet, guided_backprop
 from tinyconv.explain.running import resolve_targets
@@ -32,9 +33,12 @@ __all__ = [
     "Method",
     "OcclusionGrid",
     "Step",
+    "Subject",
     "Trace",
     "attribute",
     "deconvnet",
+    "explanation_figure",
+    "explanation_png",
     "grad_cam",
     "gradient",
     "guided_backprop",
@@ -54,6 +58,7 @@ __all__ = [
     "occlusion_grid",
     "project",
     "resolve_targets",
+    "save_explanation",
     "smoothgrad",
     "strongest",
 ]

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tinyconv.core.arrays import Array, FloatArray
 from tinyconv.core.errors import ShapeError
+from tinyconv.explain.pictures import Subject, explanation_figure, explanation_png
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SHOWN_IN_NOTEBOOKS = 4
 
 
 @dataclass(frozen=True)
@@ -56,3 +64,38 @@ class Attribution:
         """(N, H, W): the largest magnitude over the channels, as Simonyan et al. (2014) draw gradients."""
         magnitude: FloatArray = np.abs(self.values).max(axis=1)
         return magnitude
+
+    def first(self, count: int) -> Attribution:
+        """The same for the first ``count`` images."""
+        measures = {name: values[:count] for name, values in self.measures.items()}
+        return replace(
+            self,
+            values=self.values[:count],
+            targets=self.targets[:count],
+            scores=self.scores[:count],
+            measures=measures,
+        )
+
+    def figure(self, images: Any = None, classes: Sequence[str] = (), source: str = "") -> Figure:
+        """A matplotlib figure: each image, if they are given, beside its map, with a colour bar and its scale.
+
+        ``images``: (N, C, H, W), best as a reader knows them, in [0, 1]. ``classes``: their names by number.
+        ``source``: a line for the head, such as the run and the epoch.
+
+        Raises: ``ShapeError`` for another number of images than of maps.
+
+        >>> from tinyconv.explain import gradient
+        >>> image = np.ones((1, 1, 4, 4), np.float32)
+        >>> figure = gradient(nn.Sequential(nn.Flatten(), nn.Linear(16, 2)), image).figure(image, ["cat", "dog"])
+        >>> figure.axes[0].texts[0].get_text()
+        'gradient: which small changes of a pixel would raise the score'
+        """
+        return explanation_figure(self, Subject(images, classes, source=source))
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the maps of the first images."""
+        shown = self.first(SHOWN_IN_NOTEBOOKS)
+        picture = b64encode(explanation_png(shown)).decode()
+        more = f" The first {len(shown)} of {len(self)} images." if len(shown) < len(self) else ""
+        words = f"{self.method}: maps of {len(shown)} images.{more}"
+        return f'<img alt="{words}" style="max-width: 100%" src="data:image/png;base64,{picture}">'

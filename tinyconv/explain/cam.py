@@ -28,6 +28,9 @@ from tinyconv.nn.module import Module
 from tinyconv.ops.resizing.interpolation import interpolate
 from tinyconv.ops.tensor import Tensor
 
+WEAK_SHARE = 0.02
+"""Below this share of a map's magnitude, what speaks for the target is called next to nothing."""
+
 Weigh = Callable[[FloatArray, FloatArray], FloatArray]
 """From a layer's maps and the score's gradient there, both (N, C, h, w), to one map for each image, (N, h, w)."""
 
@@ -45,7 +48,8 @@ def grad_cam(
 
     ``layer``: its name, as ``features.capture`` gives it; by default the last one with maps that is no pooling.
     ``rectify``: keep only what is for the target, as in the source. An image without any such place has a map of zeros,
-    and a note says so. ``upsample``: enlarge the map to the image's size by bilinear interpolation, else it is as
+    and a note says so, as it does where next to nothing is left; ``measures["share for"]`` is how much of the map's
+    magnitude that is. ``upsample``: enlarge the map to the image's size by bilinear interpolation, else it is as
     coarse as the layer's.
 
     Shape: images (N, C, H, W); values (N, 1, H, W), or (N, 1, h, w) not upsampled.
@@ -128,13 +132,15 @@ def _activation_map(
     method: str, weigh: Weigh, model: Module, images: Any, target: Target, layer: str | None, rectify: bool, large: bool
 ) -> Attribution:
     coarse, targets, scores, layer = _weighted(weigh, model, images, target, layer)
-    notes = tuple(_nothing_for(number, one) for number, one in enumerate(coarse) if one.max() <= 0) if rectify else ()
+    share = _share_for(coarse)
+    weak = np.flatnonzero(share < WEAK_SHARE) if rectify else ()
+    notes = tuple(_weak(int(number), coarse[number], float(share[number])) for number in weak)
     maps = np.maximum(coarse, 0) if rectify else coarse
     if large:
         size = tuple(as_images(model, images).shape[2:])
         maps = host(interpolate(Tensor(maps[:, None]), size, mode="bilinear", align_corners=False))[:, 0]
     options = {"layer": layer, "rectify": rectify, "upsample": large}
-    return Attribution(maps[:, None], method, targets, scores, options, notes=notes)
+    return Attribution(maps[:, None], method, targets, scores, options, {"share for": share}, notes)
 
 
 def _weighted(
@@ -172,8 +178,16 @@ def last_maps(trace: Trace) -> Step:
     raise ArgumentError("the network has no layer with maps of more than one place, so there is none to draw a map of")
 
 
-def _nothing_for(number: int, coarse: FloatArray) -> str:
-    return (
-        f"Image {number + 1}: nothing speaks for the target, so the map is 0 everywhere (before rectifying, its values "
-        f"are from {format_number(float(coarse.min()))} to {format_number(float(coarse.max()))})."
-    )
+def _share_for(coarse: FloatArray) -> FloatArray:
+    """The share of what is positive in the magnitude of each map; 0 for a map of zeros."""
+    magnitude = np.abs(coarse).sum(axis=(1, 2))
+    share: FloatArray = np.maximum(coarse, 0).sum(axis=(1, 2)) / np.where(magnitude > 0, magnitude, 1)
+    return share
+
+
+def _weak(number: int, coarse: FloatArray, share: float) -> str:
+    before = f"from {format_number(float(coarse.min()))} to {format_number(float(coarse.max()))} before rectifying"
+    if share == 0:
+        return f"Image {number + 1}: nothing speaks for the target, so the map is 0 everywhere ({before})."
+    part = format_number(100 * share, 2)
+    return f"Image {number + 1}: next to nothing speaks for the target: what is drawn is {part}% of the map ({before})."

@@ -11,6 +11,8 @@ S_c is the score before the softmax: probabilities would mix in what speaks for 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ from tinyconv.autograd.tensor_base import TensorBase
 from tinyconv.core.arrays import Array, FloatArray
 from tinyconv.core.errors import ArgumentError, ShapeError
 from tinyconv.explain.attribution import Attribution
-from tinyconv.explain.running import Target, as_images, batches, host, resolve_targets, scores_of
+from tinyconv.explain.running import BATCH, Target, as_images, batches, host, resolve_targets, scores_of
 from tinyconv.explain.trace import Rules, Trace
 from tinyconv.nn.module import Module
 
@@ -92,10 +94,8 @@ def smoothgrad(
     scores, targets = scores_of(model, inputs, target)
     spread = noise * (inputs.max(axis=(1, 2, 3)) - inputs.min(axis=(1, 2, 3)))[:, None, None, None]
     generator = np.random.default_rng(seed)
-    mean = np.zeros_like(inputs)
-    for _ in range(samples):
-        noisy = inputs + spread * generator.standard_normal(inputs.shape[1:])
-        mean += score_gradients(model, noisy, targets)[0] / samples
+    noisy = ((1 / samples, inputs + spread * generator.standard_normal(inputs.shape[1:])) for _ in range(samples))
+    mean = _weighted_gradients(model, noisy, targets)
     return Attribution(mean, "smoothgrad", targets, scores, {"samples": samples, "noise": noise, "seed": seed})
 
 
@@ -127,10 +127,8 @@ def integrated_gradients(
     scores, targets = scores_of(model, inputs, target)
     baseline_scores, _ = scores_of(model, start, targets)
     nodes, weights = np.polynomial.legendre.leggauss(steps)  # of the integral from -1 to 1
-    integral = np.zeros_like(inputs)
-    for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
-        integral += weight * score_gradients(model, start + node * (inputs - start), targets)[0]
-    values = (inputs - start) * integral
+    path = ((w / 2, start + (node + 1) / 2 * (inputs - start)) for node, w in zip(nodes, weights, strict=True))
+    values = (inputs - start) * _weighted_gradients(model, path, targets)
     gap = (scores - baseline_scores) - values.sum(axis=(1, 2, 3))
     return Attribution(
         values,
@@ -155,6 +153,19 @@ def score_gradients(
         found.append((host(cotangent), targets, logits[np.arange(len(targets)), targets]))
     values, classes, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return values, classes, scores
+
+
+def _weighted_gradients(model: Module, points: Iterable[tuple[float, FloatArray]], targets: Array) -> FloatArray:
+    """The sum of weight times gradient over ``points``, (weight, images (N, C, H, W)); as many together as a batch."""
+    total: Any = 0.0
+    remaining = iter(points)
+    while together := list(islice(remaining, max(BATCH // len(targets), 1))):
+        weights, images = zip(*together, strict=True)
+        gradients, _, _ = score_gradients(model, np.concatenate(images), np.tile(targets, len(together)))
+        for weight, gradient in zip(weights, np.split(gradients, len(together)), strict=True):
+            total = total + weight * gradient.astype(np.float64)
+    found: FloatArray = total.astype(gradients.dtype)
+    return found
 
 
 def baseline_images(baseline: Any, images: FloatArray) -> FloatArray:
