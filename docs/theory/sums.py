@@ -39,6 +39,11 @@ def added(values: Any, digits: int = 3) -> str:
     return " + ".join(_factor(value, digits) for value in np.ravel(values))
 
 
+def floats(values: Any) -> str:
+    """An array as Python lists of floats."""
+    return str(np.asarray(values, float).tolist())
+
+
 def _factor(value: float, digits: int) -> str:
     text = plain(value, digits)
     return f"({text})" if text.startswith("-") else text

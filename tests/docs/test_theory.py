@@ -3,9 +3,10 @@
 import re
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
 from build import outdated
-from theory import document, example
+from theory import document, example, sums
 from theory.document import CHAPTERS, DOCS, NUMBERS, function_at, pages
 from theory.equations import EQUATIONS
 
@@ -23,6 +24,16 @@ def test_the_committed_text_and_pictures_are_those_that_the_code_gives():
 def test_another_result_makes_another_text(monkeypatch):
     monkeypatch.setattr(example, "y", example.y + 1)
     assert document.document() != TEXT
+
+
+def test_the_step_by_hand_is_the_one_that_the_engine_takes(capsys):
+    (program,) = re.findall(r"```python\n(import tinyconv.*?)```", TEXT, re.DOTALL)
+    names = {}
+    exec(program, names)
+    assert names["loss"].item() == pytest.approx(example.first.loss, rel=1e-6)
+    for tensor, expected in ((names["w"], example.first.dweight), (names["b"], example.first.dbias)):
+        np.testing.assert_allclose(tensor.grad.numpy(), expected, rtol=1e-5)
+    assert capsys.readouterr().out.startswith(sums.plain(example.first.loss))
 
 
 def test_a_number_that_the_example_lacks_is_an_error(monkeypatch, tmp_path):
