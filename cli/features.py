@@ -65,7 +65,7 @@ def command(
     from tinyconv.core.devices import Device
     from tinyconv.core.errors import RunError
     from tinyconv.features.dump import activations_of, dump_features
-    from tinyconv.train import load_run
+    from tinyconv.train import environment, load_run
 
     apply_threads(threads)
     run = load_run(run_folder, checkpoint, Device(device))
@@ -85,6 +85,7 @@ def command(
         "checkpoint_sha256": run.checkpoint_sha256,
         "seed": run.record.get("seed"),
         "preprocessing": run.preprocessing.to_json(),
+        "versions": environment.versions(),
     }
     with announce_compilation():
         written = dump_features(

@@ -200,6 +200,7 @@ class Prepared:
             step = np.array(-1 if state is None else state["step"])
             together.check_data(data=experiment.data.labels, split=experiment.train_indices, checkpoint=step)
         self.probes, self.meta = chosen_probes(experiment, recording["probes"]), feature_meta(experiment)
+        self.health_images = health_images(experiment)
         self.recording = recording
         self.batches, self.test_batches = experiment.train_batches(), experiment.test_batches()
         self.display = progress(sys.stderr)
@@ -221,18 +222,24 @@ class Prepared:
 
 def train(prepared: Prepared, writer: RunWriter, epochs: int) -> None:
     """Train ``epochs`` into the writer's folder; say where and how good."""
+    from tinyconv.features.health import HealthRecorder
     from tinyconv.features.recorder import FeatureRecorder
 
     experiment, path = prepared.experiment, writer.folder.path
+
+    def tell(text: str) -> None:
+        say(text, err=True)
+
     try:
         recorder = FeatureRecorder(
             writer.folder.features,
             prepared.probes,
             epochs=prepared.recording["feature_epochs"],
             meta=prepared.meta,
-            message=lambda text: say(text, err=True),
+            message=tell,
         )
-        trainer = prepared.trainer([prepared.display, writer, recorder, *logs(path, prepared.recording)])
+        health = HealthRecorder(writer.folder.health, prepared.health_images, message=tell)
+        trainer = prepared.trainer([prepared.display, writer, recorder, health, *logs(path, prepared.recording)])
         trainer.fit(prepared.batches, prepared.test_batches, epochs)
     except KeyboardInterrupt:
         writer.interrupted()
@@ -284,12 +291,25 @@ def chosen_probes(experiment: Experiment, count: int) -> Probes:
     return Probes(experiment.preprocessing.normalize(pictures), pictures, labels, indices.tolist())
 
 
+def health_images(experiment: Experiment) -> Any:
+    """Held-out images that the health of channels is judged by, from as many classes as possible."""
+    from tinyconv.features.health.recorder import health_image_count
+    from tinyconv.features.probes import choose_probes
+
+    held_out = experiment.test_indices
+    chosen = choose_probes(experiment.data.labels[held_out], health_image_count(len(experiment.train_indices)))
+    return experiment.preprocessing.normalize(experiment.data.images[held_out[chosen]])
+
+
 def feature_meta(experiment: Experiment) -> dict[str, Any]:
     """What the feature archive says of the run that it belongs to."""
+    from tinyconv.train import environment
+
     configuration = experiment.configuration()
     return {name: configuration[name] for name in ("seed", "model", "classes", "preprocessing")} | {
         "source": experiment.data.name,
         "credit": experiment.data.credit,
+        "versions": environment.versions(),
     }
 
 

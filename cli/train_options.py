@@ -226,7 +226,7 @@ OPTIONS: tuple[Decorator, ...] = (
         "--force",
         is_flag=True,
         help="With --out: replace the run that is in the folder. All that tinyconv wrote into it is deleted, below "
-        "features/ too (every features.npz, and the PNG files drawn by tinyconv); other files stay.",
+        "features/ too (every features.npz, and the pictures and pages made by tinyconv); other files stay.",
     ),
     click.option(
         "--resume",

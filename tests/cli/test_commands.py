@@ -86,7 +86,16 @@ def test_train_leaves_a_complete_run_folder_and_prints_where_it_is_and_how_good(
     assert "epoch 2/2" in outcome.stderr
     names = {path.name for path in (tmp_path / "run").iterdir()}
     weights = {"best.safetensors", "last.safetensors", "state.safetensors"}
-    assert names == {"run.json", "config.toml", "splits.json", "metrics.csv", "curves.png", "features", *weights}
+    assert names == {
+        "run.json",
+        "config.toml",
+        "splits.json",
+        "metrics.csv",
+        "curves.png",
+        "features",
+        "health.npz",
+        *weights,
+    }
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record["status"] == "finished"
     assert np.sum(record["result"]["confusion"]) == record["data"]["held_out"] == 12
@@ -126,11 +135,9 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(run: Path,
     weights = (run / "last.safetensors").read_bytes()
     assert (tmp_path / "same" / "last.safetensors").read_bytes() == weights
     assert (tmp_path / "other" / "last.safetensors").read_bytes() != weights
-    for relative in ("curves.png", "features/features.npz"):
-        assert (tmp_path / "same" / relative).exists()
-    assert (tmp_path / "same" / "features" / "features.npz").read_bytes() == (
-        run / "features" / "features.npz"
-    ).read_bytes()
+    assert (tmp_path / "same" / "curves.png").exists()
+    for relative in ("features/features.npz", "health.npz"):
+        assert (tmp_path / "same" / relative).read_bytes() == (run / relative).read_bytes()
 
 
 def test_force_replaces_the_run_and_leaves_other_files_alone(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 import tinyconv as tc
 from tinyconv import TinyconvError
 from tinyconv.data.images import ImageData
+from tinyconv.features import Features, Layer, evolution_page, save_evolution_gif
 from tinyconv.features.canvas import write_png
 from tinyconv.train import EpochRecord, Evaluation, Experiment, Recipe, RunFolder, RunWriter, Trainer, load_run
 from tinyconv.train.curves import curves_png
@@ -41,19 +42,27 @@ def test_runs_that_start_at_once_get_folders_of_their_own(tmp_path: Path) -> Non
 
 
 def test_a_folder_in_use_is_refused_and_force_deletes_only_files_of_tinyconv(tmp_path: Path) -> None:
-    own = ("mine.txt", "features/own.png", "features/me/own.png")
-    for name in ("run.json", "features/features.npz", "features/me/features.npz", *own):
+    own = ("mine.txt", "features/own.png", "features/me/own.png", "features/own.gif", "features/own.html")
+    for name in ("run.json", "health.npz", "features/features.npz", "features/me/features.npz", *own):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("{}")
     for name in ("probe-1-a/conv1-epoch-000.png", "you/conv1.png", "me/conv1.png"):
         write_png(tmp_path / "features" / name, np.zeros((4, 4, 3), np.uint8))
+    save_evolution_gif(tmp_path / "features" / "evolution" / "conv1.gif", np.zeros((2, 1, 4, 4)), [0, 1], "conv1")
+    page = evolution_page(recording(), title="a run")
+    (tmp_path / "features" / "evolution" / "evolution.html").write_text(page)
     with pytest.raises(TinyconvError, match="not empty"):
         RunFolder.exact(tmp_path)
     assert (tmp_path / "run.json").exists()
     RunFolder.exact(tmp_path, force=True)
     left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     assert left == set(own)
-    assert sorted(path.name for path in (tmp_path / "features").iterdir()) == ["me", "own.png"]
+    assert sorted(path.name for path in (tmp_path / "features").iterdir()) == ["me", "own.gif", "own.html", "own.png"]
+
+
+def recording() -> Features:
+    meta = {"epochs": [0, 1], "layers": {"conv1": Layer("conv1").as_json()}, "probe_labels": ["a"]}
+    return Features({"conv1": np.zeros((2, 1, 3, 4, 4), np.float32)}, None, meta)
 
 
 def test_force_refuses_a_folder_that_is_no_run(tmp_path: Path) -> None:

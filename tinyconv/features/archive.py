@@ -95,7 +95,7 @@ def save_features(
     except (TypeError, ValueError) as error:
         raise ArgumentError(f"save_features: the metadata cannot be expressed in JSON ({error})") from None
     make_folder(path.parent)
-    write_atomically(path, _npz(entries))
+    write_atomically(path, npz_bytes(entries))
     return path
 
 
@@ -112,19 +112,14 @@ def load_features(path: str | Path) -> Features:
     True
     """
     path = Path(path)
-    if not path.is_file():
-        raise RunError(f"feature file {path} does not exist")
+    arrays = read_npz(path, "feature file")
     try:
-        # Opened here, because NumPy leaves a file that it cannot make sense of open.
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
         meta = json.loads(str(arrays.pop(META)))
         format_version = int(meta["format_version"])
     except KeyError as error:
         raise RunError(f"{path} is not a feature file of tinyconv: it lacks {error}") from None
-    except (OSError, EOFError, ValueError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise RunError(f"feature file {path} is damaged or not an npz file ({reason})") from None
+    except (ValueError, TypeError) as error:
+        raise _damaged("feature file", path, error) from None
     if format_version > FORMAT_VERSION:
         raise RunError(
             f"{path} has format version {format_version}, this tinyconv reads up to {FORMAT_VERSION}; upgrade tinyconv"
@@ -133,7 +128,24 @@ def load_features(path: str | Path) -> Features:
     return Features(arrays, images, meta)
 
 
-def _npz(entries: Mapping[str, Array]) -> bytes:
+def read_npz(path: Path, what: str) -> dict[str, Array]:
+    """The arrays in a npz file. Raises ``RunError``, which calls it ``what``, if it is missing or damaged."""
+    if not path.is_file():
+        raise RunError(f"{what} {path} does not exist")
+    try:
+        # Opened here, because NumPy leaves a file that it cannot make sense of open.
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (OSError, EOFError, ValueError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        raise _damaged(what, path, error) from None
+
+
+def _damaged(what: str, path: Path, error: Exception) -> RunError:
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return RunError(f"{what} {path} is damaged or not an npz file ({reason})")
+
+
+def npz_bytes(entries: Mapping[str, Array]) -> bytes:
     """The bytes of an npz file. Unlike ``np.savez_compressed`` it takes any layer name ("file" too)."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION_LEVEL) as archive:

@@ -93,7 +93,7 @@ def capture(
             activations[layer.name] = np.array(to_host(observation.output.array), order="C")
             activations.layers[layer.name] = layer
 
-    with _watching(model, keep, eval_mode):
+    with watching(model, keep, eval_mode):
         yield activations
     if unmatched:
         raise unknown_layer(next(iter(unmatched)), seen)
@@ -141,7 +141,7 @@ def feature_extractor(
                     raise _AllCaughtError
 
         try:
-            with no_grad(), _watching(model, keep, eval_mode):
+            with no_grad(), watching(model, keep, eval_mode):
                 model(*inputs, **options)
         except _AllCaughtError:
             return {key: found[key] for key in wanted.values()}
@@ -151,7 +151,7 @@ def feature_extractor(
 
 
 @contextmanager
-def _watching(model: Module, keep: Callable[[Observation, Layer], None], eval_mode: bool) -> Iterator[None]:
+def watching(model: Module, keep: Callable[[Observation, Layer], None], eval_mode: bool) -> Iterator[None]:
     """Call ``keep`` for every layer that the model runs; undo everything when the block ends, however it ends."""
     names = LayerNames(model)
     fields: FieldTracker | None = None

@@ -10,6 +10,7 @@ best.safetensors     the weights after the epoch with the lowest held-out loss
 state.safetensors    everything that the next step depends on: ``tinyconv train --resume`` goes on from it
 steps.jsonl          loss and learning rate of steps, where asked for (--log-every)
 gradients.jsonl      norms of gradients, updates and weights, where asked for (--statistics-every)
+health.npz           how every channel did along the training: dead, constant, duplicate; norms of its gradients
 tensorboard/         event files, where asked for (--tensorboard)
 features/            feature maps along the training
 evaluation/          what tinyconv evaluate found
@@ -30,14 +31,19 @@ FORMAT_VERSION = 1
 RUN_FILE, METRICS_FILE, CURVES_FILE, FEATURES = "run.json", "metrics.csv", "curves.png", "features"
 SPLITS_FILE, STATE_FILE, CONFIG_FILE = "splits.json", "state.safetensors", "config.toml"
 STEPS_FILE, GRADIENTS_FILE, TENSORBOARD = "steps.jsonl", "gradients.jsonl", "tensorboard"
+HEALTH_FILE = "health.npz"
 EVENTS = "events.out.tfevents.*"
 CHECKPOINTS = ("best", "last")
 DEFAULT_PARENT = Path("runs")
 ARCHIVE_FILE = "features.npz"
 EVALUATION = "evaluation"
 EVALUATION_FILES = ("metrics.json", "confusion.png", "mistakes.png")
-# A PNG file that tinyconv drew says so in its first bytes, before the pixels.
-PICTURE_MARK, PICTURE_HEAD = b"tEXtSoftware\0tinyconv", 256
+# What tinyconv drew says so in its first bytes, before the pixels: behind the palette, where there is one.
+MARKS = {
+    ".png": (b"tEXtSoftware\0tinyconv", 256),
+    ".gif": (b"\x21\xfe\x08tinyconv", 1024),
+    ".html": (b'<meta name="generator" content="tinyconv">', 256),
+}
 
 
 class RunFolder:
@@ -152,6 +158,11 @@ class RunFolder:
         return self.path / FEATURES
 
     @property
+    def health(self) -> Path:
+        """How every channel did along the training."""
+        return self.path / HEALTH_FILE
+
+    @property
     def evaluation(self) -> Path:
         """What ``tinyconv evaluate`` found: a folder for each dataset and checkpoint."""
         return self.path / EVALUATION
@@ -202,26 +213,27 @@ class RunFolder:
         """The files here that tinyconv wrote, ``run.json`` last: while it is there, the folder is known to be a run.
 
         Among them are the unfinished files of a process that was killed while it wrote them.
-        Below ``features/``, be they from the training or from ``tinyconv features``: every ``features.npz``, and every
-        PNG file that names tinyconv as the software that made it. Below ``evaluation/`` the files of evaluations.
+        Below ``features/``, be they from the training or made of it later: every ``features.npz``, and every picture
+        or page that names tinyconv as the software that made it. Below ``evaluation/`` the files of evaluations.
         """
         own = [self.splits, self.config, self.metrics, self.curves, self.state, *map(self.checkpoint, CHECKPOINTS)]
-        own += [self.path / STEPS_FILE, self.path / GRADIENTS_FILE]
+        own += [self.path / STEPS_FILE, self.path / GRADIENTS_FILE, self.health]
         found = [file for file in own if file.is_file()]
         found += sorted(self.path.rglob(LEFTOVERS))
         found += sorted((self.path / TENSORBOARD).glob(EVENTS))
         found += sorted(self.features.rglob(ARCHIVE_FILE))
-        found += [picture for picture in sorted(self.features.rglob("*.png")) if drawn_by_tinyconv(picture)]
+        found += [file for file in sorted(self.features.rglob("*")) if drawn_by_tinyconv(file)]
         found += [file for file in sorted(self.evaluation.rglob("*")) if file.name in EVALUATION_FILES]
         return found + [self.run_file] * self.run_file.is_file()
 
 
-def drawn_by_tinyconv(picture: Path) -> bool:
-    """Whether ``picture`` is a PNG file that names tinyconv as the software that made it."""
-    if not picture.is_file():
+def drawn_by_tinyconv(file: Path) -> bool:
+    """Whether ``file`` is a PNG, GIF or HTML file that names tinyconv as the software that made it."""
+    if file.suffix not in MARKS or not file.is_file():
         return False
-    with picture.open("rb") as file:
-        return PICTURE_MARK in file.read(PICTURE_HEAD)
+    mark, head = MARKS[file.suffix]
+    with file.open("rb") as stream:
+        return mark in stream.read(head)
 
 
 def _unwritable(path: Path, error: OSError) -> RunError:
