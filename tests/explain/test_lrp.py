@@ -203,6 +203,12 @@ def test_biases_and_epsilon_keep_what_the_measures_say_is_lost():
     }
 
 
+def test_epsilon_draws_the_output_away_from_0_on_its_own_side():
+    for weights, expected in (([1, -3], [0.8, -2.4]), ([-1, 3], [-0.8, 2.4])):  # z = -2 and 2, and 2 / 2.5 = 0.8
+        found = lrp(linear([weights]), pixels(1, 1), composite=uniform(Epsilon(0.5)))
+        np.testing.assert_allclose(found.values.ravel(), expected)
+
+
 def test_epsilon_leaks_more_the_larger_it_is_also_without_biases():
     model, x = without_biases(small_net()), images(1, 2, 8, 8)
     leaks = [abs(attribute(model, x, "lrp-epsilon", epsilon=e).measures["lost"][0]) for e in (0, 1e-3, 1e-2, 1e-1)]
@@ -221,6 +227,22 @@ def test_the_box_rule_loses_nothing_to_biases_and_gives_only_positive_relevance(
     assert (found.scores > 0).all()
     assert (found.values >= 0).all()
     assert (found.values > 0).any()
+
+
+def test_bounds_may_differ_by_channel_also_behind_a_flatten():
+    """c_j = x w - l w+ - h w- is 2 - 0 in the first channel, -1 - 4 (-1) = 3 in the second; the score is 2."""
+    x = np.ones((1, 2, 1, 2))
+    found = lrp(linear([[2, 2, -1, -1]]), x, composite=deep_taylor([0, -2], [3, 4]))
+    np.testing.assert_allclose(found.values.ravel(), [0.4, 0.4, 0.6, 0.6])
+
+
+def test_without_bounds_the_pixels_of_each_image_give_them():
+    model, x = settled(small_net()), images(2, 2, 8, 8)
+    low, high = x.min((2, 3)), x.max((2, 3))
+    found = lrp(model, x, composite=deep_taylor()).values
+    for number in range(2):
+        alone = lrp(model, x[[number]], composite=deep_taylor(low[number], high[number])).values
+        np.testing.assert_allclose(found[number], alone[0], atol=1e-12)
 
 
 def test_gamma_of_0_is_the_plain_rule_and_a_large_gamma_z_plus():
