@@ -30,7 +30,7 @@ class Faces:
 
 
 def read(path: Path, at_least: int) -> Faces:
-    """The people in the npz file ``path`` of whom LFW has ``at_least`` photographs, in the alphabet's order.
+    """The people in the npz file ``path`` with a photograph numbered ``at_least`` or higher, in the alphabet's order.
 
     Its ``images`` are uint8 (N, H, W), its ``numbers`` those of the photographs within their person's in LFW, not all
     of which need be in the file, and its ``names`` the persons'.
