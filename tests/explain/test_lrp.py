@@ -8,6 +8,7 @@ import tinyconv as tc
 from tinyconv import nn
 from tinyconv.core.errors import ArgumentError
 from tinyconv.explain import METHODS, attribute, input_x_gradient
+from tinyconv.explain.lrp import COMPOSITES as METHOD_COMPOSITES
 from tinyconv.explain.lrp import (
     AlphaBeta,
     Box,
@@ -339,6 +340,25 @@ def test_rules_are_found_by_name_by_place_and_by_kind():
         ("linear1", "epsilon 0.5"), ("pool2", "in proportion"), ("relu2", "handed on"), ("conv2", "gamma 1"),
         ("pool1", "to the winners"), ("relu1", "handed on"), ("norm1", "in the layer before"), ("conv1", "z-B"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "rules"),
+    [
+        ("0", "0, 0, 0"),
+        ("epsilon", "epsilon 0.01, epsilon 0.01, epsilon 0.01"),
+        ("gamma", "gamma 0.25, gamma 0.25, gamma 0.25"),
+        ("alpha2-beta1", "alpha 2, beta 1, alpha 2, beta 1, alpha 2, beta 1"),
+        ("z-b", "z-B, alpha 1, beta 0, alpha 1, beta 0"),
+        ("epsilon-plus", "alpha 1, beta 0, alpha 1, beta 0, epsilon 1e-06"),
+        ("epsilon-alpha2-beta1", "alpha 2, beta 1, alpha 2, beta 1, epsilon 1e-06"),
+        ("epsilon-gamma-box", "z-B, gamma 0.25, epsilon 1e-06"),
+    ],
+)
+def test_a_name_stands_for_its_rules_at_the_pixels_in_convolutions_and_in_linear_layers(name, rules):
+    composite = METHOD_COMPOSITES[f"lrp-{name}"]()
+    asked = [("conv1", "conv", True), ("conv2", "conv", False), ("fc", "linear", False)]
+    assert ", ".join(composite.rule(*layer).words for layer in asked) == rules
 
 
 def test_every_method_is_in_the_table():

@@ -6,6 +6,7 @@ run it all (propagation), and the methods that have names are made of them (name
 """
 
 from tinyconv.explain.lrp.composites import (
+    COMPOSITES,
     Composite,
     deep_taylor,
     epsilon_alpha2_beta1,
@@ -17,6 +18,7 @@ from tinyconv.explain.lrp.propagation import LayerRelevance, layer_relevance, lr
 from tinyconv.explain.lrp.rules import AlphaBeta, Box, Epsilon, Gamma, Rule
 
 __all__ = [
+    "COMPOSITES",
     "AlphaBeta",
     "Box",
     "Composite",

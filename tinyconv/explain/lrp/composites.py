@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from tinyconv.explain.lrp.rules import AlphaBeta, Box, Epsilon, Gamma, Rule
@@ -102,3 +102,16 @@ def epsilon_gamma_box(epsilon: float = 1e-6, gamma: float = 0.25, low: object = 
     'gamma 0.25'
     """
     return Composite(Gamma(gamma), Epsilon(epsilon), first=Box(low, high))
+
+
+COMPOSITES: dict[str, Callable[..., Composite]] = {
+    "lrp-0": lambda: uniform(Epsilon()),
+    "lrp-epsilon": lambda epsilon=0.01: uniform(Epsilon(epsilon)),
+    "lrp-gamma": lambda gamma=0.25: uniform(Gamma(gamma)),
+    "lrp-alpha2-beta1": lambda: uniform(AlphaBeta(2.0, 1.0)),
+    "lrp-z-b": deep_taylor,
+    "lrp-epsilon-plus": epsilon_plus,
+    "lrp-epsilon-alpha2-beta1": epsilon_alpha2_beta1,
+    "lrp-epsilon-gamma-box": epsilon_gamma_box,
+}
+"""What each method of that name is made of, from the method's options."""

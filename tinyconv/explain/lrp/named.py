@@ -5,15 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tinyconv.explain.attribution import Attribution
-from tinyconv.explain.lrp.composites import (
-    deep_taylor,
-    epsilon_alpha2_beta1,
-    epsilon_gamma_box,
-    epsilon_plus,
-    uniform,
-)
+from tinyconv.explain.lrp.composites import COMPOSITES
 from tinyconv.explain.lrp.propagation import lrp
-from tinyconv.explain.lrp.rules import AlphaBeta, Epsilon, Gamma
 from tinyconv.explain.running import Target
 from tinyconv.nn.module import Module
 
@@ -31,7 +24,7 @@ def lrp_0(model: Module, images: Any, target: Target = None) -> Attribution:
     >>> np.allclose(lrp_0(model, image).values, input_x_gradient(model, image).values)
     True
     """
-    return lrp(model, images, target, composite=uniform(Epsilon()), method="lrp-0")
+    return _named("lrp-0", model, images, target)
 
 
 def lrp_epsilon(model: Module, images: Any, target: Target = None, *, epsilon: float = 0.01) -> Attribution:
@@ -47,7 +40,7 @@ def lrp_epsilon(model: Module, images: Any, target: Target = None, *, epsilon: f
     >>> lrp_epsilon(model, np.ones((1, 1, 2, 2), np.float32), epsilon=0.1).options
     {'epsilon': 0.1}
     """
-    return lrp(model, images, target, composite=uniform(Epsilon(epsilon)), method="lrp-epsilon", epsilon=epsilon)
+    return _named("lrp-epsilon", model, images, target, epsilon=epsilon)
 
 
 def lrp_gamma(model: Module, images: Any, target: Target = None, *, gamma: float = 0.25) -> Attribution:
@@ -62,7 +55,7 @@ def lrp_gamma(model: Module, images: Any, target: Target = None, *, gamma: float
     >>> lrp_gamma(nn.Sequential(nn.Flatten(), nn.Linear(4, 2)), np.ones((1, 1, 2, 2), np.float32)).options
     {'gamma': 0.25}
     """
-    return lrp(model, images, target, composite=uniform(Gamma(gamma)), method="lrp-gamma", gamma=gamma)
+    return _named("lrp-gamma", model, images, target, gamma=gamma)
 
 
 def lrp_alpha2_beta1(model: Module, images: Any, target: Target = None) -> Attribution:
@@ -79,7 +72,7 @@ def lrp_alpha2_beta1(model: Module, images: Any, target: Target = None) -> Attri
     >>> bool(np.allclose(found.measures["lost"], 0, atol=1e-6))
     True
     """
-    return lrp(model, images, target, composite=uniform(AlphaBeta(2.0, 1.0)), method="lrp-alpha2-beta1")
+    return _named("lrp-alpha2-beta1", model, images, target)
 
 
 def lrp_z_b(model: Module, images: Any, target: Target = None, *, low: Any = None, high: Any = None) -> Attribution:
@@ -99,7 +92,7 @@ def lrp_z_b(model: Module, images: Any, target: Target = None, *, low: Any = Non
     >>> bool(np.allclose(found.measures["lost"], 0, atol=1e-6))
     True
     """
-    return lrp(model, images, target, composite=deep_taylor(low, high), method="lrp-z-b", low=low, high=high)
+    return _named("lrp-z-b", model, images, target, low=low, high=high)
 
 
 def lrp_epsilon_plus(model: Module, images: Any, target: Target = None, *, epsilon: float = 1e-6) -> Attribution:
@@ -114,7 +107,7 @@ def lrp_epsilon_plus(model: Module, images: Any, target: Target = None, *, epsil
     >>> lrp_epsilon_plus(nn.Sequential(nn.Flatten(), nn.Linear(4, 2)), np.ones((1, 1, 2, 2), np.float32)).method
     'lrp-epsilon-plus'
     """
-    return lrp(model, images, target, composite=epsilon_plus(epsilon), method="lrp-epsilon-plus", epsilon=epsilon)
+    return _named("lrp-epsilon-plus", model, images, target, epsilon=epsilon)
 
 
 def lrp_epsilon_alpha2_beta1(
@@ -132,8 +125,7 @@ def lrp_epsilon_alpha2_beta1(
     >>> lrp_epsilon_alpha2_beta1(model, np.ones((1, 1, 2, 2), np.float32)).method
     'lrp-epsilon-alpha2-beta1'
     """
-    composite = epsilon_alpha2_beta1(epsilon)
-    return lrp(model, images, target, composite=composite, method="lrp-epsilon-alpha2-beta1", epsilon=epsilon)
+    return _named("lrp-epsilon-alpha2-beta1", model, images, target, epsilon=epsilon)
 
 
 def lrp_epsilon_gamma_box(
@@ -160,6 +152,9 @@ def lrp_epsilon_gamma_box(
     >>> lrp_epsilon_gamma_box(model, np.eye(2, dtype=np.float32)[None, None], low=0, high=1).values.shape
     (1, 1, 2, 2)
     """
-    composite = epsilon_gamma_box(epsilon, gamma, low, high)
     options = {"epsilon": epsilon, "gamma": gamma, "low": low, "high": high}
-    return lrp(model, images, target, composite=composite, method="lrp-epsilon-gamma-box", **options)
+    return _named("lrp-epsilon-gamma-box", model, images, target, **options)
+
+
+def _named(method: str, model: Module, images: Any, target: Target, **options: Any) -> Attribution:
+    return lrp(model, images, target, composite=COMPOSITES[method](**options), method=method, **options)

@@ -1,8 +1,9 @@
 """Layer-wise relevance propagation: the score of a class, handed down layer by layer to the pixels.
 
 The relevance of the class's score is the score itself. Each layer hands what it has received down to its inputs, in
-proportion to what these contributed (rules), until it arrives at the pixels. No layer makes relevance; what biases and
-epsilon keep to themselves is lost on the way, and stated: ``measures["lost"]`` is the score minus what the pixels got.
+proportion to what these contributed (rules), until it arrives at the pixels. What biases and epsilon keep to themselves
+(a negative part, where a bias speaks against) is lost on the way, and stated: ``measures["lost"]`` is the score minus
+what the pixels got.
 """
 
 from __future__ import annotations
