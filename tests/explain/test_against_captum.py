@@ -1,7 +1,4 @@
-"""The same network in PyTorch, explained by captum: the methods that both have agree to 1e-5.
-
-captum 0.9 asks for an older NumPy than tinyconv, and works with this one: ``pip install --no-deps captum``.
-"""
+"""The same network in PyTorch, explained by captum: the methods that both have agree to 1e-5."""
 
 import numpy as np
 import pytest

@@ -7,8 +7,19 @@ import pytest
 from explained import images, plain
 
 from tinyconv.core.errors import ShapeError
-from tinyconv.explain import Attribution, Subject, explanation_figure, explanation_png, grad_cam, save_explanation
+from tinyconv.explain import (
+    Attribution,
+    OcclusionGrid,
+    Subject,
+    explanation_figure,
+    explanation_png,
+    grad_cam,
+    occlusion_figure,
+    save_explanation,
+    save_occlusion,
+)
 from tinyconv.explain.pictures import map_pixels, remarks, scale_limit
+from tinyconv.explain.pictures.occluded import label_pixels
 from tinyconv.features.colours import NOT_FINITE
 
 
@@ -156,3 +167,44 @@ def test_maps_and_images_of_different_numbers_are_refused():
         attribution(images(1, 1, 4, 4)).figure(images(2, 1, 4, 4))
     with pytest.raises(ShapeError, match="got 2 and 1"):
         Attribution(images(1, 1, 4, 4), "gradient", np.zeros(2, int), np.zeros(1))
+
+
+def grid(labels, drops=None, **options):
+    labels = np.asarray(labels)
+    drops = np.zeros(labels.shape) if drops is None else np.asarray(drops, float)
+    count, rows, columns = labels.shape
+    return OcclusionGrid(
+        targets=np.zeros(count, int), scores=np.full(count, 2.5), window=(2, 3), tops=tuple(range(rows)),
+        lefts=tuple(range(columns)), drops=drops, probabilities=np.full(labels.shape, 0.25), labels=labels, **options,
+    )  # fmt: skip
+
+
+def test_the_picture_of_an_occlusion_says_what_each_part_shows(tmp_path):
+    activations = np.full((1, 2, 2), 3.0)
+    found = grid(
+        [[[0, 1], [0, 0]]], [[[1, -1], [0, 0]]], activations=activations, channels=np.array([7]), layer="relu2"
+    )
+    subject = Subject(images(1, 1, 4, 6), ["cat", "<b>"], ["mine"], "runs/0001, epoch 3")
+    words = texts(occlusion_figure(found, subject))
+    assert words[0] == "What a patch of 2×3 pixels changes where it covers the image"
+    for text in (
+        "runs/0001, epoch 3", "Image 1 (mine)", "explained is cat, score 2.5 before the softmax, nothing covered",
+        "how far the score fell", "probability of the class", "class predicted", "activity of relu2, map 7", "cat",
+        "<b>", "0.25 everywhere", "3 everywhere",
+    ):  # fmt: skip
+        assert text in words
+    first, again = (save_occlusion(tmp_path / name, found, subject).read_bytes() for name in ("a.png", "b.png"))
+    assert first == again
+    assert "class 1" in texts(occlusion_figure(found))
+
+
+def test_every_class_predicted_has_its_colour_the_most_frequent_first():
+    labels = np.array([[4, 4, 2], [4, 2, 9]])
+    pixels, key = label_pixels(labels)
+    assert [label for label, _ in key] == [4, 2, 9]
+    colours = dict(key)
+    for place in np.ndindex(2, 3):
+        assert pixels[place].tolist() == colours[labels[place]]
+    assert len({tuple(colour) for colour in colours.values()}) == 3
+    _, crowded = label_pixels(np.arange(12).reshape(3, 4))
+    assert [label for label, _ in crowded] == [0, 1, 2, 3, 4, None]

@@ -21,7 +21,14 @@ from tinyconv.explain.lrp.named import (
 )
 from tinyconv.explain.methods import METHODS, Method, attribute
 from tinyconv.explain.occlusion import OcclusionGrid, occlusion, occlusion_grid
-from tinyconv.explain.pictures import Subject, explanation_figure, explanation_png, save_explanation
+from tinyconv.explain.pictures import (
+    Subject,
+    explanation_figure,
+    explanation_png,
+    occlusion_figure,
+    save_explanation,
+    save_occlusion,
+)
 from tinyconv.explain.projection import project, strongest
 from tinyconv.explain.rectified import deconvnet, guided_backprop
 from tinyconv.explain.running import resolve_targets
@@ -55,10 +62,12 @@ __all__ = [
     "lrp_gamma",
     "lrp_z_b",
     "occlusion",
+    "occlusion_figure",
     "occlusion_grid",
     "project",
     "resolve_targets",
     "save_explanation",
+    "save_occlusion",
     "smoothgrad",
     "strongest",
 ]

@@ -50,6 +50,7 @@ class OcclusionGrid:
     labels: Array
     activations: FloatArray | None = None
     channels: Array | None = None
+    layer: str = ""
 
     def spread(self, size: Pair) -> FloatArray:
         """The drops as a map of ``size``, (N, H, W): each pixel has the mean over the positions that covered it."""
@@ -157,6 +158,7 @@ def occlusion_grid(
         labels=found.argmax(axis=-1),
         activations=np.concatenate(activities).reshape(shape) if activities else None,
         channels=np.array(channels) if channels else None,
+        layer=layer or "",
     )
 
 

@@ -2,6 +2,7 @@
 
 from tinyconv.explain.pictures.colours import map_pixels, remarks, scale_limit
 from tinyconv.explain.pictures.figures import explanation_figure, explanation_png, save_explanation
+from tinyconv.explain.pictures.occluded import occlusion_figure, save_occlusion
 from tinyconv.explain.pictures.sheet import Subject
 
 __all__ = [
@@ -9,7 +10,9 @@ __all__ = [
     "explanation_figure",
     "explanation_png",
     "map_pixels",
+    "occlusion_figure",
     "remarks",
     "save_explanation",
+    "save_occlusion",
     "scale_limit",
 ]

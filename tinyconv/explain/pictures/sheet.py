@@ -6,7 +6,6 @@ would take seconds.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -20,20 +19,23 @@ from tinyconv.explain.pictures.colours import map_pixels, remarks, scale_limit
 from tinyconv.explain.pictures.marks import (
     BAR,
     BAR_LABELS,
-    FAINT,
     GAP,
     LINE,
+    MARGIN,
     SIDE,
     SMALL_LINE,
-    draw_bar,
+    draw_image,
+    draw_signed_bar,
+    inches,
     place,
+    wrapped,
     write,
+    write_head,
     write_lines,
 )
 from tinyconv.explain.running import host
 from tinyconv.features.canvas import hatching
 from tinyconv.features.colours import format_number
-from tinyconv.features.input_panel import image_pixels
 from tinyconv.train.figures import DOTS_PER_INCH
 
 if TYPE_CHECKING:
@@ -44,9 +46,7 @@ if TYPE_CHECKING:
 
 COLUMNS = 6
 CELL = SIDE + BAR + BAR_LABELS + GAP
-MARGIN = 0.25
 SMALLEST_WIDTH = 7.2
-CHARACTERS_PER_INCH = 15
 
 OVER_THE_IMAGE = ("grad-cam", "hires-cam", "occlusion")
 """Methods whose maps are smooth: drawn over the image in grey, where one sees what they point at."""
@@ -83,6 +83,20 @@ class Subject:
         """The name of class ``number``; "class 3" where names are not known."""
         return str(self.classes[number]) if number < len(self.classes) else f"class {number}"
 
+    def image_name(self, number: int) -> str:
+        """For the head of an image: "Image 2 (a cat)"."""
+        label = f" ({self.labels[number]})" if number < len(self.labels) else ""
+        return f"Image {number + 1}{label}"
+
+    def pictures(self, count: int) -> FloatArray | None:
+        """The images as an array, if they are known. Raises ``ShapeError`` unless they are ``count``."""
+        if self.images is None:
+            return None
+        images = host(self.images) if hasattr(self.images, "detach") else np.asarray(self.images)
+        if images.ndim != 4 or len(images) != count:
+            raise ShapeError(f"images must be (N, C, H, W), one for each of {count} maps, got {images.shape}")
+        return images
+
 
 class Sheet:
     """The picture of ``attributions``, ``width`` x ``height`` inches. Raises ``ShapeError`` where they do not fit."""
@@ -94,9 +108,7 @@ class Sheet:
         if len(counts) != 1:
             raise ShapeError(f"a picture shows methods' maps of the same images, got maps of {sorted(counts)} images")
         self.count = counts.pop()
-        self.images = None if subject.images is None else _as_array(subject.images)
-        if self.images is not None and (self.images.ndim != 4 or len(self.images) != self.count):
-            raise ShapeError(f"images must be (N, C, H, W), one for each of {self.count} maps, got {self.images.shape}")
+        self.images = subject.pictures(self.count)
         cells = len(self.maps) + (self.images is not None)
         self.columns = min(cells, COLUMNS)
         self.tall = max(SIDE * height / max(height, width) for height, width in (m.values.shape[2:] for m in self.maps))
@@ -106,47 +118,35 @@ class Sheet:
         self.block = 2.5 * LINE + ceil(cells / self.columns) * self.row
         self.across = min(max(COLUMNS // cells, 1), self.count)
         self.width = max(2 * MARGIN + self.across * self.columns * CELL, SMALLEST_WIDTH)
-        self.title = self._wrapped([_title(self.maps)], 1.4)
-        self.head = self._wrapped([subject.source, ORIENTATION])
-        self.notes = self._wrapped(dict.fromkeys(f"{one.method}: {note}" for one in self.maps for note in one.notes))
+        room = self.width - 2 * MARGIN
+        self.title = wrapped([_title(self.maps)], room, enlarged=1.4)
+        self.head = wrapped([subject.source, ORIENTATION], room)
+        self.notes = wrapped([f"{one.method}: {note}" for one in self.maps for note in one.notes], room)
         self.top = MARGIN + 1.5 * LINE * len(self.title) + LINE * len(self.head) + LINE
         self.bottom = self.top + ceil(self.count / self.across) * self.block
         self.height = self.bottom + LINE * len(self.notes) + MARGIN
 
-    def _wrapped(self, texts: Any, enlarged: float = 1) -> list[str]:
-        characters = int((self.width - 2 * MARGIN) * CHARACTERS_PER_INCH / enlarged)
-        return [line for text in texts for line in textwrap.wrap(text, characters)]
-
     def draw(self, figure: Figure) -> None:
         """Draw everything on ``figure``, which is as large as the sheet."""
-        axes = figure.add_axes((0, 0, 1, 1))
-        y = MARGIN
-        for line in self.title:
-            write(axes, MARGIN, y, line, size=13, weight="bold")
-            y += 1.5 * LINE
-        for line in self.head:
-            write(axes, MARGIN, y, line, colour=FAINT)
-            y += LINE
+        axes = inches(figure, self.width, self.height)
+        write_head(axes, MARGIN, MARGIN, self.title, self.head)
         for number in range(self.count):
             row, column = divmod(number, self.across)
             left = MARGIN + column * self.columns * CELL
             self._draw_block(axes, number, left, self.top + row * self.block)
         for position, line in enumerate(self.notes):
             write(axes, MARGIN, self.bottom + position * LINE, line)
-        axes.set_axis_off()
-        axes.set(xlim=(0, self.width), ylim=(self.height, 0), aspect="auto")
 
     def _draw_block(self, axes: Axes, number: int, left: float, top: float) -> None:
         """One image and its maps."""
-        label = f" ({self.subject.labels[number]})" if number < len(self.subject.labels) else ""
-        write(axes, left, top, f"Image {number + 1}{label}", weight="bold")
+        write(axes, left, top, self.subject.image_name(number), weight="bold")
         write(axes, left, top + LINE, self._explained(number))
         cells: list[Attribution | None] = [None, *self.maps] if self.images is not None else [*self.maps]
         for position, one in enumerate(cells):
             row, column = divmod(position, self.columns)
             x, y = left + column * CELL, top + 2.5 * LINE + row * self.row
             if one is None:
-                self._draw_image(axes, number, x, y)
+                draw_image(axes, self.images[number], x, y, self.above)  # type: ignore[index]  # None stands for one
             else:
                 self._draw_map(axes, one, number, x, y)
 
@@ -156,13 +156,6 @@ class Sheet:
             return "several classes are explained, named over the maps"
         score = format_number(float(self.maps[0].scores[number]))
         return f"explained is {self.subject.class_name(targets.pop())}, score {score} before the softmax"
-
-    def _draw_image(self, axes: Axes, number: int, x: float, y: float) -> None:
-        pixels, remark = image_pixels(self.images[number])  # type: ignore[index]  # drawn where there are images
-        write(axes, x, y, "the image", weight="bold")
-        bottom = place(axes, pixels, x, y + self.above)
-        said = [f"{pixels.shape[0]}×{pixels.shape[1]} pixels", remark]
-        write_lines(axes, x, bottom + 0.06, "; ".join(filter(None, said)))
 
     def _draw_map(self, axes: Axes, one: Attribution, number: int, x: float, y: float) -> None:
         heat = one.heat()[number]
@@ -176,7 +169,7 @@ class Sheet:
         else:
             under = self.images[number] if self.images is not None and one.method in OVER_THE_IMAGE else None
             bottom = place(axes, map_pixels(heat, limit, under), x, y + self.above)
-            draw_bar(axes, x + SIDE + 0.05, y + self.above, bottom, limit, bool((heat < 0).any()))
+            draw_signed_bar(axes, x + SIDE + 0.05, y + self.above, bottom, limit, bool((heat < 0).any()))
         adds_up = one.method.startswith(ADDING_UP)
         said = [*_told(one, number), remarks(heat, float(one.scores[number]) if adds_up else None)]
         write_lines(axes, x, bottom + 0.06, "; ".join(filter(None, said)))
@@ -221,7 +214,3 @@ def _told(one: Attribution, number: int) -> list[str]:
             )
     told += [f"{name} {format_number(float(v[number]), 2)}" for name, v in one.measures.items() if "gap" in name]
     return told
-
-
-def _as_array(images: Any) -> FloatArray:
-    return host(images) if hasattr(images, "detach") else np.asarray(images)
