@@ -25,6 +25,7 @@ VERBS = {
     "train": "Train a CNN on images and watch its feature maps grow.",
     "features": "Dump the feature maps of a trained run for an image.",
     "evolve": "Show how a run's feature maps changed while it learned: a page with a slider, and GIFs.",
+    "kernels": "Draw the kernels that a run has learnt, layer by layer.",
     "health": "Say which channels of a run are dead, constant, saturated or duplicates, and since when.",
     "predict": "Classify images with a trained run.",
     "evaluate": "Judge a trained run: accuracy, confusions, and its worst mistakes as pictures.",

@@ -169,11 +169,15 @@ def constant_label(value: float, height: int, width: int) -> list[str]:
     return []
 
 
-def draw_value(page: Page, value: float, scale: Scale, x: int, y: int, width: int, height: int) -> None:
-    """A channel of one pixel: its colour, with the value written in it."""
+def draw_value(
+    page: Page, value: float, scale: Scale, x: int, y: int, width: int, height: int, written: bool = True
+) -> None:
+    """A channel of one pixel: its colour, with the value ``written`` in it."""
     colour = colourise(np.array([value]), scale)[0]
     page.pencil.rectangle((x, y, x + width - 1, y + height - 1), fill=tuple(int(part) for part in colour))
     page.frame(x, y, width, height)
+    if not written:
+        return
     # Rec. 601 luma decides between black and white ink.
     bright = float(np.dot(colour, (0.299, 0.587, 0.114))) > 115
     ink = INK if bright else PAPER

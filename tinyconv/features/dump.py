@@ -60,7 +60,7 @@ def dump_features(
     >>> [path.name for path in paths]
     ['features.npz']
     """
-    kinds = _formats(formats)
+    kinds = checked_formats(formats)
     numbers = parse_channels(channels) if isinstance(channels, str) else channels
     if scale not in ("layer", "channel"):
         raise ArgumentError(f"scale {scale!r} does not exist for a single image: choose layer or channel")
@@ -132,7 +132,8 @@ def _selected(
     return selected
 
 
-def _formats(formats: str | Sequence[str]) -> tuple[str, ...]:
+def checked_formats(formats: str | Sequence[str]) -> tuple[str, ...]:
+    """The formats among ``FORMATS`` that are asked for. Raises ``ArgumentError`` for another, or none."""
     kinds = tuple(part.strip() for part in formats.split(",")) if isinstance(formats, str) else tuple(formats)
     unknown = [kind for kind in kinds if kind not in FORMATS]
     if unknown or not kinds:

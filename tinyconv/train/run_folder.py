@@ -36,6 +36,7 @@ EVENTS = "events.out.tfevents.*"
 CHECKPOINTS = ("best", "last")
 DEFAULT_PARENT = Path("runs")
 ARCHIVE_FILE = "features.npz"
+KERNELS_FILE = "kernels.npz"
 EVALUATION = "evaluation"
 EVALUATION_FILES = ("metrics.json", "confusion.png", "mistakes.png")
 # What tinyconv drew says so in its first bytes, before the pixels: behind the palette, where there is one.
@@ -213,15 +214,16 @@ class RunFolder:
         """The files here that tinyconv wrote, ``run.json`` last: while it is there, the folder is known to be a run.
 
         Among them are the unfinished files of a process that was killed while it wrote them.
-        Below ``features/``, be they from the training or made of it later: every ``features.npz``, and every picture
-        or page that names tinyconv as the software that made it. Below ``evaluation/`` the files of evaluations.
+        Below ``features/``, be they from the training or made of it later: every ``features.npz`` and ``kernels.npz``,
+        and every picture or page that names tinyconv as the software that made it. Below ``evaluation/`` the files of
+        evaluations.
         """
         own = [self.splits, self.config, self.metrics, self.curves, self.state, *map(self.checkpoint, CHECKPOINTS)]
         own += [self.path / STEPS_FILE, self.path / GRADIENTS_FILE, self.health]
         found = [file for file in own if file.is_file()]
         found += sorted(self.path.rglob(LEFTOVERS))
         found += sorted((self.path / TENSORBOARD).glob(EVENTS))
-        found += sorted(self.features.rglob(ARCHIVE_FILE))
+        found += sorted([*self.features.rglob(ARCHIVE_FILE), *self.features.rglob(KERNELS_FILE)])
         found += [file for file in sorted(self.features.rglob("*")) if drawn_by_tinyconv(file)]
         found += [file for file in sorted(self.evaluation.rglob("*")) if file.name in EVALUATION_FILES]
         return found + [self.run_file] * self.run_file.is_file()
