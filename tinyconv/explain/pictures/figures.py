@@ -22,10 +22,10 @@ def explanation_figure(attributions: Attribution | Sequence[Attribution], subjec
 
     Raises: ``ShapeError`` for attributions of different numbers of images, or other images than theirs.
 
-    >>> from tinyconv.explain import explanation_figure, gradient, input_x_gradient
+    >>> from tinyconv.explain import METHODS, explanation_figure, gradient, input_x_gradient
     >>> model, image = nn.Sequential(nn.Flatten(), nn.Linear(16, 2)), np.ones((1, 1, 4, 4), np.float32)
     >>> figure = explanation_figure([gradient(model, image), input_x_gradient(model, image)])
-    >>> [text.get_text() for text in figure.axes[0].texts if "gradient" in text.get_text()]
+    >>> [text.get_text() for text in figure.axes[0].texts if text.get_text() in METHODS]
     ['gradient', 'input-x-gradient']
     """
     from matplotlib.figure import Figure
