@@ -124,6 +124,18 @@ def test_the_answer_is_the_target_s_logit_or_probability_in_any_batch(random):
     np.testing.assert_allclose(shares, expected[np.arange(40), targets], atol=1e-12)
 
 
+def test_a_model_is_asked_in_evaluation_mode_before_its_softmax_and_left_as_it_was(random):
+    layers = [nn.BatchNorm2d(1), nn.Flatten(), nn.Dropout(0.5), nn.Linear(16, 3)]
+    model, with_softmax = nn.Sequential(*layers), nn.Sequential(*layers, nn.Softmax(1))
+    images, targets = random.normal(3, 2, (5, 1, 4, 4)).astype(np.float32), np.array([0, 1, 2, 0, 1])
+    expected = class_answer(model.eval(), targets)(images, np.arange(5))
+    before = layers[0].running_mean.numpy().copy()
+    for asked in (model.train(), with_softmax.train()):
+        np.testing.assert_allclose(class_answer(asked, targets)(images, np.arange(5)), expected, rtol=1e-5)
+        assert asked.training
+    np.testing.assert_array_equal(layers[0].running_mean.numpy(), before)
+
+
 def test_mistakes_say_what_would_fit():
     regions = Regions(4, 4, side=2)
     images = np.zeros((2, 1, 4, 4))

@@ -15,9 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyconv.autograd.grad_mode import no_grad
+from tinyconv.autograd.observe import observe
 from tinyconv.core.arrays import Array, FloatArray
 from tinyconv.core.errors import ArgumentError, ShapeError
 from tinyconv.core.random import philox
+from tinyconv.explain.running import BeforeSoftmax, evaluation
 from tinyconv.explain.scoring.regions import Regions
 from tinyconv.nn import functional
 from tinyconv.nn.conversion import device_of
@@ -61,15 +63,19 @@ class PerturbationCurves:
 def class_answer(model: Module, targets: Array, answer: str = "logit") -> Answer:
     """f for ``perturb``: the logit, or the probability, that ``model`` gives to the target class of each image.
 
-    The model is asked as it is when it predicts: in evaluation mode, with the precision that is set.
+    The model is asked as it is when it predicts: in evaluation mode, with the precision that is set. A logit is what
+    comes before a softmax that it may end with.
     """
     if answer not in ANSWERS:
         raise ArgumentError(f"scoring: answer {answer!r} does not exist: choose {' or '.join(ANSWERS)}")
     device = device_of(model)
 
     def ask(images: FloatArray, rows: Array) -> FloatArray:
-        with no_grad():
-            logits = model(Tensor(images).to(device))
+        before_softmax = BeforeSoftmax()
+        with evaluation(model), no_grad():
+            with observe(before_softmax):
+                output = model(Tensor(images).to(device))
+            logits = before_softmax.scores(output)
             values = functional.softmax(logits, dim=1) if answer == "probability" else logits
         chosen: FloatArray = values.cpu().array[np.arange(len(images)), targets[rows]]
         return chosen
