@@ -1,4 +1,7 @@
-"""The definitions, in plain loops over logical NCHW indices: slow, obviously right, what the others are tested with."""
+"""The definitions, in plain loops over logical NCHW indices: slow, obviously right, what the others are tested with.
+
+``docs/theory.md`` derives them.
+"""
 
 from tinyconv.backends.reference.accumulation import combine_at
 from tinyconv.backends.reference.activation import add_relu, relu, relu_gradient
