@@ -19,6 +19,7 @@ from tinyconv.core.arrays import Array, FloatArray
 from tinyconv.core.errors import ArgumentError, DimensionError
 from tinyconv.core.precision import set_float32_precision
 from tinyconv.explain.running import BeforeSoftmax, evaluation, host
+from tinyconv.features.capture import Activations
 from tinyconv.features.dump import activations_of
 from tinyconv.features.layers import Layer
 from tinyconv.features.naming import LayerNames, unknown_layer
@@ -141,12 +142,12 @@ def look_at(model: Module, layer: str, shape: tuple[int, int, int], dtype: Any) 
 
     Raises ``ArgumentError`` if the model has no such layer; it lists those there are.
     """
-    activations = activations_of(model, np.zeros((1, *shape), dtype), _literally(layer))
+    activations = layers_of(model, shape, dtype)
     if layer not in activations:
         raise unknown_layer(layer, list(activations))
     return activations.layers[layer], activations[layer].shape[1:]
 
 
-def _literally(name: str) -> str:
-    """The pattern that matches ``name`` alone, whatever signs it has."""
-    return name.replace("[", "[[]").replace("*", "[*]").replace("?", "[?]")
+def layers_of(model: Module, shape: tuple[int, ...], dtype: Any) -> Activations:
+    """The activations of all layers for one black image of ``shape``."""
+    return activations_of(model, np.zeros((1, *shape), dtype))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tinyconv.core.arrays import Array, FloatArray
+from tinyconv.features.colours import colour_table
 from tinyconv.train.figures import INK, figure_png, shortened
 
 if TYPE_CHECKING:
@@ -24,6 +25,11 @@ NARROWEST = 7.0
 
 LETTER = 0.066
 """Mean width of a letter of ``TEXT_SIZE``, in inches."""
+BAR_ROOM = 0.36
+CAPTION_LETTERS = 30
+"""Letters of a caption that stand below one picture."""
+SMALLEST_CELL, BEYOND = 40, 235
+"""Of a mosaic, in pixels; and the grey of what is beyond an image's edge."""
 FAINT = "#5f6570"
 
 
@@ -41,7 +47,8 @@ class Tile:
 class Sheet:
     """Tiles in rows below a head. ``png()`` gives the same bytes for the same tiles; ``figure()`` is for notebooks.
 
-    ``columns``: tiles side by side. ``group``: tiles that belong together, with less room between them.
+    ``columns``: tiles side by side. ``group``: tiles that belong together, with less room between them. ``bar``:
+    whether the head has the colour bar of signed maps.
     """
 
     title: str
@@ -49,7 +56,8 @@ class Sheet:
     tiles: Sequence[Tile]
     columns: int = 6
     group: int = 1
-    notes: Sequence[str] = field(default=())
+    notes: Sequence[str] = ()
+    bar: bool = False
 
     @property
     def _columns(self) -> int:
@@ -72,7 +80,8 @@ class Sheet:
     @property
     def height(self) -> float:
         rows = math.ceil(len(self.tiles) / self._columns)
-        return MARGIN + TITLE_LINE + LINE * 1.05 * len(self._head) + 0.16 + self._row * rows + MARGIN / 2
+        head = MARGIN + TITLE_LINE + LINE * 1.05 * len(self._head) + BAR_ROOM * self.bar + 0.16
+        return head + self._row * rows + MARGIN / 2
 
     def png(self) -> bytes:
         """The sheet as a PNG file."""
@@ -94,6 +103,9 @@ class Sheet:
         for line in self._head:
             self._write(figure, MARGIN, y, line, TEXT_SIZE, INK)
             y -= LINE * 1.05
+        if self.bar:
+            y -= BAR_ROOM
+            self._colour_bar(figure, y)
         y -= 0.16
         for number, tile in enumerate(self.tiles):
             row, column = divmod(number, self._columns)
@@ -105,7 +117,26 @@ class Sheet:
             for index, text in enumerate(tile.caption):
                 colour = tile.colour if index == 0 else FAINT
                 line_y = top - PICTURE - 0.06 - LINE * index
-                self._write(figure, x, line_y, shortened(text, 32), CAPTION_SIZE, colour)
+                room = CAPTION_LETTERS * (self.group if part == 0 and self._alone(number, index) else 1)
+                self._write(figure, x, line_y, shortened(text, room), CAPTION_SIZE, colour)
+
+    def _alone(self, number: int, line: int) -> bool:
+        """Whether the other tiles of a group that begins with this one have nothing in a line of their captions."""
+        others = self.tiles[number + 1 : number + self.group]
+        return not any(tile.caption[line : line + 1] and tile.caption[line] for tile in others)
+
+    def _colour_bar(self, figure: Figure, y: float) -> None:
+        """The signed colours with their meaning, at height ``y`` (of the bar's lower edge)."""
+        left, right = MARGIN + 0.75, MARGIN + 2.55
+        axes = figure.add_axes((left / self.width, y / self.height, (right - left) / self.width, 0.12 / self.height))
+        axes.imshow(colour_table(signed=True)[None], aspect="auto", interpolation="nearest")
+        axes.set_xticks([])
+        axes.set_yticks([])
+        for x, text, side in ((left - 0.06, "− own max", "right"), ((left + right) / 2, "0", "center")):
+            place = (x / self.width, (y + (0.06 if side == "right" else -0.07)) / self.height)
+            figure.text(*place, text, fontsize=CAPTION_SIZE, color=FAINT, ha=side, va="center", parse_math=False)
+        place = ((right + 0.06) / self.width, (y + 0.06) / self.height)
+        figure.text(*place, "+ own max", fontsize=CAPTION_SIZE, color=FAINT, ha="left", va="center", parse_math=False)
 
     def _write(self, figure: Figure, x: float, y: float, text: str, size: float, colour: str, **more: Any) -> None:
         place = (x / self.width, y / self.height)
@@ -136,17 +167,24 @@ def within_bounds(images: FloatArray, bounds: tuple[Any, Any]) -> FloatArray:
     return pictures
 
 
-def mosaic(pictures: Sequence[Array], columns: int = 3, side: int | None = None) -> Array:
-    """(H, W, 3) uint8: pictures in a square of ``columns``, with white lines between; each enlarged to ``side``."""
+def mosaic(pictures: Sequence[Array], columns: int, corners: Array | None = None) -> Array:
+    """(H, W, 3) uint8: pictures in a square of ``columns`` with white lines between, small ones enlarged.
+
+    A picture smaller than the others is one cut off by the edge of its image: the rest of its cell is grey, above it or
+    at its left where ``corners`` (pictures, 2) say that it begins at the upper or left edge.
+    """
     pixels = [colour_pixels(picture) for picture in pictures]
-    side = side or max(max(part.shape[:2]) for part in pixels)
+    side = max(max(part.shape[:2]) for part in pixels)
+    factor = max(1, round(SMALLEST_CELL / side))
+    cell_side = side * factor
     rows = math.ceil(len(pixels) / columns)
-    result = np.full((rows * (side + 2) - 2, columns * (side + 2) - 2, 3), 255, np.uint8)
+    result = np.full((rows * (cell_side + 2) - 2, columns * (cell_side + 2) - 2, 3), 255, np.uint8)
     for number, part in enumerate(pixels):
-        top, left = (index * (side + 2) for index in divmod(number, columns))
-        source = (np.arange(side) * max(part.shape[:2])) // side
-        rows_in, columns_in = source[source < part.shape[0]], source[source < part.shape[1]]
-        cell = np.full((side, side, 3), 235, np.uint8)
-        cell[: len(rows_in), : len(columns_in)] = part[rows_in][:, columns_in]
-        result[top : top + side, left : left + side] = cell
+        top, left = (index * (cell_side + 2) for index in divmod(number, columns))
+        cell = np.full((side, side, 3), BEYOND, np.uint8)
+        at_top, at_left = (False, False) if corners is None else corners[number]
+        down = side - part.shape[0] if at_top else 0
+        right = side - part.shape[1] if at_left else 0
+        cell[down : down + part.shape[0], right : right + part.shape[1]] = part
+        result[top : top + cell_side, left : left + cell_side] = cell.repeat(factor, axis=0).repeat(factor, axis=1)
     return result
