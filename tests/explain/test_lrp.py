@@ -137,7 +137,7 @@ def test_a_skip_connection_gets_its_part_of_the_sum():
 
     found = lrp(Skip(), pixels(2, 3), 1, composite=COMPOSITES["0"])
     assert found.values.ravel().tolist() == [10, 18]
-    assert found.measures["lost"].tolist() == [0]
+    assert found.measures["kept"].tolist() == [0]
 
 
 # --- exact properties -----------------------------------------------------------------------------------------------
@@ -173,7 +173,7 @@ def test_relevance_is_conserved_where_there_are_no_biases(name, rule):
     model, x = without_biases(ZOO[name]()), images(2, 1, SIDES[name], SIDES[name])
     found = lrp(model, x, composite=CONSERVING[rule])
     np.testing.assert_allclose(found.values.sum((1, 2, 3)), found.scores, rtol=1e-13)
-    np.testing.assert_allclose(found.measures["lost"], 0, atol=1e-13 * np.abs(found.scores).max())
+    np.testing.assert_allclose(found.measures["kept"], 0, atol=1e-13 * np.abs(found.scores).max())
 
 
 def test_alpha_beta_hands_all_to_the_part_that_there_is():
@@ -187,16 +187,16 @@ def test_alpha_beta_hands_all_to_the_part_that_there_is():
     assert nothing.values.ravel().tolist() == [0, 0]
 
 
-def test_biases_and_epsilon_keep_what_the_measures_say_is_lost():
+def test_biases_and_epsilon_keep_what_the_measures_say():
     model, x = settled(small_net()), images(3, 2, 8, 8)
     found = lrp(model, x, composite=COMPOSITES["epsilon"])
-    lost = found.measures["lost"]
-    assert np.abs(lost).min() > 1e-3
-    np.testing.assert_allclose(found.values.sum((1, 2, 3)) + lost, found.scores)
+    kept = found.measures["kept"]
+    assert np.abs(kept).min() > 1e-3
+    np.testing.assert_allclose(found.values.sum((1, 2, 3)) + kept, found.scores)
     layers = layer_relevance(model, x, composite=COMPOSITES["epsilon"])
-    np.testing.assert_allclose(sum(layer.lost for layer in layers), lost)
+    np.testing.assert_allclose(sum(layer.kept for layer in layers), kept)
     np.testing.assert_allclose(layers[0].received, found.scores)
-    assert {layer.name for layer in layers if np.abs(layer.lost).max() > 1e-12} == {
+    assert {layer.name for layer in layers if np.abs(layer.kept).max() > 1e-12} == {
         "conv1",
         "conv2",
         "linear1",
@@ -212,7 +212,7 @@ def test_epsilon_draws_the_output_away_from_0_on_its_own_side():
 
 def test_epsilon_leaks_more_the_larger_it_is_also_without_biases():
     model, x = without_biases(small_net()), images(1, 2, 8, 8)
-    leaks = [abs(attribute(model, x, "lrp-epsilon", epsilon=e).measures["lost"][0]) for e in (0, 1e-3, 1e-2, 1e-1)]
+    leaks = [abs(attribute(model, x, "lrp-epsilon", epsilon=e).measures["kept"][0]) for e in (0, 1e-3, 1e-2, 1e-1)]
     assert leaks == sorted(leaks)
     assert leaks[0] < 1e-12
     assert leaks[1] > 1e-5
@@ -221,7 +221,7 @@ def test_epsilon_leaks_more_the_larger_it_is_also_without_biases():
 def test_the_box_rule_loses_nothing_to_biases_and_gives_only_positive_relevance():
     model, x = settled(small_net()), images(2, 2, 8, 8)
     layers = layer_relevance(model, x, [0, 1], composite=COMPOSITES["z-b"])
-    np.testing.assert_allclose(layers[-1].lost, 0, atol=1e-12)
+    np.testing.assert_allclose(layers[-1].kept, 0, atol=1e-12)
     assert layers[-1].name == "conv1"
     assert layers[-1].rule == "z-B"
     found = lrp(model, x, composite=COMPOSITES["z-b"])

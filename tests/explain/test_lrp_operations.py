@@ -108,7 +108,7 @@ def test_the_plain_rule_is_input_times_gradient(name):
 )
 def test_nothing_is_lost_without_biases(name, composite):
     found = lrp(NETS[name](), images(), [0, 1], composite=composite)
-    np.testing.assert_allclose(found.measures["lost"], 0, atol=1e-12 * np.abs(found.scores).max())
+    np.testing.assert_allclose(found.measures["kept"], 0, atol=1e-12 * np.abs(found.scores).max())
 
 
 def test_branches_in_place_sums_and_shared_layers_at_once():
@@ -127,8 +127,8 @@ def test_a_shift_behind_a_rectifier_keeps_its_part_by_the_plain_rule_only():
     plain, gamma = (layer_relevance(model, images(), 0, composite=each) for each in (PLAIN, uniform(Gamma())))
     norms = [next(layer for layer in layers if layer.kind == "norm") for layers in (plain, gamma)]
     assert [norm.rule for norm in norms] == ["0", "handed on"]
-    assert np.abs(norms[0].lost).min() > 1e-3
-    np.testing.assert_array_equal(norms[1].lost, 0)
+    assert np.abs(norms[0].kept).min() > 1e-3
+    np.testing.assert_array_equal(norms[1].kept, 0)
 
 
 def test_a_norm_of_which_the_layer_has_other_uses_is_not_folded():
@@ -157,7 +157,7 @@ def test_what_the_images_do_not_reach_gets_nothing():
     fill(model, 4)
     found = lrp(model, np.ones((1, 1, 2, 2)), 0, composite=PLAIN)
     constant = model(tc.zeros(1, 1, 2, 2, dtype=tc.float64))[0, 0].item()
-    np.testing.assert_allclose(found.measures["lost"], constant)
+    np.testing.assert_allclose(found.measures["kept"], constant)
 
 
 @pytest.mark.parametrize(

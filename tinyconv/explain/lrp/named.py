@@ -69,7 +69,7 @@ def lrp_alpha2_beta1(model: Module, images: Any, target: Target = None) -> Attri
     >>> from tinyconv.explain import lrp_alpha2_beta1
     >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2, bias=False))
     >>> found = lrp_alpha2_beta1(model, np.ones((1, 1, 2, 2), np.float32))
-    >>> bool(np.allclose(found.measures["lost"], 0, atol=1e-6))
+    >>> bool(np.allclose(found.measures["kept"], 0, atol=1e-6))
     True
     """
     return _named("lrp-alpha2-beta1", model, images, target)
@@ -89,7 +89,7 @@ def lrp_z_b(model: Module, images: Any, target: Target = None, *, low: Any = Non
     >>> from tinyconv.explain import lrp_z_b
     >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2, bias=False))
     >>> found = lrp_z_b(model, np.eye(2, dtype=np.float32)[None, None], low=0, high=1)
-    >>> bool(np.allclose(found.measures["lost"], 0, atol=1e-6))
+    >>> bool(np.allclose(found.measures["kept"], 0, atol=1e-6))
     True
     """
     return _named("lrp-z-b", model, images, target, low=low, high=high)

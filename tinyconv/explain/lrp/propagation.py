@@ -2,13 +2,12 @@
 
 The relevance of the class's score is the score itself. Each layer hands what it has received down to its inputs, in
 proportion to what these contributed (rules), until it arrives at the pixels. What biases and epsilon keep to themselves
-(a negative part, where a bias speaks against) is lost on the way, and stated: ``measures["lost"]`` is the score minus
+(a negative part, where a bias speaks against) does not arrive, and is stated: ``measures["kept"]`` is the score minus
 what the pixels got.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy as np
 from tinyconv.core.arrays import Array, FloatArray
 from tinyconv.explain.attribution import Attribution
 from tinyconv.explain.lrp.composites import Composite
+from tinyconv.explain.lrp.layers import LayerRelevance, LayerRelevances
 from tinyconv.explain.lrp.passages import Plan
 from tinyconv.explain.running import Target, batches, host, resolve_targets
 from tinyconv.explain.trace import Passage, Step, Trace
@@ -29,7 +29,7 @@ def lrp(
     """The relevance of each pixel for the target's score, by the rules of ``composite``.
 
     Batch normalisation right behind a convolution or a linear layer counts as part of it. ``method``, ``options``: what
-    the result calls itself. ``measures["lost"]``: the score minus the sum of the pixels' relevance.
+    the result calls itself. ``measures["kept"]``: the score minus the sum of the pixels' relevance.
 
     Shape: images (N, C, H, W); the model gives (N, classes).
     Dtype: images of any floating-point type; the values have the model's.
@@ -50,44 +50,17 @@ def lrp(
         pixels = trace.backward(trace.logits, relevance, Plan(trace, composite).rules)
         parts.append((host(pixels), targets, scores))
     values, classes, scores = (np.concatenate(part) for part in zip(*parts, strict=True))
-    lost = scores - values.sum(axis=(1, 2, 3), dtype=np.float64)
-    return Attribution(values, method, classes, scores, options, {"lost": lost})
+    kept = scores - values.sum(axis=(1, 2, 3), dtype=np.float64)
+    return Attribution(values, method, classes, scores, options, {"kept": kept})
 
 
-@dataclass(frozen=True)
-class LayerRelevance:
-    """What relevance did at one layer.
-
-    ``name`` and ``kind``: the layer's, as ``features.capture`` names them; ``rule``: in words, by what it handed
-    relevance down. ``values``: the relevance of the layer's outputs, in their shape. ``received``, ``handed_down``:
-    (N,), its sum over the outputs, and over the inputs; where both differ, biases or epsilon kept the rest.
-
-    Raises: nothing of its own.
-
-    >>> from tinyconv.explain.lrp import LayerRelevance
-    >>> layer = LayerRelevance("fc", "linear", "0", np.ones((1, 2)), np.array([2.0]), np.array([1.5]))
-    >>> layer.lost.tolist()
-    [0.5]
-    """
-
-    name: str
-    kind: str
-    rule: str
-    values: FloatArray
-    received: FloatArray
-    handed_down: FloatArray
-
-    @property
-    def lost(self) -> FloatArray:
-        """(N,): what the layer received and did not hand down."""
-        lost: FloatArray = self.received - self.handed_down
-        return lost
-
-
-def layer_relevance(model: Module, images: Any, target: Target = None, *, composite: Composite) -> list[LayerRelevance]:
+def layer_relevance(
+    model: Module, images: Any, target: Target = None, *, composite: Composite, method: str = "lrp"
+) -> LayerRelevances:
     """The relevance at every layer, from the scores down to the pixels.
 
-    Where a network branches, the layers of one branch receive only that branch's part.
+    Where a network branches, the layers of one branch receive only that branch's part. ``method``: what the result
+    calls itself.
 
     Shape: images (N, C, H, W), all sent through the model at once; the model gives (N, classes).
     Dtype: images of any floating-point type.
@@ -100,7 +73,7 @@ def layer_relevance(model: Module, images: Any, target: Target = None, *, compos
     [('linear1', 'epsilon 0.1'), ('relu1', 'handed on'), ('conv1', 'epsilon 0.1')]
     """
     trace = Trace(model, images, keep_values=True)
-    _, _, relevance = _of_scores(trace, target)
+    targets, scores, relevance = _of_scores(trace, target)
     plan = Plan(trace, composite)
     found: list[LayerRelevance] = []
 
@@ -118,8 +91,8 @@ def layer_relevance(model: Module, images: Any, target: Target = None, *, compos
         passage = plan.rules(step)
         return noting(step, passage) if passage is not None and step.name else passage
 
-    trace.backward(trace.logits, relevance, rules)
-    return found
+    pixels = trace.backward(trace.logits, relevance, rules)
+    return LayerRelevances(found, host(pixels), targets, scores, method)
 
 
 def _of_scores(trace: Trace, target: Target) -> tuple[Array, FloatArray, Any]:

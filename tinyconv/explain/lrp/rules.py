@@ -8,8 +8,8 @@ With z_k = sum_j x_j w_jk + b_k, and contributions c_jk = x_j w_jk:
     R_j = sum_k (x_j w_jk - l_j w+_jk - h_j w-_jk) / (the same, summed) R_k         Box (z^B), for l_j <= x_j <= h_j
 
 v+ is max(v, 0) and v- min(v, 0); z+_k sums the positive contributions and max(b_k, 0), z-_k the negative ones and
-min(b_k, 0). Biases take part in the denominators, but hand nothing down: what falls to them is lost on the way, and so
-is what eps takes. Box has no bias in it, and loses nothing.
+min(b_k, 0). Biases take part in the denominators, but hand nothing down: what falls to them they keep, and eps keeps
+what it takes. Box has no bias in it, and keeps nothing.
 
 Sources: Bach et al., "On pixel-wise explanations for non-linear classifier decisions by layer-wise relevance
 propagation", 2015 (eqs. 56, 58, 60); Montavon et al., "Explaining nonlinear classification decisions with deep Taylor
@@ -105,8 +105,8 @@ class AlphaBeta(Rule):
         _require_at_least_zero("AlphaBeta", alpha=self.alpha, beta=self.beta)
         if not math.isclose(self.alpha - self.beta, 1.0):
             raise ArgumentError(
-                f"AlphaBeta: alpha - beta must be 1, or relevance is made or lost in each layer; got {self.alpha:g} - "
-                f"{self.beta:g} = {self.alpha - self.beta:g}"
+                "AlphaBeta: alpha - beta must be 1, or each layer changes the sum of the relevance; got "
+                f"{self.alpha:g} - {self.beta:g} = {self.alpha - self.beta:g}"
             )
 
     def __call__(self, layer: AffineLayer, relevance: Any) -> Any:
