@@ -28,10 +28,11 @@ from .options import announce_compilation, apply_threads, checkpoint, device, sa
 @click.option("--format", "formats", default="png,npz", show_default=True, metavar="FORMATS", help="png, npz or both.")
 @click.option(
     "--scale",
-    type=click.Choice(["layer", "channel"]),
+    type=click.Choice(["layer", "channel", "standard"]),
     default="layer",
     show_default=True,
-    help="One colour scale for a whole layer, or one for each channel.",
+    help="One colour scale for a whole layer, one for each channel, or each channel standardised: its mean white, two "
+    "standard deviations from it the strongest colours.",
 )
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="FOLDER", help="Where to write.  [default: RUN/features/IMAGE]"

@@ -1,6 +1,7 @@
 """The suite tests what is installed: the checkout's own `tinyconv` lacks the command, so it must not be found."""
 
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -46,3 +47,18 @@ def exact():
 
     with set_float32_precision("exact"):
         yield
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium, where there is one; one for all, for a process can hold no two."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    executable = next(
+        (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
+    )
+    if executable is None:
+        pytest.skip("there is no Chromium here")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()

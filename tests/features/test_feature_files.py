@@ -160,7 +160,7 @@ def test_a_dump_that_cannot_be_made_writes_nothing(model, image, tmp_path):
         dump_features(model, image, tmp_path, patterns="kern1")
     with pytest.raises(ArgumentError, match="format 'gif' does not exist: choose png, npz, or png,npz"):
         dump_features(model, image, tmp_path, formats="png,gif")
-    with pytest.raises(ArgumentError, match="choose layer or channel"):
+    with pytest.raises(ArgumentError, match="choose layer, channel or standard"):
         dump_features(model, image, tmp_path, scale="shared")
     with pytest.raises(ShapeError, match=r"got \(1, 1, 8, 8\)"):
         dump_features(model, image[None], tmp_path)

@@ -6,7 +6,16 @@ from PIL import Image
 from tinyconv.core.errors import ArgumentError, DimensionError, RunError, ShapeError
 from tinyconv.features import Layer, evolution_strip, feature_grid, save_evolution_strip, save_feature_grid
 from tinyconv.features.canvas import GAP, LABEL_HEIGHT, MARGIN, Page, shrink, text_width, wrap
-from tinyconv.features.colours import NOT_FINITE, Scale, colourise, format_number, is_constant, scale_of
+from tinyconv.features.colours import (
+    NOT_FINITE,
+    Scale,
+    colour_table,
+    colourise,
+    format_number,
+    is_constant,
+    scale_of,
+    standardised,
+)
 from tinyconv.features.evolution import most_changed
 from tinyconv.features.grids import MAX_CHANNELS, arrange, columns_for
 from tinyconv.features.input_panel import FIELD_COLOUR, image_pixels
@@ -368,3 +377,38 @@ def test_a_colour_image_that_is_stored_channels_last_is_drawn_and_its_nan_marked
     np.testing.assert_array_equal(pixels, np.rint(image.transpose(1, 2, 0) * 255))
     image[1, 2, 3] = np.nan
     assert tuple(image_pixels(image)[0][2, 3]) == NOT_FINITE
+
+
+def test_standardised_maps_are_those_of_the_formula_and_leave_the_input_alone():
+    maps = np.random.default_rng(0).normal(5, 3, (17, 6, 5)).astype(np.float32)
+    maps[4] = 2.5  # no spread
+    maps[5, 0, 0] = np.nan
+    before = maps.copy()
+    scores = standardised(maps)
+    np.testing.assert_array_equal(maps, before)
+    expected = (maps[0] - maps[0].mean()) / maps[0].std()
+    np.testing.assert_allclose(scores[0], expected, rtol=1e-4)
+    assert not scores[4].any()
+    assert np.isnan(scores[5]).sum() == 1
+    table = colour_table(True).astype(int)
+    colours = colourise(scores[0], Scale("standard", 2.0, signed=True))
+    found = np.array([np.abs(table - colour).sum(axis=1).argmin() for colour in colours.reshape(-1, 3)])
+    # Before rounding, 255 (z + 2) / 4 is at most one level from 64 z + 128.
+    assert np.abs(found - np.clip(64 * expected + 128, 0, 255).ravel()).max() <= 1.51
+
+
+def test_a_standardised_grid_drops_no_channel_and_says_what_it_shows(monkeypatch):
+    maps = np.random.default_rng(0).random((17, 6, 5)).astype(np.float32)
+    heads = []
+    original = feature_grid.__globals__["sheet"]
+
+    def sheet(title, details, *rest):
+        heads.append([title, *details])
+        return original(title, details, *rest)
+
+    monkeypatch.setitem(feature_grid.__globals__, "sheet", sheet)
+    standard = feature_grid(maps, "conv1", scale="standard")
+    assert heads[0][0] == "conv1: 17 feature maps of 6×5 pixels"
+    assert "each channel standardised, 2 standard deviations below its mean" in " ".join(heads[0])
+    strongest = colour_table(True)[-1]
+    assert (standard == strongest).all(axis=2).sum() > (feature_grid(maps, "conv1") == strongest).all(axis=2).sum()

@@ -47,18 +47,3 @@ def reported(hostile_run: Path) -> Reported:
 def own_run(hostile_run: Path, tmp_path: Path) -> Path:
     """A copy that a test may damage; its data lie where they were."""
     return Path(shutil.copytree(hostile_run, tmp_path / "run"))
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """Headless Chromium, where there is one."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    executable = next(
-        (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
-    )
-    if executable is None:
-        pytest.skip("there is no Chromium here")
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=executable, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()

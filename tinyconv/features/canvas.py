@@ -15,6 +15,7 @@ import numpy as np
 from tinyconv.core.arrays import FloatArray
 from tinyconv.features.colours import (
     NOT_FINITE,
+    STANDARD,
     Pixels,
     Scale,
     colour_table,
@@ -212,6 +213,8 @@ def bar_labels(scale: Scale) -> list[tuple[float, str]]:
         top, middle, bottom = "own max", "half", "0"
         if scale.signed:
             top, middle, bottom = "+own max", "0", "−own max"
+    elif scale.mode == STANDARD:
+        top, middle, bottom = f"mean + {scale.limit:g} sd", "mean", f"mean − {scale.limit:g} sd"
     else:
         top, bottom = format_number(scale.limit), format_number(scale.low)
         middle = format_number((scale.limit + scale.low) / 2)

@@ -7,6 +7,7 @@ at zero, red above. NaN and infinite values are drawn in one colour that neither
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -27,6 +28,9 @@ LEVELS = 256
 
 # A map whose values differ by less than this part of their size differs by the rounding of float32 alone.
 CONSTANT_TOLERANCE = 1e-6
+
+STANDARD, STANDARD_SPAN = "standard", 2.0
+"""Standard deviations from the mean to the strongest colour, where each map is standardised."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,23 @@ def scale_of(maps: FloatArray | Sequence[FloatArray], mode: str = "layer") -> Sc
 def scale_of_channel(scale: Scale, map_of_channel: FloatArray) -> Scale:
     """The scale one map is drawn with: its own limit in mode ``channel``, the common one otherwise."""
     return replace(scale, limit=finite_limit(map_of_channel)) if scale.mode == "channel" else scale
+
+
+def standardised(maps: FloatArray) -> FloatArray:
+    """z = (a - mean) / sd of each map of (C, H, W); 0 where a map is constant. Values that are not finite stay so.
+
+    On ``Scale("standard", 2, signed=True)`` that gives the levels of Chollet's pictures of feature maps, 64 z + 128,
+    clipped to 0 ... 255 (Deep Learning with Python, 2017, section 5.4.1).
+    """
+    finite = np.isfinite(maps)
+    values = np.where(finite, maps, np.nan).astype(np.float64)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of a map without a finite value
+        mean = np.nanmean(values, axis=(-2, -1), keepdims=True)
+        spread = np.nanstd(values, axis=(-2, -1), keepdims=True)
+    varies = spread > CONSTANT_TOLERANCE * np.abs(mean)
+    scores = np.divide(values - mean, spread, out=np.zeros_like(values), where=varies)
+    return np.where(finite, scores, maps)
 
 
 @lru_cache(maxsize=2)

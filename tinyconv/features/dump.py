@@ -46,9 +46,9 @@ def dump_features(
     ``channels``: numbers, or a text such as "0-31,40". A layer without them is left out, and ``message`` told so in one
     sentence; a layer that is named without a wildcard must have them, and so must at least one layer.
     ``formats``: "png" (``<layer>.png``, see ``feature_grid``), "npz" (``features.npz``, see ``archive``), or both, also
-    as "png,npz". ``scale``: "layer" or "channel". ``picture``: the image as a reader knows it, (C, H, W) in [0, 1],
-    drawn beside the maps; by default the input itself. ``epoch``, ``subject``: for the captions. ``meta``: goes into
-    the archive.
+    as "png,npz". ``scale``: "layer", "channel" or "standard", see ``feature_grid``. ``picture``: the image as a
+    reader knows it, (C, H, W) in [0, 1], drawn beside the maps; by default the input itself. ``epoch``, ``subject``:
+    for the captions. ``meta``: goes into the archive.
 
     At most 256 channels of a layer are drawn; the archive has them all.
 
@@ -62,8 +62,8 @@ def dump_features(
     """
     kinds = checked_formats(formats)
     numbers = parse_channels(channels) if isinstance(channels, str) else channels
-    if scale not in ("layer", "channel"):
-        raise ArgumentError(f"scale {scale!r} does not exist for a single image: choose layer or channel")
+    if scale not in ("layer", "channel", "standard"):
+        raise ArgumentError(f"scale {scale!r} does not exist for a single image: choose layer, channel or standard")
     if image.ndim != 3:
         raise ShapeError(f"dump_features: the image must have shape (channels, height, width), got {image.shape}")
     activations = activations_of(model, image[None], patterns)

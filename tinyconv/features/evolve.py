@@ -67,10 +67,10 @@ def write_evolution(
         model = record.get("model", {}).get("name", "a network")
         text = evolution_page(
             features,
-            title=f"{model}, trained on {features.meta.get('source', 'images')}, run {folder.path.name}",
+            title=f"{model}, trained on {features.meta.get('source', 'images')}",
             scale=scale,
             history=read_history(folder.metrics),
-            facts=_facts(features, folder),
+            facts=_facts(features),
             max_bytes=max_bytes,
         )
         write_atomically(out / PAGE, text.encode())
@@ -118,10 +118,10 @@ def chosen_layers(features: Features, patterns: str | Sequence[str]) -> Features
     return Features(kept, features.images, features.meta)
 
 
-def _facts(features: Features, folder: RunFolder) -> dict[str, str]:
+def _facts(features: Features) -> dict[str, str]:
+    """What the foot of the page says; nothing of where the run lies, so that equal runs make equal pages."""
     meta = features.meta
     return {
-        "Run": str(folder.path.name),
         "Images": f"{meta.get('source', 'unknown')}; {meta.get('credit', '')}".rstrip("; "),
         "Seed": str(meta.get("seed", "unknown")),
         "Made by": f"tinyconv {meta.get('tinyconv_version', '')}, from {ARCHIVE_FILE}",

@@ -25,6 +25,8 @@ from tinyconv.features.canvas import (
     write_png,
 )
 from tinyconv.features.colours import (
+    STANDARD,
+    STANDARD_SPAN,
     Pixels,
     Scale,
     count_not_finite,
@@ -32,12 +34,13 @@ from tinyconv.features.colours import (
     is_constant,
     scale_of,
     scale_of_channel,
+    standardised,
 )
+from tinyconv.features.grid_captions import MAX_CHANNELS, grid_details, grid_title
 from tinyconv.features.input_panel import InputPanel
 from tinyconv.features.layers import Layer
-from tinyconv.features.sheet import sentences, sheet
+from tinyconv.features.sheet import sheet
 
-MAX_CHANNELS = 256
 MAX_COLUMNS = 16
 GRID_WIDTH = 1200
 MIN_CELL, MAX_CELL = 72, 224
@@ -106,7 +109,7 @@ def feature_grid(
     do). ``image``: the (C, H, W) input, drawn beside them with the receptive field of the central map pixel. ``epoch``
     and ``subject`` ("probe 2 (face)") stand in the head. ``channels``: the numbers of the maps where they are a
     selection of ``total_channels``. ``scale``: "channel" or "layer", or a ``Scale`` that several pictures share
-    (``scale_of(all_maps, "shared")``).
+    (``scale_of(all_maps, "shared")``); or "standard": each map minus its mean, over its standard deviation.
 
     Constant channels are hatched and labelled with their value; NaN and infinite values are magenta, and counted. At
     most 256 channels are drawn, and the head says so. Maps too large for a cell are averaged over blocks first.
@@ -148,16 +151,19 @@ def draw_grid(
     if len(numbers) != len(maps):
         raise ArgumentError(f"feature_grid: {len(maps)} maps of {layer.name} but {len(numbers)} channel numbers")
     total = total_channels if total_channels is not None else max(len(maps), max(numbers) + 1)
-    common = scale_of(maps, scale) if isinstance(scale, str) else scale
-    if maps[0].size == 1 and common.mode == "channel":
+    if scale == STANDARD:
+        common = Scale(STANDARD, STANDARD_SPAN, signed=True)
+    else:
+        common = scale_of(maps, scale) if isinstance(scale, str) else scale
+    if maps[0].size == 1 and common.mode in ("channel", STANDARD):
         common = scale_of(maps, "layer")  # a single value on its own scale would always have the strongest colour
     shown = maps[:MAX_CHANNELS]
 
     grid = arrange(len(shown), *shown.shape[1:])
     panel = InputPanel(image, layer.receptive_field, (shown.shape[1], shown.shape[2])) if image is not None else None
     page, left, top = sheet(
-        _title(layer, maps, total),
-        _details(layer, maps, grid, common, epoch, subject, panel),
+        grid_title(layer, maps, total),
+        grid_details(layer, maps, grid.shrink, common, epoch, subject, panel),
         panel,
         (grid.height, grid.width),
         common,
@@ -211,73 +217,11 @@ def _as_maps(maps: FloatArray, layer: Layer) -> FloatArray:
     return maps
 
 
-def _title(layer: Layer, maps: FloatArray, total: int) -> str:
-    count, height, width = maps.shape
-    selected = f"{count} of {total}" if count < total else f"{count}"
-    what = "values" if (height, width) == (1, 1) else "feature maps"
-    what = what if count != 1 or total != 1 else what.removesuffix("s")
-    size = "" if (height, width) == (1, 1) else f" of {height}×{width} pixels"
-    return f"{layer.name}: {selected} {what}{size}"
-
-
-def _details(
-    layer: Layer,
-    maps: FloatArray,
-    grid: GridArrangement,
-    scale: Scale,
-    epoch: int | None,
-    subject: str,
-    panel: InputPanel | None,
-) -> list[str]:
-    """The lines below the title: where it comes from, how it is coloured, what is wrong with it."""
-    when = "" if epoch is None else "before training (epoch 0)" if epoch == 0 else f"epoch {epoch}"
-    single = maps[0].size == 1
-    own = f"above each map: its channel number and its own {'largest magnitude' if scale.signed else 'maximum'}"
-    return sentences(
-        [
-            [when, subject],
-            [layer.describe(), layer.sees("value" if single else "map pixel", panel.image_size if panel else None)],
-            [describe_scale(scale), "" if single else own],
-            _remarks(maps, grid),
-        ]
-    )
-
-
-def describe_scale(scale: Scale) -> str:
-    """The scale in words, as printed on every picture."""
-    if scale.limit == 0:
-        return "colour scale: none, no finite value differs from 0"
-    if scale.mode == "channel":
-        return "colour scale: each channel its own"
-    over = "shared by all epochs" if scale.mode == "shared" else "one for the whole layer"
-    return f"colour scale: {over}, {format_number(scale.low)} to {format_number(scale.limit)}"
-
-
-def _remarks(maps: FloatArray, grid: GridArrangement) -> list[str]:
-    count = len(maps)
-    spatial = maps[0].size > 1
-    dead = sum(not channel.any() for channel in maps)
-    constant = sum(is_constant(channel) for channel in maps)
-    bad = sum(count_not_finite(channel) > 0 for channel in maps)
-    remarks = []
-    if dead:
-        remarks.append(f"{dead} of {count} channels dead on this image (0 everywhere)")
-    if spatial and constant > dead:
-        remarks.append(f"{constant - dead} of {count} channels constant")
-    if bad:
-        remarks.append(f"{bad} of {count} channels contain NaN or infinite values")
-    if count > MAX_CHANNELS:
-        remarks.append(f"only the first {MAX_CHANNELS} of {count} channels are drawn; select others by their numbers")
-    if grid.shrink > 1:
-        remarks.append(f"drawn at 1/{grid.shrink} size, {grid.shrink}×{grid.shrink} pixels averaged")
-    return remarks
-
-
 def _draw_cells(
     page: Page, maps: FloatArray, numbers: list[int], common: Scale, grid: GridArrangement, left: int, top: int
 ) -> None:
     cell_height, cell_width = grid.cell
-    reduced = shrink(maps, grid.shrink)
+    reduced = shrink(standardised(maps) if common.mode == STANDARD else maps, grid.shrink)
     for position, (number, values, drawn) in enumerate(zip(numbers, maps, reduced, strict=False)):
         row, column = divmod(position, grid.columns)
         x = left + column * (cell_width + GAP)

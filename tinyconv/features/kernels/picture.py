@@ -20,7 +20,8 @@ from tinyconv.features.canvas import (
 )
 from tinyconv.features.channels import check_channels
 from tinyconv.features.colours import Pixels, Scale, count_not_finite, format_number, is_constant, scale_of
-from tinyconv.features.grids import MAX_CHANNELS, arrange
+from tinyconv.features.grid_captions import MAX_CHANNELS
+from tinyconv.features.grids import arrange
 from tinyconv.features.kernels.weights import Kernels
 from tinyconv.features.layers import times
 from tinyconv.features.sheet import sentences, sheet
