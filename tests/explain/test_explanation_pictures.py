@@ -1,6 +1,7 @@
 """Pictures of explanations say what they show, in one orientation, whatever is wrong with a map."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -96,6 +97,22 @@ def test_a_picture_says_what_it_shows():
     assert any(text.startswith("layer relu2") for text in found)
     assert "0" in found  # of the colour bar, with its limit beside it
     assert "\N{MULTIPLICATION SIGN}" in next(text for text in found if "pixels" in text)
+
+
+def test_what_a_sum_is_to_be_compared_with_stands_under_the_map():
+    values = images(1, 1, 4, 4)
+    measures = {"completeness gap": np.array([0.25]), "baseline score": np.array([-4.5])}
+    found = texts(explanation_figure(replace(attribution(values, "integrated-gradients"), measures=measures)))
+    under = " ".join(found[found.index("integrated-gradients") + 1 :])
+    assert "gap 0.25; sum " in under
+    assert "score 2.5 less \u22124.5 of the baseline" in under
+
+
+def test_a_map_about_which_there_is_a_note_says_so():
+    notes = ("Image 2: next to nothing speaks for the target.",)
+    found = texts(explanation_figure(replace(attribution(images(2, 1, 4, 4), "grad-cam"), notes=notes)))
+    assert [text for text in found if "note" in text] == ["see the note below"]
+    assert "grad-cam: Image 2: next to nothing speaks for the target." in found
 
 
 def test_several_methods_stand_side_by_side_each_with_its_name_and_scale():

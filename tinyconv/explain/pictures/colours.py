@@ -59,8 +59,10 @@ def map_pixels(heat: FloatArray, limit: float, under: FloatArray | None = None) 
     return blended
 
 
-def remarks(heat: FloatArray, score: float | None = None) -> str:
+def remarks(heat: FloatArray, score: float | None = None, baseline: float | None = None) -> str:
     """What is wrong with a map, or one-sided; and its sum beside the ``score``, where it shares that out.
+
+    ``baseline``: the score of a baseline, where only the difference to that is shared out.
 
     Raises: nothing of its own.
 
@@ -75,7 +77,8 @@ def remarks(heat: FloatArray, score: float | None = None) -> str:
         return "0 everywhere"
     said = []
     if score is not None:
-        said.append(f"sum {format_number(float(heat.sum()))}, score {format_number(score)}")
+        less = "" if baseline is None else f" less {format_number(baseline)} of the baseline"
+        said.append(f"sum {format_number(float(heat.sum()))}, score {format_number(score)}{less}")
     if heat.max() <= 0:
         said.append("nowhere positive: all of it against")
     return "; ".join(said)

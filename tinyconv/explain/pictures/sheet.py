@@ -170,8 +170,11 @@ class Sheet:
             under = self.images[number] if self.images is not None and one.method in OVER_THE_IMAGE else None
             bottom = place(axes, map_pixels(heat, limit, under), x, y + self.above)
             draw_signed_bar(axes, x + SIDE + 0.05, y + self.above, bottom, limit, bool((heat < 0).any()))
-        adds_up = one.method.startswith(ADDING_UP)
-        said = [*_told(one, number), remarks(heat, float(one.scores[number]) if adds_up else None)]
+        score = float(one.scores[number]) if one.method.startswith(ADDING_UP) else None
+        baseline = float(one.measures["baseline score"][number]) if "baseline score" in one.measures else None
+        said = [*_told(one, number), remarks(heat, score, baseline)]
+        if any(note.startswith(f"Image {number + 1}:") for note in one.notes):
+            said.append("see the note below")
         write_lines(axes, x, bottom + 0.06, "; ".join(filter(None, said)))
 
     def _words(self, one: Attribution, number: int) -> str:
@@ -212,5 +215,6 @@ def _told(one: Attribution, number: int) -> list[str]:
                 if counted
                 else f"{name} {shown}"
             )
-    told += [f"{name} {format_number(float(v[number]), 2)}" for name, v in one.measures.items() if "gap" in name]
+    if "completeness gap" in one.measures:
+        told.append(f"gap {format_number(float(one.measures['completeness gap'][number]), 2)}")
     return told
