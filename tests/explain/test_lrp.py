@@ -23,11 +23,13 @@ from tinyconv.explain.lrp import (
     lrp,
     uniform,
 )
+from tinyconv.explain.methods import run_options
 from tinyconv.models.facenet import FaceNet
 from tinyconv.models.lenet import LeNet
 from tinyconv.models.resnet import ResNet18
 from tinyconv.models.vgg import VGG11
 from tinyconv.nn import functional as F
+from tinyconv.train import Preprocessing
 
 GENERATOR_SEED = 5
 COMPOSITES = {
@@ -244,6 +246,18 @@ def test_without_bounds_the_pixels_of_each_image_give_them():
     for number in range(2):
         alone = lrp(model, x[[number]], composite=deep_taylor(low[number], high[number])).values
         np.testing.assert_allclose(found[number], alone[0], atol=1e-12)
+
+
+def test_the_preprocessing_of_a_run_gives_the_bounds_of_its_pixels():
+    preprocessing = Preprocessing(2, (8, 8), mean=(0.5, 0.25), std=(0.25, 0.5))
+    black, white = (preprocessing.normalize(np.full((1, 2, 1, 1), value)).ravel() for value in (0.0, 1.0))
+    options = run_options("lrp-epsilon-gamma-box", preprocessing, seed=7)
+    assert options == {"low": tuple(black), "high": tuple(white)}
+    x = preprocessing.normalize(np.random.default_rng(1).uniform(size=(2, 2, 8, 8)))
+    found = attribute(settled(small_net()), x, "lrp-epsilon-gamma-box", **options)
+    assert found.options["low"] == (-2.0, -0.5)
+    assert run_options("smoothgrad", preprocessing, seed=7) == {"seed": 7}
+    assert run_options("lrp-0", preprocessing) == {}
 
 
 def test_gamma_of_0_is_the_plain_rule_and_a_large_gamma_z_plus():

@@ -26,6 +26,7 @@ from tinyconv.explain.occlusion import occlusion
 from tinyconv.explain.rectified import deconvnet, guided_backprop
 from tinyconv.explain.running import Target
 from tinyconv.nn.module import Module
+from tinyconv.train.preprocessing import Preprocessing
 
 
 @dataclass(frozen=True)
@@ -103,3 +104,18 @@ def attribute(
         offered = ", ".join(f"{name}={default!r}" for name, default in found.options.items()) or "none"
         raise ArgumentError(f"method {method} has no option {unknown[0]!r}; its options are: {offered}")
     return found.function(model, images, target, **options)
+
+
+def run_options(method: str, preprocessing: Preprocessing, seed: int = 0) -> dict[str, Any]:
+    """The options of ``method`` that a run settles: between what bounds its pixels are, and the seed of what is drawn.
+
+    Raises: nothing of its own.
+
+    >>> from tinyconv.explain.methods import run_options
+    >>> from tinyconv.train import Preprocessing
+    >>> run_options("lrp-z-b", Preprocessing(1, (8, 8), mean=(0.5,), std=(0.25,)))
+    {'low': (-2.0,), 'high': (2.0,)}
+    """
+    low, high = preprocessing.bounds()
+    settled = {"seed": seed, "low": low, "high": high}
+    return {name: value for name, value in settled.items() if name in METHODS[method].options}

@@ -45,6 +45,11 @@ class Preprocessing:
         """Images (N, C, H, W) in [0, 1], as the network takes them: (image - mean) / std."""
         return Normalize(self.mean, self.std)(images)
 
+    def bounds(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """What the darkest and the brightest pixel, 0 and 1, are as the network takes them; one number per channel."""
+        channels = list(zip(self.mean, self.std, strict=True))
+        return tuple((0 - mean) / std for mean, std in channels), tuple((1 - mean) / std for mean, std in channels)
+
     def to_json(self) -> dict[str, Any]:
         """The numbers as JSON expresses them."""
         return {
