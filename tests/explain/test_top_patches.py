@@ -83,6 +83,14 @@ def test_a_dead_channel_is_called_dead(model, images):
     assert found.sheet().tiles[0].caption[:2] == ["channel 0", "0 everywhere: dead"]
 
 
+def test_a_channel_is_not_dead_because_one_image_is_shown_or_all_raise_it_alike(model, images):
+    for count, batch in ((1, images), (3, np.repeat(images[:1], 3, axis=0))):
+        found = top_patches(model, batch, "relu2", [0, 3], count=count)
+        assert found.dead.tolist() == [False, False]
+        captions = [tile.caption[1] for tile in found.sheet().tiles[::2]]
+        assert all(caption.startswith("activation ") and " to " not in caption for caption in captions)
+
+
 def test_layers_without_maps_see_the_whole_image(model, images):
     found = top_patches(model, images, "linear1", count=2)
     assert (found.boxes == [0, 0, 14, 14]).all()

@@ -76,7 +76,7 @@ class TopPatches:
     @property
     def dead(self) -> Array:
         """(K,) whether a channel is above 0 for no image."""
-        return (self.values[:, 0] <= 0) | (self.values[:, 0] == self.values[:, -1])
+        return self.values[:, 0] <= 0
 
     def sheet(self) -> Sheet:
         """Two squares for each channel: its patches, and their projections."""
@@ -89,6 +89,8 @@ class TopPatches:
             columns, corners = int(np.ceil(np.sqrt(len(pictures)))), self.boxes[number, :, :2] == 0
             if self.dead[number]:
                 about = "0 everywhere: dead" if self.values[number, 0] == 0 else f"never above {strongest}"
+            elif self.values[number, 0] == self.values[number, -1]:
+                about = f"activation {strongest}"
             else:
                 about = f"activation {strongest} to {weakest}"
             tiles += [
