@@ -256,6 +256,10 @@ def test_the_preprocessing_of_a_run_gives_the_bounds_of_its_pixels():
     x = preprocessing.normalize(np.random.default_rng(1).uniform(size=(2, 2, 8, 8)))
     found = attribute(settled(small_net()), x, "lrp-epsilon-gamma-box", **options)
     assert found.options["low"] == (-2.0, -0.5)
+    arrays = {name: np.array(bounds) for name, bounds in options.items()}
+    again = attribute(settled(small_net()), x, "lrp-epsilon-gamma-box", **arrays)
+    np.testing.assert_array_equal(again.values, found.values)
+    assert again.options["low"] == [-2.0, -0.5]  # as JSON takes it
     assert run_options("smoothgrad", preprocessing, seed=7) == {"seed": 7}
     assert run_options("lrp-0", preprocessing) == {}
 

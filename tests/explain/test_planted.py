@@ -86,6 +86,11 @@ def cheating_net():
     return trained(*with_shortcut(128, 0), *FLATTENED, steps=40, rate=0.01)
 
 
+@pytest.fixture(scope="module")
+def cheating_net_of_averages():
+    return trained(*with_shortcut(128, 0, shape_tells=False), *AVERAGED, steps=100)
+
+
 # Deconvnet ignores which inputs a rectifier let pass: it draws what a unit likes, not where the image has it.
 @pytest.mark.parametrize("method", [name for name in METHODS if name != "deconvnet"])
 def test_an_object_is_found_where_it_is(ring_net, method):
@@ -108,8 +113,8 @@ def test_the_network_did_take_the_shortcut(cheating_net):
 
 
 @pytest.mark.parametrize("method", ["grad-cam", "guided-grad-cam"])
-def test_grad_cam_exposes_a_shortcut_where_the_maps_are_averaged(method):
-    model = trained(*with_shortcut(128, 0, shape_tells=False), *AVERAGED, steps=100)
+def test_grad_cam_exposes_a_shortcut_where_the_maps_are_averaged(cheating_net_of_averages, method):
+    model = cheating_net_of_averages
     x, classes = with_shortcut(120, 1, shape_tells=False)
     assert accuracy(model, x, classes) > 0.95
     assert share_near(peaks(model, x[classes == 1], method), 0, method) >= 0.95

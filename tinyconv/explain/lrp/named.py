@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tinyconv.explain.attribution import Attribution
 from tinyconv.explain.lrp.composites import COMPOSITES
 from tinyconv.explain.lrp.propagation import lrp
@@ -157,4 +159,5 @@ def lrp_epsilon_gamma_box(
 
 
 def _named(method: str, model: Module, images: Any, target: Target, **options: Any) -> Attribution:
-    return lrp(model, images, target, composite=COMPOSITES[method](**options), method=method, **options)
+    told = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in options.items()}
+    return lrp(model, images, target, composite=COMPOSITES[method](**options), method=method, **told)
