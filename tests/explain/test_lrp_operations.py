@@ -48,6 +48,18 @@ def attended(x, projection):
     return F.relu(x.flatten(2).transpose(1, 2) @ projection.weight.t())
 
 
+def with_a_row_of_zeros(x):
+    y = x * 2
+    y[:, :, 0] = 0.0
+    return y
+
+
+def half_rectified(x):
+    y = x - 0.0
+    y[:, :2].relu_()
+    return y
+
+
 def norm_and_shortcut(x, conv, norm):
     y = conv(x)
     return F.relu(norm(y) + y)
@@ -76,6 +88,13 @@ NETS = {
     "shuffled": lambda: Net(shuffled, 48, nn.Conv2d(4, 3, 3, bias=False)),
     "matrix-product": lambda: Net(attended, 36 * 3, nn.Linear(4, 3, bias=False)),
     "sliced": lambda: Net(lambda x: x[:, 1:3, ::2], 2 * 3 * 6),
+    "patches": lambda: Net(lambda x: F.unfold(x, 3), 4 * 9 * 16),
+    "with-a-row-of-zeros": lambda: Net(with_a_row_of_zeros, 144),
+    "half-rectified-in-place": lambda: Net(half_rectified, 144),
+    "largest-of-channels": lambda: Net(lambda x: x.max(1)[0], 36),
+    "einsum": lambda: Net(
+        lambda x, c: tc.einsum("nchw,kc->nkhw", x, c.weight), 108, nn.Linear(4, 3, bias=False)
+    ),
     "scaled": lambda: Net(lambda x: x * 3 / 2 - x * 0.25, 144),
     "leaky": lambda: Net(lambda x, c: F.leaky_relu(c(x), 0.1), 48, nn.Conv2d(4, 3, 3, bias=False)),
     "clamped": lambda: Net(lambda x, c: c(x).clamp(min=0), 48, nn.Conv2d(4, 3, 3, bias=False)),

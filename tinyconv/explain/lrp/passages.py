@@ -29,6 +29,7 @@ from tinyconv.ops.activation.rectifier import Relu
 from tinyconv.ops.activation.sloped_rectifier import Prelu
 from tinyconv.ops.convolution.convolution import Convolution2d
 from tinyconv.ops.convolution.locally_connected import LocallyConnected2d
+from tinyconv.ops.convolution.patches import Unfold
 from tinyconv.ops.convolution.transposed_convolution import TransposedConvolution2d
 from tinyconv.ops.dispatch import Cast
 from tinyconv.ops.dropout import Dropout
@@ -38,7 +39,7 @@ from tinyconv.ops.elementwise.elementwise import Negate, Sigmoid, Unary
 from tinyconv.ops.elementwise.pointwise import Pointwise
 from tinyconv.ops.elementwise.selection import Where
 from tinyconv.ops.indexing.gathering import TakeAlong
-from tinyconv.ops.indexing.indexing import GetItem
+from tinyconv.ops.indexing.indexing import GetItem, SetItem
 from tinyconv.ops.normalization.batch import BatchNorm
 from tinyconv.ops.normalization.channels import ChannelNorm, FrozenNorm
 from tinyconv.ops.normalization.layer import LayerNorm
@@ -65,8 +66,20 @@ HANDED_ON = (
     *(ChannelNorm, LayerNorm, LocalResponseNorm),
 )
 ROUTED = (
-    *(MaxOfWindows, Extreme, LargerOrSmaller, Where, GetItem, TakeAlong, Concatenate, ConstantPad),
-    *(Reshape, Permute, Expand, Copy, Flip, Roll, PixelShuffle, PixelUnshuffle, ChannelShuffle),
+    *(MaxOfWindows, Extreme, LargerOrSmaller, Where, GetItem, SetItem, TakeAlong, Unfold),
+    *(
+        Concatenate,
+        ConstantPad,
+        Reshape,
+        Permute,
+        Expand,
+        Copy,
+        Flip,
+        Roll,
+        PixelShuffle,
+        PixelUnshuffle,
+        ChannelShuffle,
+    ),
 )
 
 
