@@ -30,6 +30,8 @@ VERBS = {
     "predict": "Classify images with a trained run.",
     "evaluate": "Judge a trained run: accuracy, confusions, and its worst mistakes as pictures.",
     "report": "Write all there is to see of a trained run into one HTML file.",
+    "explain": "Show which pixels of an image counted for a class, by many methods.",
+    "score": "Score explanation methods on a trained run: beside chance, and with shuffled weights.",
     "verify": "Check on a trained run what theory promises of explanations.",
     "compare": "Set trained runs beside each other: their curves in one picture, and a table.",
     "tune": "Search for the learning rate, width and augmentation that suit your images.",

@@ -7,7 +7,15 @@ from explained import OneConvolution, bias_terms, branched, golden_image, images
 import tinyconv as tc
 from tinyconv import nn
 from tinyconv.core.errors import ArgumentError, ShapeError
-from tinyconv.explain import METHODS, attribute, gradient, input_x_gradient, integrated_gradients, smoothgrad
+from tinyconv.explain import (
+    METHODS,
+    Attribution,
+    attribute,
+    gradient,
+    input_x_gradient,
+    integrated_gradients,
+    smoothgrad,
+)
 from tinyconv.explain.running import BATCH
 
 
@@ -188,3 +196,14 @@ def test_sums_and_magnitudes_over_the_channels():
 def test_what_does_not_exist_is_refused_in_words(method, options, error, words):
     with pytest.raises(error, match=words):
         attribute(plain(), images(1, 1, 8, 8), method, **options)
+
+
+def test_the_maps_of_one_image_come_with_its_own_notes_and_those_of_all():
+    notes = ("Image 1: nothing.", "Image 2: a gap.", "All of it is coarse.")
+    values = np.arange(8.0).reshape(2, 1, 2, 2)
+    both = Attribution(values, "gradient", np.array([3, 4]), np.array([0.1, 0.2]), {}, {"gap": np.array([5, 6])}, notes)
+    second = both.only(1)
+    assert second.notes == ("Image 1: a gap.", "All of it is coarse.")
+    assert (second.values == values[1:]).all()
+    assert (second.targets.tolist(), second.scores.tolist(), second.measures["gap"].tolist()) == ([4], [0.2], [6])
+    assert both.first(1).notes == notes

@@ -17,33 +17,38 @@ def trial():
     return PerturbationTrial(model, images, np.arange(30) % 3, side=2, steps=8, draws=3, noise=(0.0, 1.0))
 
 
+@pytest.fixture(scope="module")
+def random(trial):
+    return trial.random_curves().aopc
+
+
 def contributions(trial):
     weights = trial.model[1].weight.detach().numpy()[trial.targets].reshape(30, 8, 8)
     return weights * (trial.images[:, 0] - 0.5)
 
 
-def test_the_true_contributions_beat_random_orders_and_their_opposite_loses(trial):
-    true = trial.score("true", contributions(trial))
+def test_the_true_contributions_beat_random_orders_and_their_opposite_loses(trial, random):
+    true = trial.score("true", contributions(trial), random)
     assert true.p_value < 1e-6
     assert true.share_better == 1
-    opposite = trial.score("opposite", -contributions(trial))
+    opposite = trial.score("opposite", -contributions(trial), random)
     assert opposite.share_better == 0
     assert opposite.p_value > 0.99
     least_first = trial.curves(-contributions(trial), "lerf")
     assert (least_first.aopc > true.random).all(), "least relevant first of the opposite is the true order"
 
 
-def test_noise_is_no_better_than_chance(trial):
-    random = np.random.default_rng(5)
-    scores = [trial.score("noise", random.normal(size=(30, 8, 8))) for _ in range(20)]
+def test_noise_is_no_better_than_chance(trial, random):
+    noise = np.random.default_rng(5)
+    scores = [trial.score("noise", noise.normal(size=(30, 8, 8)), random) for _ in range(20)]
     assert 0.3 < np.mean([score.p_value for score in scores]) < 0.7
     differences = [score.mean - score.random.mean() for score in scores]
     assert abs(np.mean(differences)) < 3 * np.std(differences) / 20**0.5
 
 
-def test_a_score_is_the_same_again_and_its_figures_are_those_of_its_curve(trial):
+def test_a_score_is_the_same_again_and_its_figures_are_those_of_its_curve(trial, random):
     heat = contributions(trial)
-    first, second = trial.score("true", heat), trial.score("true", heat)
+    first, second = trial.score("true", heat, random), trial.score("true", heat, trial.random_curves().aopc)
     assert (first.aopc == second.aopc).all()
     assert first.curve.shape == (9,)
     assert first.curve[0] == 0

@@ -70,10 +70,11 @@ def test_the_correlation_is_that_of_ranks_of_magnitudes_and_0_for_a_constant_map
     np.testing.assert_allclose(check.correlations[3], 1, atol=1e-12)
 
 
-def test_the_verdict_leaves_the_first_layer_out():
+def test_the_verdict_is_that_of_the_upper_half_of_the_layers():
     assert Randomisation(("a", "b", "c"), np.array([[0.2], [0.6], [0.1]])).insensitive
     assert not Randomisation(("a", "b", "c"), np.array([[0.9], [0.4], [0.9]])).insensitive
     assert Randomisation(("a",), np.array([[0.7]])).upper == 0.7
+    assert Randomisation(("a", "b", "c", "d"), np.array([[0.4], [0.3], [0.2], [0.1]])).upper == 0.3
 
 
 def test_the_same_seed_shuffles_alike_and_another_one_otherwise(model, images):

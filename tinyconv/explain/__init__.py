@@ -6,6 +6,7 @@ Every method is a function of a model, images and targets that gives an ``Attrib
 change its backward (trace, running). ``project`` draws what a single unit answers to (projection).
 """
 
+from tinyconv.explain.archive import save_explanations
 from tinyconv.explain.attribution import Attribution
 from tinyconv.explain.cam import grad_cam, guided_grad_cam, hires_cam
 from tinyconv.explain.gradients import gradient, input_x_gradient, integrated_gradients, smoothgrad
@@ -67,6 +68,7 @@ __all__ = [
     "project",
     "resolve_targets",
     "save_explanation",
+    "save_explanations",
     "save_occlusion",
     "smoothgrad",
     "strongest",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -67,13 +68,25 @@ class Attribution:
 
     def first(self, count: int) -> Attribution:
         """The same for the first ``count`` images."""
-        measures = {name: values[:count] for name, values in self.measures.items()}
+        return self._of(slice(0, count))
+
+    def only(self, number: int) -> Attribution:
+        """The same for image ``number`` alone, with the notes that speak of it, or of all."""
+        about = [re.match(r"Image (\d+): ", note) for note in self.notes]
+        notes = tuple(
+            note if found is None else f"Image 1: {note[found.end() :]}"
+            for note, found in zip(self.notes, about, strict=True)
+            if found is None or int(found[1]) == number + 1
+        )
+        return replace(self._of(slice(number, number + 1)), notes=notes)
+
+    def _of(self, images: slice) -> Attribution:
         return replace(
             self,
-            values=self.values[:count],
-            targets=self.targets[:count],
-            scores=self.scores[:count],
-            measures=measures,
+            values=self.values[images],
+            targets=self.targets[images],
+            scores=self.scores[images],
+            measures={name: values[images] for name, values in self.measures.items()},
         )
 
     def figure(self, images: Any = None, classes: Sequence[str] = (), source: str = "") -> Figure:

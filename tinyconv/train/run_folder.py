@@ -14,6 +14,7 @@ health.npz           how every channel did along the training: dead, constant, d
 tensorboard/         event files, where asked for (--tensorboard)
 features/            feature maps along the training
 evaluation/          what tinyconv evaluate found
+explanations/        what tinyconv explain and tinyconv score made
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ ARCHIVE_FILE = "features.npz"
 KERNELS_FILE = "kernels.npz"
 EVALUATION = "evaluation"
 EVALUATION_FILES = ("metrics.json", "confusion.png", "mistakes.png")
+EXPLANATIONS = "explanations"
+EXPLANATION_FILES = ("explanations.npz", "scores.json")
 # What tinyconv drew says so in its first bytes, before the pixels: behind the palette, where there is one.
 MARKS = {
     ".png": (b"tEXtSoftware\0tinyconv", 256),
@@ -226,6 +229,8 @@ class RunFolder:
         found += sorted([*self.features.rglob(ARCHIVE_FILE), *self.features.rglob(KERNELS_FILE)])
         found += [file for file in sorted(self.features.rglob("*")) if drawn_by_tinyconv(file)]
         found += [file for file in sorted(self.evaluation.rglob("*")) if file.name in EVALUATION_FILES]
+        explanations = sorted((self.path / EXPLANATIONS).rglob("*"))
+        found += [file for file in explanations if file.name in EXPLANATION_FILES or drawn_by_tinyconv(file)]
         return found + [self.run_file] * self.run_file.is_file()
 
 

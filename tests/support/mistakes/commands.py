@@ -150,6 +150,19 @@ simple("evaluation of a folder that is no run", "evaluate {d}/empty", "empty", "
 simple("evaluation on a dataset that does not exist", "evaluate {d}/run --data lfv", "lfv", "did you mean 'lfw'")
 simple("evaluation on images of other classes", "evaluate {d}/run --data digits", "no class of digits", "left, right")
 simple("evaluation into a folder in use", "evaluate {d}/run --out {d}/full", "full", "not empty", "--out")
+EXPLAIN = "explain {d}/run {d}/image.png --out {d}/why "
+simple(
+    "explanation by an unknown method", EXPLAIN + "--method gradcam", "gradcam", "did you mean 'grad-cam'", "occlusion"
+)
+simple("explanation of an unknown class", EXPLAIN + "--target lefft", "lefft", "did you mean 'left'", "left, right")
+simple("explanation of an image that is none", "explain {d}/run {d}/text.png --out {d}/why", "text.png", "not an image")
+simple(
+    "explanations in a folder in use", "explain {d}/run {d}/image.png --out {d}/full", "full", "not empty", "--force"
+)
+simple("score with an unknown replacement", "score {d}/run --replace gray --out {d}/why", "'gray'", "grey, noise")
+simple("score of an unknown method", "score {d}/run --method lrp --out {d}/why", "'lrp'", "lrp-0")
+simple("score with regions as large as the image", "score {d}/run --region 12 --out {d}/why", "12x12", "1 to 11")
+simple("score in more steps than regions", "score {d}/run --steps 99 --out {d}/why", "99 steps", "1 to 36")
 simple("verification of a folder that is no run", "verify {d}/empty", "empty", "run.json")
 simple("verification on no images", "verify {d}/run --images 0", "--images", "0")
 simple("verification on a dataset that does not exist", "verify {d}/run --data lfv", "lfv", "did you mean 'lfw'")

@@ -24,7 +24,7 @@ from tinyconv.nn.module import Module
 from tinyconv.ops.tensor import Tensor
 
 INSENSITIVE = 0.5
-"""A correlation above this, with everything but the lowest layers shuffled, says that the map shows the image."""
+"""A correlation above this, with the upper half of the layers shuffled, says that the map mostly shows the image."""
 
 Explain = Callable[[Module], FloatArray]
 """The maps (N, H, W) that a model's explanations are."""
@@ -54,12 +54,12 @@ class Randomisation:
 
     @property
     def upper(self) -> float:
-        """The mean correlation with all layers shuffled but the first that the image meets."""
-        return float(self.means[max(len(self.layers) - 2, 0)])
+        """The mean correlation with the upper half of the layers shuffled."""
+        return float(self.means[(len(self.layers) - 1) // 2])
 
     @property
     def insensitive(self) -> bool:
-        """Whether the map hardly cares what the layers above the first have learnt."""
+        """Whether the map hardly cares what the upper layers have learnt."""
         return self.upper > INSENSITIVE
 
 

@@ -17,6 +17,9 @@ from tinyconv.explain.scoring.regions import Regions
 from tinyconv.nn.module import Module
 
 RANDOM_ORDERS = 3
+SHARE = 100 * 9**2 / 224**2
+"""Of an image that the source takes away: 100 regions of 9x9 pixels of 224x224, 16%."""
+
 FEWEST_FOR_A_TEST = 6
 """Of fewer pairs not even the most lopsided has a probability below 2% under Wilcoxon's test."""
 
@@ -86,9 +89,13 @@ class MapScore:
 class PerturbationTrial:
     """A model, images as it takes them, the class that is explained of each, and how regions are taken away.
 
-    ``side`` of a region, by default an eighth of the image; ``steps``: how many regions, by default all; ``draws`` of
-    noise, of which the median counts; ``noise``: its lowest and highest pixel, numbers or (C, 1, 1), by default those
-    of the images; ``answer``: "logit" or "probability" of the class.
+    ``side`` of a region, by default an eighth of the image; ``steps``: how many regions go, by default 16% of them, as
+    in the source. What comes in their place is ``fill``, a number or (C, 1, 1), such as grey; where that is None,
+    uniform noise, of which ``draws`` are made and the median counts; ``noise``: its lowest and highest pixel, numbers
+    or (C, 1, 1), by default those of the images. ``answer``: "logit" or "probability" of the class.
+
+    Noise is what the source takes. It does not only take away: to a network that answers to contrast it is a strange
+    picture wherever it stands, and then the order counts for little.
 
     Raises: ``ArgumentError`` where there is no image, or not one target for each.
     Source: Samek et al., "Evaluating the visualization of what a deep neural network has learned", 2017.
@@ -96,9 +103,9 @@ class PerturbationTrial:
     >>> from tinyconv.explain.scoring import PerturbationTrial
     >>> model = nn.Sequential(nn.Flatten(), nn.Linear(64, 2)).eval()
     >>> images = np.random.default_rng(0).random((8, 1, 8, 8)).astype(np.float32)
-    >>> trial = PerturbationTrial(model, images, [0] * 8, side=2)
+    >>> trial = PerturbationTrial(model, images, [0] * 8, fill=0.5, side=2, steps=8)
     >>> true = model[1].weight.detach().numpy()[0].reshape(8, 8) * (images[:, 0] - 0.5)
-    >>> trial.score("the true contributions", true).share_better
+    >>> trial.score("the true contributions", true, trial.random_curves().aopc).share_better
     1.0
     """
 
@@ -107,6 +114,7 @@ class PerturbationTrial:
     targets: Sequence[int] | Array
     side: int | None = None
     steps: int | None = None
+    fill: Any = field(default=None, repr=False)
     draws: int = DRAWS
     noise: tuple[Any, Any] | None = field(default=None, repr=False)
     answer: str = "logit"
@@ -124,21 +132,28 @@ class PerturbationTrial:
         """What the images are taken apart into."""
         return Regions.of(self.images.shape[2], self.images.shape[3], self.side)
 
+    @property
+    def length(self) -> int:
+        """L: how many regions go."""
+        return max(1, round(SHARE * self.regions.count)) if self.steps is None else self.steps
+
     def curves(self, heat: FloatArray, order: str = "morf") -> PerturbationCurves:
         """What becomes of the answers when regions go in the ``order`` ("morf", "lerf") that maps (N, H, W) give."""
         return self._perturbed(self.regions.order(heat, order, self.seed))
 
-    @cached_property
     def random_curves(self) -> PerturbationCurves:
-        """The same for random orders: the mean over several of them."""
+        """The same for random orders: the mean over several of them. It is the same at each call, and as slow."""
         flat = np.zeros((len(self.images), self.regions.height, self.regions.width))
         orders = [self.regions.order(flat, "random", self.seed + number) for number in range(RANDOM_ORDERS)]
         return PerturbationCurves(np.mean([self._perturbed(order).answers for order in orders], axis=0))
 
-    def score(self, method: str, heat: FloatArray) -> MapScore:
-        """How the maps (N, H, W) of ``method`` fare, the most relevant regions first, beside random orders."""
+    def score(self, method: str, heat: FloatArray, random: FloatArray) -> MapScore:
+        """How the maps (N, H, W) of ``method`` fare, the most relevant regions first, beside ``random`` orders' areas.
+
+        ``random``: (N,), as ``random_curves().aopc``.
+        """
         curves = self.curves(heat)
-        return MapScore(method, curves.aopc, self.random_curves.aopc, curves.drops.mean(axis=0))
+        return MapScore(method, curves.aopc, random, curves.drops.mean(axis=0))
 
     def _perturbed(self, order: Array) -> PerturbationCurves:
         return perturb(
@@ -146,8 +161,9 @@ class PerturbationTrial:
             self.images,
             order,
             self.regions,
-            steps=self.steps,
+            steps=self.length,
             draws=self.draws,
+            fill=self.fill,
             noise=self.noise,
             seed=self.seed,
         )
