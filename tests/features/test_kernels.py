@@ -1,7 +1,10 @@
 """Kernels in one order whatever their layer, and the pictures of them."""
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
 import tinyconv as tc
 from tinyconv import nn
@@ -121,6 +124,12 @@ def test_dumped_kernels_load_back_and_repeat_byte_for_byte(tmp_path):
     assert (found.meta["epoch"], found.meta["groups"]["back"]) == (3, 2)
     again = dump_kernels(model, BLANK, tmp_path / "b", channels="0-3", epoch=3)
     assert [path.read_bytes() for path in paths] == [path.read_bytes() for path in again]
+
+
+def test_a_notebook_shows_the_picture():
+    kernels = kernels_of(Twice(), BLANK)["grouped"]
+    shown = np.array(Image.open(io.BytesIO(kernels._repr_png_())))
+    np.testing.assert_array_equal(shown, kernel_picture(kernels))
 
 
 def test_kernels_that_do_not_exist_are_refused():

@@ -251,8 +251,17 @@ def draw_not_finite_key(page: Page, x: int, y: int) -> None:
 def write_png(path: Path, pixels: Pixels) -> Path:
     """Write (H, W, 3) pixels as PNG. Returns ``path``.
 
-    It names tinyconv as its software, but no date and no author: equal pixels are equal bytes.
     Missing folders are made. Raises ``RunError`` where the file cannot be written.
+    """
+    make_folder(path.parent)
+    write_atomically(path, png_bytes(pixels))
+    return path
+
+
+def png_bytes(pixels: Pixels) -> bytes:
+    """(H, W, 3) pixels as the bytes of a PNG file.
+
+    It names tinyconv as its software, but no date and no author: equal pixels are equal bytes.
     """
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
@@ -261,6 +270,4 @@ def write_png(path: Path, pixels: Pixels) -> Path:
     made_by.add_text("Software", "tinyconv")  # by which a run folder tells its pictures from the user's own
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, "PNG", compress_level=COMPRESSION_LEVEL, pnginfo=made_by)
-    make_folder(path.parent)
-    write_atomically(path, stream.getvalue())
-    return path
+    return stream.getvalue()

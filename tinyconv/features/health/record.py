@@ -60,6 +60,12 @@ class HealthRecord:
         }
         return cls([], images, {unit.layer: unit.as_json() for unit in units}, figures)
 
+    def _repr_html_(self) -> str:
+        """For a notebook: the verdict, and a line for each layer."""
+        from tinyconv.features.health.table import as_html
+
+        return as_html(self)
+
     def add(self, epoch: int, measured: Mapping[str, Figures]) -> None:
         """Append what was measured at ``epoch``."""
         self.epochs.append(epoch)

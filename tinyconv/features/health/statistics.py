@@ -14,8 +14,8 @@ AT_BOUND = 0.01
 """A value this share of the range or nearer to a bound of its activation counts as being at it."""
 MAX_CORRELATED = 1024
 """Channels that are compared with each other; of a layer with more none are, for it would be too many pairs."""
-MAX_PLACES = 1024
-"""Places of a map that are compared; of larger maps a lattice of about as many."""
+MAX_PLACES = 256
+"""Places of a map that are looked at; of larger maps about as many, spread over it. Only min and max are of all."""
 
 
 class ChannelStatistics:
@@ -28,31 +28,29 @@ class ChannelStatistics:
 
     def __init__(self, channels: int, bounds: tuple[float, float] | None) -> None:
         self._channels, self._bounds = channels, bounds
-        self._count = self._compared = 0
+        self._count = 0
         self._guess: FloatArray | None = None
         self._sums, self._squares, self._zeros, self._bound = (np.zeros(channels) for _ in range(4))
         self._low, self._high = np.full(channels, np.inf), np.full(channels, -np.inf)
         compared = channels if channels <= MAX_CORRELATED else 0
-        self._products, self._compared_sums = np.zeros((compared, compared)), np.zeros(compared)
+        self._products = np.zeros((compared, compared))
 
     def add(self, maps: Array) -> None:
         rows = _rows(maps)
-        if self._guess is None:
-            self._guess = np.nan_to_num(rows.mean(axis=0)).astype(rows.dtype)
         self._low = np.minimum(self._low, rows.min(axis=0))
         self._high = np.maximum(self._high, rows.max(axis=0))
+        rows = np.ascontiguousarray(rows[:: _step(maps.shape[2:])])
+        if self._guess is None:
+            self._guess = np.nan_to_num(rows.mean(axis=0)).astype(rows.dtype)
+        self._count += len(rows)
         self._zeros += len(rows) - np.count_nonzero(rows, axis=0)
         if self._bounds is not None:
             self._bound += np.count_nonzero(_at_bound(rows, *self._bounds), axis=0)
-        shifted = rows - self._guess
-        self._count += len(rows)
-        self._sums += shifted.sum(axis=0, dtype=np.float64)
+        rows = rows - self._guess
+        self._sums += rows.sum(axis=0, dtype=np.float64)
+        self._squares += np.square(rows, dtype=np.float64).sum(axis=0)
         if len(self._products):
-            chosen = shifted[:: max(1, -(-math.prod(maps.shape[2:]) // MAX_PLACES))]
-            self._compared += len(chosen)
-            self._compared_sums += chosen.sum(axis=0, dtype=np.float64)
-            self._products += _product(chosen)
-        self._squares += np.square(shifted, out=shifted).sum(axis=0, dtype=np.float64)
+            self._products += _product(rows)
 
     def figures(self) -> dict[str, FloatArray]:
         """Of each channel (C,): mean, sd, min, max; zero and bound: shares of the values that are 0 or at a bound;
@@ -76,8 +74,8 @@ class ChannelStatistics:
         correlation, twin = np.zeros(self._channels), np.full(self._channels, -1)
         if not len(self._products):
             return correlation, twin
-        means = self._compared_sums / self._compared
-        covariance = self._products / self._compared - np.outer(means, means)
+        means = self._sums / self._count
+        covariance = self._products / self._count - np.outer(means, means)
         spread = np.sqrt(np.maximum(np.diag(covariance), 0))
         scale = np.outer(spread, spread)
         both = np.divide(covariance, scale, out=np.zeros_like(covariance), where=np.isfinite(scale) & (scale > 0))
@@ -94,6 +92,14 @@ def _rows(maps: Array) -> FloatArray:
     """(N, C, H, W) as (N H W, C), which for the channels-last memory of our maps is a view; (N, C) as it is."""
     moved = np.moveaxis(maps, 1, -1)
     return np.ascontiguousarray(moved.reshape(-1, moved.shape[-1]))
+
+
+def _step(size: tuple[int, ...]) -> int:
+    """Every how many places one is looked at: a step that visits all columns of a map in turn."""
+    step = max(1, -(-math.prod(size) // MAX_PLACES))
+    while size and math.gcd(step, size[-1]) > 1:
+        step += 1
+    return step
 
 
 def _product(rows: FloatArray) -> FloatArray:

@@ -11,7 +11,7 @@ import numpy as np
 from tinyconv.core.arrays import FloatArray
 from tinyconv.features.colours import format_number
 from tinyconv.features.health.record import HEALTH_FIGURES, HealthRecord
-from tinyconv.features.health.verdict import always_on, faults
+from tinyconv.features.health.verdict import always_on, faults, verdict
 
 LAYER_HEADERS = (
     *("layer", "judged by", "channels", "dead", "constant", "saturated", "duplicate", "always on"),
@@ -44,6 +44,16 @@ def layer_rows(record: HealthRecord) -> list[tuple[str, ...]]:
             )
         )
     return rows
+
+
+def as_html(record: HealthRecord) -> str:
+    """The verdict and the table of layers, for a notebook."""
+    from markupsafe import escape
+
+    cells = "".join(f"<th>{escape(header)}</th>" for header in LAYER_HEADERS)
+    rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in layer_rows(record))
+    sentences = "".join(f"<li>{escape(sentence)}</li>" for sentence in verdict(record))
+    return f"<ul>{sentences}</ul><table><tr>{cells}</tr>{rows}</table>"
 
 
 def channel_rows(record: HealthRecord, layer: str) -> list[tuple[str, ...]]:

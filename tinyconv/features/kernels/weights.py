@@ -40,6 +40,13 @@ class Kernels:
     weights: FloatArray
     groups: int
 
+    def _repr_png_(self) -> bytes:
+        """For a notebook: the picture."""
+        from tinyconv.features.canvas import png_bytes
+        from tinyconv.features.kernels.picture import kernel_picture
+
+        return png_bytes(kernel_picture(self))
+
     @property
     def norms(self) -> FloatArray:
         """sqrt(sum w^2) over all weights of an output channel: (outputs,)."""
