@@ -4,13 +4,12 @@ Each channel is judged by what passes the activation behind it (units), counted 
 epoch by epoch (recorder, record), and put into words (verdict).
 """
 
-from tinyconv.features.health.record import HEALTH_FIGURES, HealthRecord, load_health, save_health
+from tinyconv.features.health.record import HealthRecord, load_health, save_health
 from tinyconv.features.health.recorder import HealthRecorder
 from tinyconv.features.health.snapshot import measure_health
 from tinyconv.features.health.verdict import Finding, always_on, faults, findings, verdict
 
 __all__ = [
-    "HEALTH_FIGURES",
     "Finding",
     "HealthRecord",
     "HealthRecorder",

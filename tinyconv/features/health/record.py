@@ -37,7 +37,7 @@ class HealthRecord:
     """Figures of every channel at every one of ``epochs``, over ``images`` images.
 
     ``layers``: layer -> what it is judged by: "response" (the name of the result), "rectified" and "bounds".
-    ``figures``: layer -> figure -> (epochs, C), NaN where it is not known; see ``HEALTH_FIGURES``.
+    ``figures``: layer -> figure -> (epochs, C), NaN where it is not known; see ``record.HEALTH_FIGURES``.
 
     Raises: nothing of its own.
 
@@ -55,6 +55,7 @@ class HealthRecord:
 
     @classmethod
     def empty(cls, units: Sequence[Unit], images: int) -> HealthRecord:
+        """A record of no epoch yet."""
         figures: dict[str, dict[str, FloatArray]] = {
             unit.layer: {name: np.empty((0, unit.channels)) for name in HEALTH_FIGURES} for unit in units
         }

@@ -28,7 +28,16 @@ FAULTS = {
 
 
 def faults(record: HealthRecord, layer: str) -> dict[str, Array]:
-    """Fault -> where a layer's channels have it, bool (epochs, C)."""
+    """Fault -> where the channels of ``layer`` have it: bool (epochs, C). Of several faults the first one counts.
+
+    Raises: ``KeyError`` for a layer that the record does not have.
+
+    >>> from tinyconv.features.health import faults, measure_health
+    >>> model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU())
+    >>> record = measure_health(model, np.random.default_rng(0).random((2, 1, 8, 8)).astype(np.float32))
+    >>> list(faults(record, "conv1"))
+    ['not finite', 'dead', 'constant', 'saturated', 'duplicate', 'untrained']
+    """
     known = record.figures[layer]
     low, high = known["min"], known["max"]
     finite = np.isfinite(low) & np.isfinite(high) & np.isfinite(known["mean"])
@@ -53,7 +62,18 @@ def faults(record: HealthRecord, layer: str) -> dict[str, Array]:
 
 
 def always_on(record: HealthRecord, layer: str) -> Array:
-    """Where a rectifier never cuts, so that the channel only adds: bool (epochs, C). No fault, but worth knowing."""
+    """Where a rectifier never cuts, so that the channel only adds: bool (epochs, C). No fault, but worth knowing.
+
+    Raises: ``KeyError`` for a layer that the record does not have.
+
+    >>> from tinyconv.features.health import always_on, measure_health
+    >>> model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU())
+    >>> with tc.no_grad():
+    ...     biases = model[0].bias.fill_(10.0)
+    >>> record = measure_health(model, np.random.default_rng(0).random((2, 1, 8, 8)).astype(np.float32))
+    >>> always_on(record, "conv1").all()
+    np.True_
+    """
     low = record.figures[layer]["min"]
     sound = ~np.any(list(faults(record, layer).values()), axis=0)
     return np.broadcast_to(bool(record.layers[layer]["rectified"]), low.shape) & (low > 0) & sound

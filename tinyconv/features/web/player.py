@@ -94,7 +94,7 @@ def film(
 
     >>> from tinyconv.features.web import film, sprite
     >>> maps = np.random.default_rng(0).random((3, 4, 6, 6))
-    >>> film("conv1", [sprite(maps)], [0, 1, 5]).count('class="tc-cell')
+    >>> film("conv1", [sprite(maps)], [0, 1, 5]).count("data-channel=")
     4
     """
     layer = Layer(layer) if isinstance(layer, str) else layer

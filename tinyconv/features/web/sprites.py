@@ -156,7 +156,14 @@ def sprite(maps: FloatArray, scale: FilmScale | str = "shared") -> Sprite:
 
 
 def png_data_uri(pixels: Array, palette: Sequence[int] | None = None) -> str:
-    """(H, W, 3) pixels, or (H, W) indices of a ``palette``, as an address that contains them as a PNG."""
+    """(H, W, 3) pixels, or (H, W) indices of a ``palette``, as an address that contains them as a PNG.
+
+    Raises: nothing of its own.
+
+    >>> from tinyconv.features.web import png_data_uri
+    >>> png_data_uri(np.zeros((2, 2, 3), np.uint8))[:22]
+    'data:image/png;base64,'
+    """
     return "data:image/png;base64," + base64.b64encode(_encoded(pixels, palette)).decode("ascii")
 
 
