@@ -13,6 +13,11 @@ from tinyconv.explain.checks.arithmetic import (
 from tinyconv.explain.checks.conduct import a_batch_changes_nothing, the_model_stays_as_it_is, the_same_again
 from tinyconv.explain.checks.finding import Finding
 from tinyconv.explain.checks.linearity import score_is_pixels_plus_biases
+from tinyconv.explain.checks.relevance import (
+    every_layer_accounts_for_its_relevance,
+    relevance_is_conserved_without_biases,
+    the_plain_rule_is_pixel_times_gradient,
+)
 from tinyconv.explain.checks.slopes import (
     gradient_is_the_slope,
     integrated_gradients_are_complete,
@@ -31,6 +36,9 @@ CHECKS: tuple[Callable[[Subject], Finding], ...] = (
     smoothgrad_without_noise_is_the_gradient,
     integrated_gradients_are_complete,
     integrated_gradients_need_one_step_without_biases,
+    the_plain_rule_is_pixel_times_gradient,
+    relevance_is_conserved_without_biases,
+    every_layer_accounts_for_its_relevance,
     a_batch_changes_nothing,
     the_same_again,
     the_model_stays_as_it_is,
