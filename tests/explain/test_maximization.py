@@ -242,7 +242,8 @@ def test_recipes_scale_their_jitter_and_take_changes():
     assert recipe_for("jitter", (64, 64)).jitter == 4
     assert recipe_for("jitter", (128, 200)).jitter == 8
     assert recipe_for("yosinski-1", (64, 64), steps=3, blur=None) == Recipe(steps=3, blur=0.5, small_norm=50)
-    assert RECIPES["yosinski-3"].describe() == "200 steps of 5 of 256 levels, L2 decay 0.0001, blur 1 px every 4 steps"
+    description = RECIPES["yosinski-3"].describe()
+    assert description == "200 steps of 5 levels each (of 256), L2 decay 0.0001, blur 1 px every 4 steps"
 
 
 @pytest.mark.parametrize(

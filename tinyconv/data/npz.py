@@ -34,13 +34,12 @@ def npz(path: Path, image_size: Pair | None = None) -> ImageData:
     ``y_test`` (Keras's layout) are joined, and the test images held out.
     Raises ``DataError`` with the array's name and what is wrong with it.
     """
-    arrays = _read(path)
+    arrays = read(path)
     if "x_train" in arrays:
         return _train_and_test(arrays, path, image_size)
-    image_key = _key(arrays, IMAGE_NAMES, path, "images")
+    images = images_in(arrays, path)
     people = PERSON_NAMES in arrays and not any(name in arrays for name in LABEL_NAMES)
     label_key = PERSON_NAMES if people else _key(arrays, LABEL_NAMES, path, "labels")
-    images = _unit_range(_nchw(arrays[image_key], f"{path}: {image_key}"), f"{path}: {image_key}")
     names = next((arrays[key] for key in CLASS_NAMES if key in arrays), None)
     labels, classes = _labels(arrays[label_key], names, f"{path}: {label_key}")
     if len(images) != len(labels):
@@ -75,7 +74,8 @@ def _train_and_test(arrays: dict[str, Array], path: Path, image_size: Pair | Non
     return data.resized(image_size)
 
 
-def _read(path: Path) -> dict[str, Array]:
+def read(path: Path) -> dict[str, Array]:
+    """The arrays in the file ``path``. Raises ``DataError`` where it is missing, damaged, or holds no plain arrays."""
     if path.is_dir():
         raise DataError(f"{path} is a folder; write folder:{path} if it holds images")
     try:
@@ -93,6 +93,12 @@ def _read(path: Path) -> dict[str, Array]:
     except (OSError, EOFError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path} is damaged or not a NumPy .npz file ({' '.join(str(error).split())})") from None
     raise DataError(f"{path} holds a single array (.npy); save images and labels together with numpy.savez")
+
+
+def images_in(arrays: dict[str, Array], path: Path) -> Array:
+    """The images among ``arrays``, float32 (N, C, H, W) in [0, 1]. Raises ``DataError``, which names ``path``."""
+    key = _key(arrays, IMAGE_NAMES, path, "images")
+    return _unit_range(_nchw(arrays[key], f"{path}: {key}"), f"{path}: {key}")
 
 
 def _key(arrays: dict[str, Array], names: tuple[str, ...], path: Path, what: str) -> str:

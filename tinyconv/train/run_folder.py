@@ -14,7 +14,7 @@ health.npz           how every channel did along the training: dead, constant, d
 tensorboard/         event files, where asked for (--tensorboard)
 features/            feature maps along the training
 evaluation/          what tinyconv evaluate found
-explanations/        what tinyconv explain and tinyconv score made
+explanations/        what tinyconv explain, score, maximize, invert, units and dissect made
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ KERNELS_FILE = "kernels.npz"
 EVALUATION = "evaluation"
 EVALUATION_FILES = ("metrics.json", "confusion.png", "mistakes.png")
 EXPLANATIONS = "explanations"
-EXPLANATION_FILES = ("explanations.npz", "scores.json")
+EXPLANATION_FILES = ("explanations.npz", "scores.json", "synthesis.npz")
 # What tinyconv drew says so in its first bytes, before the pixels: behind the palette, where there is one.
 MARKS = {
     ".png": (b"tEXtSoftware\0tinyconv", 256),

@@ -142,6 +142,27 @@ simple("kernels of a layer without any", "kernels {d}/run --layers pool1 --out {
 simple("kernels of channels that no layer has", "kernels {d}/run --channels 999 --out {d}/k", "no channel 999")
 simple("kernels in a format of no picture", "kernels {d}/run --format gif --out {d}/k", "gif", "png")
 simple("kernels into a folder in use", "kernels {d}/run --out {d}/full", "full", "not empty", "--force")
+simple("maximising a layer that there is not", "maximize {d}/run --layer conf1 --out {d}/m", "did you mean 'conv1'")
+simple("maximising channels that a layer lacks", "maximize {d}/run --layer conv1 --channels 999 --out {d}/m", "999")
+simple("maximising channels of no layer", "maximize {d}/run --channels 0-3 --out {d}/m", "--layer")
+simple("maximising a class that there is not", "maximize {d}/run --classes lefd --out {d}/m", "did you mean 'left'")
+simple("maximising classes of a layer", "maximize {d}/run --layer conv1 --classes left --out {d}/m", "leave one out")
+simple("maximising by no known recipe", "maximize {d}/run --recipe yosinski --out {d}/m", "--recipe", "yosinski-1")
+simple("maximising in no steps", "maximize {d}/run --steps 0 --out {d}/m", "--steps", "0")
+simple("maximising into a folder in use", "maximize {d}/run --out {d}/full", "full", "not empty", "--force")
+simple("inversion of a layer that there is not", "invert {d}/run {d}/image.png --layers conf1 --out {d}/m", "'conv1'")
+simple("inversion of an image that is text", "invert {d}/run {d}/text.png --out {d}/m", "text.png", "not an image")
+simple("inversion into a folder in use", "invert {d}/run {d}/image.png --out {d}/full", "full", "--force")
+simple("inversion with a negative weight", "invert {d}/run {d}/image.png --tv-weight -1 --out {d}/m", "--tv-weight")
+simple("units of no layer", "units {d}/run --out {d}/m", "--layer")
+simple("units of a layer that there is not", "units {d}/run --layer pool9 --out {d}/m", "pool9", "did you mean 'pool")
+simple("units over images of no dataset", "units {d}/run --layer conv1 --data lfv --out {d}/m", "did you mean 'lfw'")
+simple("units into a folder in use", "units {d}/run --layer conv1 --out {d}/full", "full", "not empty", "--force")
+simple("dissection with masks that are not there", "dissect {d}/run {d}/none.npz --out {d}/m", "none.npz", "not exist")
+simple(
+    "dissection of images without masks", "dissect {d}/run {d}/data.npz --out {d}/m", "data.npz", "masks", "concepts"
+)
+simple("dissection with a share above one", "dissect {d}/run {d}/data.npz --quantile 2 --out {d}/m", "--quantile", "2")
 simple("health of a folder that is no run", "health {d}/empty", "empty", "run.json")
 simple("health of a layer that there is not", "health {d}/run --layers conf1", "conf1", "did you mean 'conv1'")
 simple("health over images of no dataset", "health {d}/run --data lfv", "lfv", "did you mean 'lfw'")
@@ -293,6 +314,19 @@ def _no_checkpoint(folder: Path) -> Outcome:
     copy = changed_run(folder)
     (copy / "last.safetensors").unlink()
     return tinyconv("predict", copy, folder / "image.png")
+
+
+@command("dissection with masks of another size", "(48, 1, 8, 8)", "(48, 1, 12, 12)")
+def _other_masks(folder: Path) -> Outcome:
+    with np.load(folder / "data.npz") as data:
+        np.savez(folder / "masks.npz", images=data["images"], masks=np.ones((48, 1, 8, 8)), concepts=["bar"])
+    return tinyconv("dissect", folder / "run", folder / "masks.npz", "--out", folder / "m")
+
+
+@command("dissection of images that are too large", "24x24", "12x12", "resize")
+def _large_masks(folder: Path) -> Outcome:
+    np.savez(folder / "large.npz", images=np.zeros((2, 24, 24)), masks=np.ones((2, 24, 24)), concepts=["all"])
+    return tinyconv("dissect", folder / "run", folder / "large.npz", "--out", folder / "m")
 
 
 def prepare(folder: Path) -> Path:

@@ -7,6 +7,7 @@ layer knows of it). Found among real images: ``top_patches``, and ``dissect``, w
 from tinyconv.explain.synthesis.class_models import class_model
 from tinyconv.explain.synthesis.dissection import Dissection, dissect
 from tinyconv.explain.synthesis.inversion import Inversion, invert
+from tinyconv.explain.synthesis.inversion_sheet import inversion_sheet
 from tinyconv.explain.synthesis.maximization import maximize
 from tinyconv.explain.synthesis.patches import TopPatches, top_patches
 from tinyconv.explain.synthesis.recipes import RECIPES, Recipe
@@ -21,6 +22,7 @@ __all__ = [
     "TopPatches",
     "class_model",
     "dissect",
+    "inversion_sheet",
     "invert",
     "maximize",
     "top_patches",

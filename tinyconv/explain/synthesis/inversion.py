@@ -124,10 +124,10 @@ class Inversion:
         """(R, C, H, W) in [0, 1], to look at."""
         return within_bounds(self.images, self.bounds)
 
-    def pixel_error(self) -> float:
-        """The mean squared difference of the best picture from the original one, both in [0, 1]."""
+    def pixel_error(self, number: int | None = None) -> float:
+        """The mean squared difference of a picture (by default the best) from the original one, both in [0, 1]."""
         original = within_bounds(self.original[None], self.bounds)[0]
-        return float(((self.pictures()[self.best] - original) ** 2).mean())
+        return float(((self.pictures()[self.best if number is None else number] - original) ** 2).mean())
 
 
 def invert(

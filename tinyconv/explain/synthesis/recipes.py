@@ -83,7 +83,7 @@ class Recipe:
         step = {
             "constant": f"of {self.rate:g} × the gradient in 256 levels",
             "progress": f"of progress {self.rate:g}",
-            "levels": f"of {self.rate:g} of 256 levels",
+            "levels": f"of {self.rate:g} levels each (of 256)",
             "adam": f"of Adam at {self.rate:g}",
         }
         parts = [f"{self.steps} steps {step[self.policy]}"]

@@ -68,12 +68,13 @@ class Synthesis:
         contrast = self._contrast()
         tiles = [Tile(picture, self._caption(number)) for number, picture in enumerate(self.pictures(contrast))]
         subject = f"the units of {self.layer}" if self.layer else "each class"
+        recipe = f", recipe {self.options['recipe']}" if "recipe" in self.options else ""
         details = [
-            f"{self.method}: {self.options['description']}",
+            f"{self.method}{recipe}: {self.options['description']}.",
             f"The network alone made these pictures, for {subject}; grey is the mean of the training images. "
             + " ".join(filter(None, (self._scale(contrast), self._crop()))),
         ]
-        title = f"What {subject} of the network looks for" if self.layer is None else f"What {subject} look for"
+        title = f"What {subject} look for" if self.layer else "What the network looks for in each class"
         return Sheet(title, details, tiles, notes=self.notes)
 
     def figure(self) -> Figure:

@@ -61,7 +61,10 @@ class Sheet:
 
     @property
     def _columns(self) -> int:
-        return max(self.group, min(self.columns, len(self.tiles)))
+        """As few rows as ``columns`` allow, and these as equal as can be."""
+        groups = math.ceil(len(self.tiles) / self.group)
+        rows = math.ceil(groups / max(1, self.columns // self.group))
+        return self.group * math.ceil(groups / max(1, rows))
 
     @property
     def width(self) -> float:

@@ -1,0 +1,59 @@
+"""What the verbs that make pictures of units share: their folder, and which channels are meant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tinyconv.train import LoadedRun
+
+FIRST = 12
+"""Channels that are shown of a layer where none are named."""
+
+
+def result_folder(run: LoadedRun, name: str, out: Path | None, force: bool) -> Path:
+    """``out``, or a folder called ``name`` among the run's explanations. Raises ``RunError`` if it is in use."""
+    from tinyconv.core.errors import RunError
+    from tinyconv.features.folders import file_name
+
+    folder = out or run.path / "explanations" / file_name(name)
+    if not force and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RunError(
+            f"folder {folder} exists and is not empty; choose another (--out), or replace what it has (--force)"
+        )
+    return folder
+
+
+def chosen_channels(run: LoadedRun, layer: str, channels: str | None) -> list[int]:
+    """The channels in ``channels``, by default the first of ``layer``. Raises where there is no such thing."""
+    from tinyconv.explain.synthesis.maximization import dtype_of
+    from tinyconv.explain.synthesis.reading import look_at
+    from tinyconv.features.channels import check_channels, parse_channels
+
+    shape = (run.preprocessing.channels, *run.preprocessing.image_size)
+    _, size = look_at(run.model, layer, shape, dtype_of(run.model))
+    return check_channels(parse_channels(channels), size[0], layer) if channels else list(range(min(FIRST, size[0])))
+
+
+def chosen_classes(classes: Sequence[str], names: str | None) -> list[int]:
+    """The numbers of the classes in ``names``, separated by commas; by default all. Raises ``ArgumentError``."""
+    import difflib
+
+    from tinyconv.core.errors import ArgumentError
+
+    if names is None:
+        return list(range(len(classes)))
+    if names in classes:  # whose own name may have a comma
+        return [list(classes).index(names)]
+    found = []
+    for name in (part.strip() for part in names.split(",")):
+        if name not in classes:
+            near = difflib.get_close_matches(name, classes, n=1)
+            question = f"did you mean {near[0]!r}? " if near else ""
+            raise ArgumentError(
+                f"--classes: there is no class {name!r}; {question}The classes are: {', '.join(classes)}"
+            )
+        found.append(list(classes).index(name))
+    return found
