@@ -125,6 +125,11 @@ def test_the_noise_is_a_share_of_each_image_s_range():
     pair = np.concatenate([batch, 5 * batch])  # without biases the gradient of 5x is that of x, the noise scaled alike
     found = smoothgrad(model, pair, target=0, samples=4).values
     np.testing.assert_allclose(found[0], found[1], rtol=1e-9)
+    bright = batch + 10  # whose range is not its largest value
+    noise = 0.2 * (batch.max() - batch.min()) * np.random.default_rng(3).standard_normal(batch.shape[1:])
+    once = smoothgrad(model, bright, target=0, samples=1, noise=0.2, seed=3).values
+    np.testing.assert_allclose(once, gradient(model, bright + noise, target=0).values, rtol=1e-9)
+    assert (once != gradient(model, bright, target=0).values).any()
 
 
 def test_integrated_gradients_sum_to_the_difference_of_the_scores_ever_more_closely():

@@ -9,6 +9,7 @@ from tinyconv import nn
 from tinyconv.core.errors import ArgumentError, DimensionError, ShapeError
 from tinyconv.explain import Trace, deconvnet, gradient, guided_backprop, project, strongest
 from tinyconv.explain.rectified import RectifierRules
+from tinyconv.explain.running import BATCH
 from tinyconv.features import capture
 from tinyconv.nn import functional as F
 
@@ -149,6 +150,15 @@ def test_by_default_the_strongest_unit_of_each_image_is_projected():
     np.testing.assert_array_equal(found, project(model, batch, "relu2", 3, position=places))
     for number in range(3):
         alone = project(model, batch[number : number + 1], "relu2", 3, position=tuple(places[number]))
+        np.testing.assert_allclose(found[number], alone[0], rtol=1e-10, atol=1e-14)
+
+
+def test_any_number_of_images_have_each_their_own_position():
+    model, batch = plain(widths=(2, 2)), images(BATCH + 3, 1, 8, 8)
+    places = np.stack([np.arange(len(batch)) % 8, np.arange(len(batch)) // 8], axis=1)
+    found = project(model, batch, "conv1", 1, position=places)
+    for number in (0, BATCH, BATCH + 2):
+        alone = project(model, batch[number : number + 1], "conv1", 1, position=tuple(places[number]))
         np.testing.assert_allclose(found[number], alone[0], rtol=1e-10, atol=1e-14)
 
 
