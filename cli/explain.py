@@ -116,10 +116,10 @@ def class_number(classes: Sequence[str], name: str) -> int:
     if name.isdecimal() and int(name) < len(classes):
         return int(name)
     near = difflib.get_close_matches(name, classes, n=1)
-    question = f"did you mean {near[0]!r}? " if near else ""
+    question = f"did you mean {near[0]!r}? The" if near else "the"
     listed = ", ".join(classes[:20]) + (f" and {len(classes) - 20} more" if len(classes) > 20 else "")
     raise click.UsageError(
-        f"--target: there is no class {name!r}; {question}The classes are: {listed}", click.get_current_context()
+        f"--target: there is no class {name!r}; {question} classes are: {listed}", click.get_current_context()
     )
 
 
