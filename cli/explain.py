@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .explain_layers import relevance_methods, show_layers
 from .methods import chosen_methods, method_option
 from .options import WholeNumber, announce_compilation, apply_threads, checkpoint, device, say, shown_table, threads
 
 if TYPE_CHECKING:
     from tinyconv.core.arrays import Array, FloatArray
-    from tinyconv.explain import Attribution
+    from tinyconv.explain import Attribution, Subject
     from tinyconv.train import LoadedRun
 
 METHODS = "integrated-gradients,guided-backprop,grad-cam,lrp-epsilon-plus,occlusion"
@@ -27,6 +28,11 @@ ARCHIVE = "explanations.npz"
 @method_option(default=METHODS)
 @click.option("--target", metavar="CLASS", help="The class to explain, by its name.  [default: the predicted one]")
 @click.option("--score", is_flag=True, help="Score the maps by region perturbation, beside regions in random order.")
+@click.option(
+    "--layers",
+    is_flag=True,
+    help="Follow the score down through the layers: a table and a picture for each LRP method and image.",
+)
 @click.option("--seed", type=WholeNumber(min=0), default=0, show_default=True, metavar="N", help="For what is drawn.")
 @click.option(
     "--out",
@@ -44,6 +50,7 @@ def command(
     methods: str,
     target: str | None,
     score: bool,
+    layers: bool,
     seed: int,
     out: Path | None,
     force: bool,
@@ -63,6 +70,7 @@ def command(
     Examples:
       tinyconv explain runs/0001 me.jpg
       tinyconv explain runs/0001 me.jpg --method all --target Tony_Blair --score
+      tinyconv explain runs/0001 me.jpg --method lrp-epsilon-gamma-box --layers
     """
     import numpy as np
 
@@ -73,6 +81,7 @@ def command(
 
     apply_threads(threads)
     names = chosen_methods(methods)
+    down = relevance_methods(names) if layers else []
     run = load_run(run_folder, checkpoint, Device(device))
     wanted = None if target is None else class_number(run.classes, target)
     pictures = np.stack([run.preprocessing.read(image) for image in images])
@@ -96,6 +105,7 @@ def command(
                 say(f"{image.name}: {one.method}: {note.removeprefix('Image 1: ')}")
     for path in _draw(run, folder, images, pictures, found):
         say(path)
+    show_layers(run, folder, _stems(images), _subject(run, images, pictures), prepared, targets, down)
     meta = {
         "images": [str(image) for image in images],
         "run": str(run.path),
@@ -179,18 +189,25 @@ def _scores(run: LoadedRun, images: FloatArray, targets: Array, found: list[Attr
     return title + "\n" + shown_table(("method", "AOPC", "random order", "better on"), rows, "lrrr")
 
 
+def _subject(run: LoadedRun, images: Sequence[Path], pictures: FloatArray) -> Subject:
+    """What the pictures are of, in words."""
+    from tinyconv.explain import Subject
+
+    source = f"{run.path.name} ({run.record['model']['name']}), {run.checkpoint.name}, epoch {run.epoch}"
+    return Subject(pictures, run.classes, [image.name for image in images], source)
+
+
 def _draw(
     run: LoadedRun, folder: Path, images: Sequence[Path], pictures: FloatArray, found: list[Attribution]
 ) -> list[Path]:
     """A picture for each image, with the maps of all methods."""
-    from tinyconv.explain import Subject, save_explanation
+    from tinyconv.explain import save_explanation
 
-    source = f"{run.path.name} ({run.record['model']['name']}), {run.checkpoint.name}, epoch {run.epoch}"
     return [
         save_explanation(
             folder / f"{stem}.png",
             [one.only(number) for one in found],
-            Subject(pictures[number : number + 1], run.classes, [image.name], source),
+            _subject(run, [image], pictures[number : number + 1]),
         )
         for number, (image, stem) in enumerate(zip(images, _stems(images), strict=True))
     ]

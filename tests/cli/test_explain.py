@@ -85,6 +85,23 @@ def test_scores_stand_beside_random_orders(folder: Path, tmp_path: Path):
     assert float(rows["occlusion"][0]) > float(rows["occlusion"][1])
 
 
+def test_the_score_is_followed_down_through_the_layers(folder: Path, tmp_path: Path):
+    out, _ = explain(
+        folder, folder / "right" / "$face.png", "--method", "occlusion,lrp-0,lrp-z-b", "--layers", "--out", tmp_path
+    )
+    named = [line for line in out.splitlines() if "on its way to the pixels" in line]
+    assert [line.rpartition(" ")[2] for line in named] == ["lrp-0", "lrp-0", "lrp-z-b", "lrp-z-b"]
+    score = named[0].split("the score ")[1].split()[0]
+    rows = [line.split() for line in out.splitlines() if line.strip().startswith(("fc ", "conv1 "))]
+    assert [row[0] for row in rows] == ["fc", "conv1"] * 4
+    assert float(rows[0][2].replace("−", "-")) == pytest.approx(float(score), abs=0.01)
+    assert rows[5][:2] == ["conv1", "z-B"]
+    for method in ("lrp-0", "lrp-z-b"):
+        for stem in ("face", "face-2"):
+            assert str(tmp_path / f"{stem}-{method}-layers.png") in out.splitlines()
+            assert (tmp_path / f"{stem}-{method}-layers.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_by_default_explanations_go_into_the_run_and_are_replaced_with_it(folder: Path):
     explain(folder, "--method", "gradient")
     tinyconv("score", folder / "run", "--method", "gradient", "--images", 6)

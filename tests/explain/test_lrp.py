@@ -363,7 +363,7 @@ def test_rules_are_found_by_name_by_place_and_by_kind():
 @pytest.mark.parametrize(
     ("name", "rules"),
     [
-        ("0", "0, 0, 0"),
+        ("0", "plain, plain, plain"),
         ("epsilon", "epsilon 0.01, epsilon 0.01, epsilon 0.01"),
         ("gamma", "gamma 0.25, gamma 0.25, gamma 0.25"),
         ("alpha2-beta1", "alpha 2, beta 1, alpha 2, beta 1, alpha 2, beta 1"),

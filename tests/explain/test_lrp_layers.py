@@ -71,11 +71,11 @@ def test_the_table_has_a_row_for_each_layer_in_short_numbers():
         model[1].weight.copy_(tc.tensor([[1.0, 2.0], [0.0, 0.0]]))
         model[1].bias.copy_(tc.tensor([1.0, 0.0]))
     layers = layer_relevance(model, np.ones((1, 1, 1, 2)), 0, composite=uniform(Epsilon()), method="lrp-0")
-    assert layers.rows() == [("linear1", "0", "4", "3", "1")]
+    assert layers.rows() == [("linear1", "plain", "4", "3", "1")]
     assert layers.method == "lrp-0"
     shown = layers._repr_html_()
     assert "<caption>lrp-0, image 1: class 0, score 4</caption>" in shown
-    assert "<td>linear1</td><td>0</td><td>4</td><td>3</td><td>1</td>" in shown
+    assert "<td>linear1</td><td>plain</td><td>4</td><td>3</td><td>1</td>" in shown
 
 
 def test_a_layer_with_a_harmful_name_is_harmless_in_the_table():

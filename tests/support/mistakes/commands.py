@@ -175,6 +175,7 @@ EXPLAIN = "explain {d}/run {d}/image.png --out {d}/why "
 simple(
     "explanation by an unknown method", EXPLAIN + "--method gradcam", "gradcam", "did you mean 'grad-cam'", "occlusion"
 )
+simple("layers of a method that has none", EXPLAIN + "--method occlusion --layers", "--layers", "occlusion", "lrp-0")
 simple("explanation of an unknown class", EXPLAIN + "--target lefft", "lefft", "did you mean 'left'", "left, right")
 simple("explanation of an image that is none", "explain {d}/run {d}/text.png --out {d}/why", "text.png", "not an image")
 simple(

@@ -31,7 +31,7 @@ class LayerRelevance:
     Raises: nothing of its own.
 
     >>> from tinyconv.explain.lrp import LayerRelevance
-    >>> layer = LayerRelevance("fc", "linear", "0", np.ones((1, 2)), np.array([2.0]), np.array([1.5]))
+    >>> layer = LayerRelevance("fc", "linear", "plain", np.ones((1, 2)), np.array([2.0]), np.array([1.5]))
     >>> layer.kept.tolist()
     [0.5]
     """

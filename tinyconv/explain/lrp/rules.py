@@ -80,7 +80,7 @@ class Epsilon(Rule):
 
     @property
     def words(self) -> str:
-        return f"epsilon {self.epsilon:g}" if self.epsilon else "0"
+        return f"epsilon {self.epsilon:g}" if self.epsilon else "plain"
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,8 @@ DRAWN = ("conv", "add", "cat")
 """Layers that change where relevance is; a rectifier or a pooling only hands it on."""
 HEAD = (
     "From the last layer, first, to the pixels, last: the relevance that a layer's outputs received, summed over the "
-    "channels. Red speaks for the class, blue against it, white not at all; every map has a scale of its own."
+    "channels. Red speaks for the class, blue against it, white not at all; every map has a scale of its own. What "
+    "biases and epsilon keep on the way is missing from the sums."
 )
 
 
