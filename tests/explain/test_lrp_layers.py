@@ -106,6 +106,19 @@ def test_the_picture_says_what_each_map_is():
     assert "goes on by z-B" in written
 
 
+def test_of_a_long_name_the_end_is_shown():
+    model = nn.Sequential()
+    block = nn.Module()
+    block.downsample_of_the_first_block = nn.Conv2d(1, 2, 3)
+    block.forward = lambda x: block.downsample_of_the_first_block(x)
+    model.add_module("layer", block)
+    model.extend([nn.Flatten(), nn.Linear(72, 2)])
+    layers = layer_relevance(model, images(1, 1, 8, 8), composite=uniform(Epsilon()))
+    (name,) = [text for text in texts(layers.figure()) if text.endswith("maps")]
+    assert name == "…le_of_the_first_block, 2 maps"
+    assert len(name) == 30
+
+
 def test_the_same_picture_has_the_same_bytes(tmp_path):
     first, second = (save_descent(tmp_path / name, relevances()) for name in ("a.png", "b.png"))
     assert first.read_bytes() == second.read_bytes()

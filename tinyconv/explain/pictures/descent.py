@@ -28,7 +28,7 @@ from tinyconv.explain.pictures.sheet import CELL, COLUMNS, Subject
 from tinyconv.features.canvas import hatching
 from tinyconv.features.colours import format_number
 from tinyconv.features.folders import make_folder
-from tinyconv.train.figures import DOTS_PER_INCH, figure_png
+from tinyconv.train.figures import DOTS_PER_INCH, ELLIPSIS, figure_png
 from tinyconv.utils.files import write_atomically
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 DRAWN = ("conv", "add", "cat")
 """Layers that change where relevance is; a rectifier or a pooling only hands it on."""
+CHARACTERS = 30
+"""Of a map's name; of longer ones the end is shown, which tells layers apart."""
 HEAD = (
     "From the last layer, first, to the pixels, last: the relevance that a layer's outputs received, summed over the "
     "channels. Red speaks for the class, blue against it, white not at all; every map has a scale of its own. What "
@@ -95,7 +97,7 @@ class _DescentSheet:
         self.image = None if images is None else images[number]
         self.score = float(layers.scores[number])
         self.cells: list[tuple[str, FloatArray, str]] = [
-            (f"{layer.name}, {layer.values.shape[1]} maps", layer.values[number], f"goes on by {layer.rule}")
+            (_called(layer.name, layer.values.shape[1]), layer.values[number], f"goes on by {layer.rule}")
             for layer in layers
             if layer.kind in DRAWN and layer.values.ndim == 4
         ]
@@ -136,3 +138,9 @@ class _DescentSheet:
             draw_signed_bar(axes, x + SIDE + 0.05, y + self.above, bottom, limit, bool((heat < 0).any()))
         write_lines(axes, x, bottom + 0.06, remarks(heat, self.score))
         write(axes, x, bottom + 0.06 + SMALL_LINE, rule, size=7, colour=FAINT)
+
+
+def _called(name: str, maps: int) -> str:
+    count = f", {maps} maps"
+    room = CHARACTERS - len(count)
+    return (name if len(name) <= room else ELLIPSIS + name[1 - room :]) + count
