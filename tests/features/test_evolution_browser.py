@@ -38,7 +38,9 @@ def history():
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "evolution.html"
-    path.write_text(evolution_page(recording(), title="a run", history=history()), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tinyconv.features.web.sprites.MAX_WIDTH", 64)  # so that an epoch takes several rows of tiles
+        path.write_text(evolution_page(recording(), title="a run", history=history()), encoding="utf-8")
     return path
 
 

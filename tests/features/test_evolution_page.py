@@ -197,6 +197,9 @@ def test_the_frames_of_an_animation_differ_in_the_maps_and_the_epoch_alone():
     maps[1, 1] = 0  # a remark in the head of this frame only must not move what is below
     frames = evolution_frames(maps, [0, 1, 5], "conv1")
     assert len({frame.shape for frame in frames}) == 1
+    different = (frames[0] != frames[1]).any(axis=2)
+    assert different[:60].any()  # the head says the epoch
+    assert not different[:-44, -100:].any()  # the colour bar stays where it is
     same = evolution_frames(np.stack([maps[2]] * 2), [5, 5], "conv1")
     # The marks of the timeline stand below the maps.
     np.testing.assert_array_equal(same[0][:-44], same[1][:-44])

@@ -72,19 +72,23 @@ def test_planted_faults_are_found_and_nothing_else():
 
 
 @pytest.mark.parametrize(
-    ("activation", "bias"), [(nn.Tanh, 50.0), (nn.Tanh, -50.0), (nn.Sigmoid, -20.0), (nn.ReLU6, 90.0)]
+    ("activation", "bias"), [("Tanh", 50.0), ("Tanh", -4.0), ("Sigmoid", -20.0), ("ReLU6", 90.0), ("Hardtanh", -9.0)]
 )
 def test_a_channel_at_the_bound_of_its_activation_is_saturated(activation, bias):
-    model = network(activation)
-    varying = 1e-3  # so that it is not constant
+    model = network(getattr(nn, activation))
     with tc.no_grad():
-        model[0].weight[3] *= varying if activation is nn.Sigmoid else 1.0
         model[0].bias[3].fill_(bias)
+        model[2].weight[:, 3].fill_(0.0)
     record = measure_health(model, IMAGES)
-    fault = "constant" if activation is nn.ReLU6 else "saturated"
-    assert 3 in found(record, "conv1").get(fault, []) + found(record, "conv1").get("constant", [])
-    assert record.figures["conv1"]["bound"][0, 3] == 1
+    assert found(record, "conv1") == {"saturated": [3]}
     assert (record.figures["conv1"]["bound"][0, :3] < 0.5).all()
+
+
+def test_a_rectifier_that_cuts_at_zero_is_not_saturated_there():
+    model = network(nn.ReLU6)
+    with tc.no_grad():
+        model[0].bias[3].fill_(-90.0)
+    assert found(measure_health(model, IMAGES), "conv1") == {"dead": [3]}
 
 
 def test_figures_are_those_of_the_activations():

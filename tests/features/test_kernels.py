@@ -12,6 +12,7 @@ from tinyconv.core.errors import ArgumentError, DimensionError
 from tinyconv.features import Layer, load_features
 from tinyconv.features.colours import Scale, colourise
 from tinyconv.features.kernels import Kernels, dump_kernels, kernel_picture, kernels_of
+from tinyconv.features.kernels.picture import strongest
 
 rng = np.random.default_rng(0)
 BLANK = np.zeros((2, 8, 8), np.float32)
@@ -97,6 +98,11 @@ def test_of_many_channels_those_of_the_largest_norm_are_drawn(monkeypatch):
     assert chosen.shape[0] < large.shape[0]
     with pytest.raises(DimensionError, match="no channel 40"):
         kernel_picture(kernels, channels=[40])
+
+
+def test_the_strongest_are_in_order_of_number_and_what_is_no_number_counts_most():
+    assert strongest(np.array([1.0, 5.0, np.nan, 2.0]), [0, 1, 2, 3], 2) == [1, 2]
+    assert strongest(np.array([1.0, 5.0, 4.0, 2.0]), [3, 2, 0], 2) == [2, 3]
 
 
 def test_a_kernel_of_equal_weights_is_hatched_and_one_of_nan_is_magenta():

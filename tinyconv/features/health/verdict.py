@@ -19,8 +19,8 @@ LISTED = 12
 FAULTS = {
     "not finite": "NaN or infinite",
     "dead": "dead (0 everywhere)",
+    "saturated": f"saturated (at a bound of the activation for {SATURATED:.0%} of values or more)",
     "constant": "constant (the same value everywhere)",
-    "saturated": f"saturated (at a bound of the activation for {SATURATED:.0%} of values)",
     "duplicate": f"duplicates of others (correlation beyond ±{DUPLICATE})",
     "untrained": "never given a gradient",
 }
@@ -36,7 +36,7 @@ def faults(record: HealthRecord, layer: str) -> dict[str, Array]:
     >>> model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU())
     >>> record = measure_health(model, np.random.default_rng(0).random((2, 1, 8, 8)).astype(np.float32))
     >>> list(faults(record, "conv1"))
-    ['not finite', 'dead', 'constant', 'saturated', 'duplicate', 'untrained']
+    ['not finite', 'dead', 'saturated', 'constant', 'duplicate', 'untrained']
     """
     known = record.figures[layer]
     low, high = known["min"], known["max"]
@@ -49,8 +49,8 @@ def faults(record: HealthRecord, layer: str) -> dict[str, Array]:
     found = {
         "not finite": ~finite,
         "dead": dead,
-        "constant": finite & ~dead & (high - low <= CONSTANT_TOLERANCE * size),
         "saturated": finite & (known["bound"] >= SATURATED),
+        "constant": finite & (high - low <= CONSTANT_TOLERANCE * size),
         "duplicate": np.abs(known["correlation"]) > DUPLICATE,
         "untrained": np.broadcast_to(measured & ~trained, low.shape),
     }

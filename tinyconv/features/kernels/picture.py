@@ -65,7 +65,7 @@ def _signed(weights: FloatArray) -> Scale:
 
 
 def _filters(kernels: Kernels, numbers: list[int], scale: Scale, epoch: int | None, subject: str) -> Pixels:
-    shown = _strongest(kernels.norms, numbers, MAX_CHANNELS)
+    shown = strongest(kernels.norms, numbers, MAX_CHANNELS)
     inputs, height, width = kernels.weights.shape[1:]
     grid = arrange(len(shown), height, inputs * width)
     factor = max(1, min(grid.cell[0] // height, (grid.cell[1] - 2 * (inputs - 1)) // (inputs * width)))
@@ -90,10 +90,10 @@ def _filters(kernels: Kernels, numbers: list[int], scale: Scale, epoch: int | No
 
 
 def _table(kernels: Kernels, numbers: list[int], scale: Scale, epoch: int | None, subject: str) -> Pixels:
-    shown = _strongest(kernels.norms, numbers, MAX_ROWS)
+    shown = strongest(kernels.norms, numbers, MAX_ROWS)
     chosen = kernels.weights[shown]
     input_norms = np.sqrt(np.square(chosen, dtype=np.float64).sum(axis=(0, 2, 3)))
-    columns = _strongest(input_norms, list(range(chosen.shape[1])), MAX_COLUMNS)
+    columns = strongest(input_norms, list(range(chosen.shape[1])), MAX_COLUMNS)
     height, width = chosen.shape[2:]
     factor = max(1, CELL // max(height, width))
     pitch = (width * factor + 4, height * factor + 4)
@@ -136,7 +136,7 @@ def _draw_kernel(page: Page, values: FloatArray, scale: Scale, x: int, y: int, f
         draw_value(page, float(values.flat[0]), scale, x, y, factor, factor, written=False)
 
 
-def _strongest(norms: FloatArray, numbers: list[int], most: int) -> list[int]:
+def strongest(norms: FloatArray, numbers: list[int], most: int) -> list[int]:
     """The ``most`` of ``numbers`` with the largest norms, in order of number; what is no number counts as largest."""
     order: Array = np.argsort(-np.nan_to_num(norms[numbers], nan=np.inf), kind="stable")
     return sorted(numbers[place] for place in order[:most])
