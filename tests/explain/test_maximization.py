@@ -238,10 +238,12 @@ def test_the_model_is_left_as_it_was(faces):
     assert tc.get_float32_precision() == "fast"
 
 
-def test_recipes_scale_their_jitter_and_take_changes():
-    assert recipe_for("jitter", (64, 64)).jitter == 4
-    assert recipe_for("jitter", (128, 200)).jitter == 8
-    assert recipe_for("yosinski-1", (64, 64), steps=3, blur=None) == Recipe(steps=3, blur=0.5, small_norm=50)
+def test_recipes_suit_what_a_unit_sees_and_take_changes():
+    assert [recipe_for("jitter", side).jitter for side in (64, 128, 3)] == [4, 8, 0]
+    assert [recipe_for("yosinski-3", side).blur for side in (64, 16, 3)] == [1.0, 0.5, 0.09]
+    assert recipe_for("yosinski-1", 64, steps=3, blur=None) == Recipe(steps=3, blur=0.5, small_norm=50)
+    own = Recipe(blur=2.0, jitter=9)
+    assert recipe_for(own, 3) == own
     description = RECIPES["yosinski-3"].describe()
     assert description == "200 steps of 5 levels each (of 256), L2 decay 0.0001, blur 1 px every 4 steps"
 

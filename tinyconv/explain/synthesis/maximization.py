@@ -17,7 +17,7 @@ from tinyconv.core.arrays import Array, FloatArray
 from tinyconv.core.errors import ArgumentError, ShapeError
 from tinyconv.explain.running import logits_of
 from tinyconv.explain.synthesis.ascent import LEVELS, ascend, pixel_range
-from tinyconv.explain.synthesis.reading import CENTRE, Position, Units, at_rest, box_of
+from tinyconv.explain.synthesis.reading import CENTRE, Position, Units, at_rest, sight
 from tinyconv.explain.synthesis.recipes import Recipe, recipe_for
 from tinyconv.explain.synthesis.result import STANDARDISED, Bounds, Synthesis
 from tinyconv.nn.module import Module
@@ -60,11 +60,12 @@ def maximize(
     (3, 1, 8, 8)
     """
     shape = checked_shape(shape)
-    chosen = recipe_for(recipe, (shape[1], shape[2]), **changes)
+    dtype = dtype_of(model)
+    box, side = sight(model, layer, position, shape, dtype)
+    chosen = recipe_for(recipe, side, **changes)
     units = Units(model, layer, channels, position)
     names = labels_for(labels, channels, layer)
     random = np.random.default_rng(seed)
-    dtype = dtype_of(model)
     low, high = pixel_range(bounds, shape, dtype)
     noise = float(np.mean(high - low)) * START_LEVELS / LEVELS
     start = (noise * random.standard_normal((len(names), *shape))).astype(dtype)
@@ -80,7 +81,7 @@ def maximize(
         channels=tuple(map(int, channels)),
         labels=names,
         bounds=bounds,
-        box=box_of(model, layer, position, shape, dtype),
+        box=box,
         options={
             **asdict(chosen),
             "recipe": recipe if isinstance(recipe, str) else "own",

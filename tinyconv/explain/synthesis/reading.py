@@ -123,18 +123,26 @@ class Units:
         return weights
 
 
-def box_of(
+def sight(
     model: Module, layer: str | None, position: Position, shape: tuple[int, int, int], dtype: Any
-) -> tuple[int, int, int, int]:
-    """(top, left, bottom, right) of the pixels that the unit at ``position`` of a layer's maps sees; ends excluded."""
-    everything = (0, 0, shape[1], shape[2])
-    if layer is None or position == MEAN:
-        return everything
+) -> tuple[tuple[int, int, int, int], float]:
+    """What the unit at ``position`` of a layer's maps sees of an image of ``shape``: its pixels, and their side.
+
+    The pixels are (top, left, bottom, right), ends excluded: for the mean of a map all of them. The side is that of one
+    unit's receptive field, of the image at most.
+    """
+    everything, whole = (0, 0, shape[1], shape[2]), float(min(shape[1:]))
+    if layer is None:
+        return everything, whole
     found, size = look_at(model, layer, shape, dtype)
-    if found.receptive_field is None or len(size) != 3:
-        return everything
+    field = found.receptive_field
+    if field is None or len(size) != 3:
+        return everything, whole
+    side = min(whole, *field.size)
+    if position == MEAN:
+        return everything, side
     row, column = (size[1] // 2, size[2] // 2) if isinstance(position, str) else position
-    return found.receptive_field.patch(row, column, (shape[1], shape[2]))
+    return field.patch(row, column, (shape[1], shape[2])), side
 
 
 def look_at(model: Module, layer: str, shape: tuple[int, int, int], dtype: Any) -> tuple[Layer, tuple[int, ...]]:

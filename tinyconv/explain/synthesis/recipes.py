@@ -3,7 +3,8 @@
 The four sets of Yosinski et al. (2015) have the regularisers of their toolbox. The step sizes are of here: there they
 are multiples of the gradient that suit one network, and here they are progress, or levels by which the pixels move,
 which suit any; images of 64 pixels need fewer steps than those of 227. The last set follows Olah, Mordvintsev and
-Schubert (2017, "Feature visualization"), with random views at the proportions of a small image.
+Schubert (2017, "Feature visualization"), with random views. Jitter and blur are at the proportions of
+what a unit sees.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tinyconv.core.arrays import Pair
 from tinyconv.core.errors import ArgumentError
 from tinyconv.explain.synthesis.views import ViewRange
 
 POLICIES = ("constant", "progress", "levels", "adam")
 LUCID_SIDE = 128
 """Side of the images that Lucid's views were chosen for: a jitter of 8 pixels there is one of 4 at side 64."""
+BLURRED_SIDE = 32
+"""A unit that sees fewer pixels gets less blur, which would carry half of a 3x3 pattern out of its sight."""
 
 
 @dataclass(frozen=True)
@@ -116,17 +118,19 @@ RECIPES = {
 """Name -> recipe. "plain" has no regulariser: what gradient ascent alone finds, which is noise."""
 
 
-def recipe_for(recipe: str | Recipe, image_size: Pair, **changes: Any) -> Recipe:
-    """The recipe of this name (or itself), with ``changes`` that are not None; jitter at the proportions of the image.
+def recipe_for(recipe: str | Recipe, side: float, **changes: Any) -> Recipe:
+    """The recipe of this name, its jitter and blur at the proportions of what a unit sees, ``side`` pixels; or itself.
+
+    ``changes``: entries that shall differ, where they are not None.
 
     Raises: ``ArgumentError`` for a name or a change that does not exist.
     """
     if isinstance(recipe, str):
         if recipe not in RECIPES:
             raise ArgumentError(f"recipe {recipe!r} does not exist: choose one of {', '.join(RECIPES)}")
-        chosen = RECIPES[recipe]
-        if chosen.jitter:
-            chosen = replace(chosen, jitter=max(1, round(chosen.jitter * min(image_size) / LUCID_SIDE)))
+        named = RECIPES[recipe]
+        blur = round(named.blur * min(1.0, side / BLURRED_SIDE), 2)
+        chosen = replace(named, jitter=round(named.jitter * side / LUCID_SIDE), blur=blur)
     else:
         chosen = recipe
     unknown = [name for name in changes if name not in Recipe.__dataclass_fields__]

@@ -32,7 +32,7 @@ class Synthesis:
     ``values``: (N,) the activation (for a class its score before the softmax) on each. ``history``: (steps + 1, N) on
     the way there. ``channels``: of the units, with ``labels`` for their captions. ``layer``: None for the classes.
     ``bounds``: black and white, as the model takes them. ``box``: the pixels that the units see, (top, left, bottom,
-    right); the others do not change. ``confidences``: (N,) the model's probability of the class. ``best_on_data``: (N,)
+    right). ``confidences``: (N,) the model's probability of the class. ``best_on_data``: (N,)
     the strongest that real images give, where somebody looked. ``options``: what else it was made with. ``notes``: what
     a reader must know.
 
