@@ -51,9 +51,9 @@ def chosen_classes(classes: Sequence[str], names: str | None) -> list[int]:
     for name in (part.strip() for part in names.split(",")):
         if name not in classes:
             near = difflib.get_close_matches(name, classes, n=1)
-            question = f"did you mean {near[0]!r}? " if near else ""
+            question = f"; did you mean {near[0]!r}?" if near else "."
             raise ArgumentError(
-                f"--classes: there is no class {name!r}; {question}The classes are: {', '.join(classes)}"
+                f"--classes: there is no class {name!r}{question} The classes are: {', '.join(classes)}"
             )
         found.append(list(classes).index(name))
     return found

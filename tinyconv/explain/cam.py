@@ -187,7 +187,10 @@ def _share_for(coarse: FloatArray) -> FloatArray:
 
 def _weak(number: int, coarse: FloatArray, share: float) -> str:
     before = f"from {format_number(float(coarse.min()))} to {format_number(float(coarse.max()))} before rectifying"
-    if share == 0:
-        return f"Image {number + 1}: nothing speaks for the target, so the map is 0 everywhere ({before})."
+    nothing = "nothing speaks for the target, so the map is 0 everywhere"
     part = format_number(100 * share, 2)
-    return f"Image {number + 1}: next to nothing speaks for the target: what is drawn is {part}% of the map ({before})."
+    little = f"next to nothing speaks for the target: what is drawn is {part}% of the map"
+    return (
+        f"Image {number + 1}: {little if share else nothing} ({before}). A map's gradients may cancel in their mean; "
+        "hires-cam keeps the places apart."
+    )
