@@ -19,6 +19,7 @@ from tinyconv.explain.lrp import (
     save_descent,
     uniform,
 )
+from tinyconv.features.colours import format_number
 
 
 def relevances(count=2, **options):
@@ -102,6 +103,10 @@ def test_the_picture_says_what_each_map_is():
     assert [text for text in written if text.endswith("maps") or text.startswith("the ")] == [
         "the image", "conv2, 6 maps", "conv1, 4 maps", "the pixels",
     ]  # fmt: skip
+    drawn = [*(layer.values for layer in layers if layer.kind == "conv"), layers.pixels]
+    score = format_number(layers.scores[1])
+    sums = [f"sum {format_number(values[1].sum())}, score {score}" for values in drawn]
+    assert [text for text in written if text.startswith("sum")] == sums
     assert "goes on by gamma 0.25" in written
     assert "goes on by z-B" in written
 
