@@ -140,6 +140,13 @@ def test_a_map_that_shows_nothing_is_hatched_and_says_so():
     assert len(np.unique(pixels.reshape(-1, 3), axis=0)) == 2
 
 
+def test_a_map_of_nan_alone_is_magenta_and_says_so():
+    figure = explanation_figure(attribution(np.full((1, 1, 4, 4), np.nan)))
+    assert "16 of 16 values are NaN or infinite (magenta)" in texts(figure)
+    (pixels,) = [image.get_array() for image in figure.axes[0].images]
+    assert (pixels == NOT_FINITE).all()
+
+
 def test_notes_stand_below():
     one = Attribution(images(1, 1, 4, 4), "deconvnet", np.array([0]), np.array([1.0]), notes=("Look closely.",))
     assert texts(explanation_figure(one))[-1] == "deconvnet: Look closely."

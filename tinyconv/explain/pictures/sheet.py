@@ -163,12 +163,13 @@ class Sheet:
         if len(self.maps) > 1:
             write_lines(axes, x, y + LINE, self._words(one, number))
         limit = scale_limit(heat)
-        if limit == 0:  # nothing to colour: hatched, as feature maps that show nothing
+        if not heat.any():  # nothing to colour: hatched, as feature maps that show nothing
             side = round(SIDE * DOTS_PER_INCH / max(heat.shape))
             bottom = place(axes, hatching(heat.shape[0] * side, heat.shape[1] * side), x, y + self.above)
         else:
             under = self.images[number] if self.images is not None and one.method in OVER_THE_IMAGE else None
-            bottom = place(axes, map_pixels(heat, limit, under), x, y + self.above)
+            bottom = place(axes, map_pixels(heat, limit or 1.0, under), x, y + self.above)
+        if limit > 0:
             draw_signed_bar(axes, x + SIDE + 0.05, y + self.above, bottom, limit, bool((heat < 0).any()))
         score = float(one.scores[number]) if one.method.startswith(ADDING_UP) else None
         baseline = float(one.measures["baseline score"][number]) if "baseline score" in one.measures else None
