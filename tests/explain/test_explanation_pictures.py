@@ -142,7 +142,7 @@ def test_a_map_that_shows_nothing_is_hatched_and_says_so():
 
 def test_a_map_of_nan_alone_is_magenta_and_says_so():
     figure = explanation_figure(attribution(np.full((1, 1, 4, 4), np.nan)))
-    assert "16 of 16 values are NaN or infinite (magenta)" in texts(figure)
+    assert "16 of 16 values are NaN or infinite (magenta)" in " ".join(texts(figure))
     (pixels,) = [image.get_array() for image in figure.axes[0].images]
     assert (pixels == NOT_FINITE).all()
 
