@@ -180,8 +180,7 @@ def test_the_verdict_says_since_when():
     known["max"][:, 1] = 0
     [finding] = findings(record_of(known, [0, 1, 3, 5]))
     assert finding.text == (
-        "conv2: 3 of 3 dead (0 everywhere), since before training (epoch 0) the first, all since epoch 3: "
-        "channels 0, 1, 2"
+        "conv2: all 3 dead (0 everywhere), since before training (epoch 0) the first, all since epoch 3"
     )
 
 
@@ -195,7 +194,7 @@ def test_layers_that_do_not_learn_or_learn_too_fast_are_named():
         "no dead, constant, saturated or duplicate channel among 3, over 64 images"
     ]
     good["gradient_norm"][:, 1] = 0
-    assert "never given a gradient: channel 1" in verdict(record_of(good, [0, 1]))[0]
+    assert "without a gradient at any recorded step: channel 1" in verdict(record_of(good, [0, 1]))[0]
 
 
 def train(callbacks, epochs=3, model=None, learning_rate=0.05):

@@ -14,6 +14,7 @@ from tinyconv.train.figures import figure_png, percent, plain_axes
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
 
 SHOWN = {
     "dead": "#1d2127",
@@ -42,12 +43,20 @@ def health_png(record: HealthRecord, title: str) -> bytes:
             _draw_epochs(axes[1], record)
         if has_updates:
             _draw_updates(axes[-1], record)
-        handles, labels = axes[0].get_legend_handles_labels()
-        if labels:
-            figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+        shown = _keys(record)
+        if shown:
+            figure.legend(handles=shown, loc="outside lower center", ncols=len(shown), frameon=False)
 
     height = max(3.6, 1.4 + 0.22 * len(record.figures))
     return figure_png(draw, 5.0 * (1 + has_epochs + has_updates), height)
+
+
+def _keys(record: HealthRecord) -> list[Patch]:
+    """A key for each fault that there was at any epoch, even if it is no longer there at the last."""
+    from matplotlib.patches import Patch
+
+    found = [fault for fault in SHOWN if any(faults(record, layer)[fault].any() for layer in record.figures)]
+    return [Patch(color=SHOWN[fault], label=fault) for fault in found]
 
 
 def _draw_layers(axes: Axes, record: HealthRecord) -> None:
@@ -56,7 +65,7 @@ def _draw_layers(axes: Axes, record: HealthRecord) -> None:
     for fault, colour in SHOWN.items():
         shares = np.array([faults(record, layer)[fault][-1].mean() for layer in layers])
         if shares.any():
-            axes.barh(layers, shares, left=left, color=colour, label=fault)
+            axes.barh(layers, shares, left=left, color=colour)
             left = left + shares
     axes.invert_yaxis()
     axes.set_xlim(0, max(0.1, 1.1 * float(left.max(initial=0))))

@@ -22,7 +22,7 @@ FAULTS = {
     "saturated": f"saturated (at a bound of the activation for {SATURATED:.0%} of values or more)",
     "constant": "constant (the same value everywhere)",
     "duplicate": f"duplicates of others (correlation beyond ±{DUPLICATE})",
-    "untrained": "never given a gradient",
+    "untrained": "without a gradient at any recorded step",
 }
 """What can be wrong with a channel, worst first, and the words for it; one with an earlier fault has no later one."""
 
@@ -165,6 +165,8 @@ def _sentence(record: HealthRecord, layer: str, fault: str, channels: Sequence[i
     words = FAULTS[fault]
     if len(channels) == 1:
         words = words.replace("duplicates of others", "a duplicate of another")
+    if len(channels) == total:
+        return f"{layer}: all {total} {words}{when}"
     return f"{layer}: {len(channels)} of {total} {words}{when}: {word} {', '.join(names)}{more}"
 
 
