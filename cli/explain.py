@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from .classes import class_number
 from .explain_layers import relevance_methods, show_layers
 from .methods import chosen_methods, method_option
 from .options import WholeNumber, announce_compilation, apply_threads, checkpoint, device, say, shown_table, threads
@@ -83,7 +83,7 @@ def command(
     names = chosen_methods(methods)
     down = relevance_methods(names) if layers else []
     run = load_run(run_folder, checkpoint, Device(device))
-    wanted = None if target is None else class_number(run.classes, target)
+    wanted = None if target is None else class_number("--target", run.classes, target)
     pictures = np.stack([run.preprocessing.read(image) for image in images])
     prepared = np.ascontiguousarray(run.preprocessing.normalize(pictures), np.float32)
     folder = out or run.path / "explanations" / _stems(images)[0]
@@ -117,20 +117,6 @@ def command(
         "preprocessing": run.preprocessing.to_json(),
     }
     say(save_explanations(folder / ARCHIVE, found, prepared, meta))
-
-
-def class_number(classes: Sequence[str], name: str) -> int:
-    """The number of the class called ``name``; of no class's name, but a number, the class of that number."""
-    if name in classes:
-        return classes.index(name)
-    if name.isdecimal() and int(name) < len(classes):
-        return int(name)
-    near = difflib.get_close_matches(name, classes, n=1)
-    question = f"did you mean {near[0]!r}? The" if near else "the"
-    listed = ", ".join(classes[:20]) + (f" and {len(classes) - 20} more" if len(classes) > 20 else "")
-    raise click.UsageError(
-        f"--target: there is no class {name!r}; {question} classes are: {listed}", click.get_current_context()
-    )
 
 
 def _explained(run: LoadedRun, images: FloatArray, targets: Array, names: list[str], seed: int) -> list[Attribution]:

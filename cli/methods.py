@@ -34,9 +34,9 @@ def chosen_methods(text: str) -> list[str]:
     for name in names:
         if name not in METHODS:
             near = difflib.get_close_matches(name, METHODS, n=1)
-            question = f"did you mean {near[0]!r}? The" if near else "the"
+            question = f"; did you mean {near[0]!r}?" if near else "."
             raise click.UsageError(
-                f"--method: there is no method {name!r}; {question} methods are: all, {', '.join(METHODS)}",
+                f"--method: there is no method {name!r}{question} The methods are: all, {', '.join(METHODS)}",
                 click.get_current_context(),
             )
     return names

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .classes import class_number
+
 if TYPE_CHECKING:
     from tinyconv.train import LoadedRun
 
@@ -39,21 +41,8 @@ def chosen_channels(run: LoadedRun, layer: str, channels: str | None) -> list[in
 
 def chosen_classes(classes: Sequence[str], names: str | None) -> list[int]:
     """The numbers of the classes in ``names``, separated by commas; by default all. Raises ``ArgumentError``."""
-    import difflib
-
-    from tinyconv.core.errors import ArgumentError
-
     if names is None:
         return list(range(len(classes)))
     if names in classes:  # whose own name may have a comma
         return [list(classes).index(names)]
-    found = []
-    for name in (part.strip() for part in names.split(",")):
-        if name not in classes:
-            near = difflib.get_close_matches(name, classes, n=1)
-            question = f"; did you mean {near[0]!r}?" if near else "."
-            raise ArgumentError(
-                f"--classes: there is no class {name!r}{question} The classes are: {', '.join(classes)}"
-            )
-        found.append(list(classes).index(name))
-    return found
+    return [class_number("--classes", classes, part.strip()) for part in names.split(",")]

@@ -188,7 +188,7 @@ def test_sums_and_magnitudes_over_the_channels():
     ("method", "options", "error", "words"),
     [
         ("gradeint", {}, ArgumentError, r"did you mean 'gradient'\? The methods are: gradient, "),
-        ("x", {}, ArgumentError, "there is no method 'x'; the methods are: gradient, "),
+        ("x", {}, ArgumentError, r"there is no method 'x'\. The methods are: gradient, "),
         ("gradient", {"steps": 3}, ArgumentError, "no option 'steps'; its options are: none"),
         ("smoothgrad", {"steps": 3}, ArgumentError, "its options are: samples=50, noise=0.15, seed=0"),
         ("smoothgrad", {"samples": 0}, ArgumentError, "samples must be a whole number, 1 or more, got 0"),

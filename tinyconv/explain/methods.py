@@ -97,8 +97,8 @@ def attribute(
     found = METHODS.get(method)
     if found is None:
         close = difflib.get_close_matches(str(method), METHODS, n=1)
-        hint = f"did you mean {close[0]!r}? The" if close else "the"
-        raise ArgumentError(f"there is no method {method!r}; {hint} methods are: {', '.join(METHODS)}")
+        hint = f"; did you mean {close[0]!r}?" if close else "."
+        raise ArgumentError(f"there is no method {method!r}{hint} The methods are: {', '.join(METHODS)}")
     unknown = [name for name in options if name not in found.options]
     if unknown:
         offered = ", ".join(f"{name}={default!r}" for name, default in found.options.items()) or "none"
