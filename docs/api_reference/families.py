@@ -62,6 +62,8 @@ SPACES = {
     "features.kernels": ("features-kernels", "Kernels"),
     "features.web": ("features-web", "Feature maps on a page"),
     "features": ("features", "Feature maps"),
+    "explain.checks": ("explain-checks", "Invariants of explanations"),
+    "explain.scoring": ("explain-scoring", "Scores of explanations"),
     "explain.lrp": ("explain-lrp", "Layer-wise relevance propagation"),
     "explain.synthesis": ("explain-synthesis", "Images made by a network"),
     "explain": ("explain", "Explanations"),

@@ -1,5 +1,7 @@
 """Every invariant holds on networks of all kinds, and each of them notices the fault that it is there for."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from explained import branched, images, plain
@@ -7,7 +9,7 @@ from explained import branched, images, plain
 import tinyconv as tc
 from tinyconv import nn
 from tinyconv.explain import checks, methods
-from tinyconv.explain.checks import arithmetic, conduct, linearity, slopes
+from tinyconv.explain.checks import arithmetic, attributions, conduct, linearity, slopes
 from tinyconv.ops.convolution.convolution import Convolution2d
 from tinyconv.ops.normalization.batch import BatchNorm
 
@@ -117,6 +119,53 @@ def test_integrated_gradients_that_miss_a_part_are_noticed(monkeypatch):
     findings = found(plain(), only=checks.CHECKS[6:8])
     assert findings["integrated gradients"].failed
     assert findings["one step"].failed
+
+
+def changed(monkeypatch, name, change):
+    right = getattr(attributions, name)
+
+    def wrong(*arguments, **options):
+        attribution = right(*arguments, **options)
+        values = change(attribution.values)
+        kept = attribution.scores - values.sum(axis=(1, 2, 3))
+        return dataclasses.replace(attribution, values=values, measures={"kept": kept})
+
+    monkeypatch.setattr(attributions, name, wrong)
+
+
+@pytest.mark.parametrize(
+    ("function", "check"),
+    [
+        ("hires_cam", attributions.activation_map_sums_to_the_score),
+        ("occlusion", attributions.covering_all_is_the_whole_difference),
+    ],
+    ids=["hires-cam", "occlusion"],
+)
+def test_values_a_little_too_large_are_noticed(monkeypatch, function, check):
+    subject = checks.Subject(plain(), images(3, 1, 8, 8))
+    assert check(subject).verdict == "pass"
+    changed(monkeypatch, function, lambda values: values * 1.0001)
+    assert check(subject).verdict == "FAIL"
+
+
+def test_an_epsilon_that_keeps_much_is_noticed(monkeypatch):
+    right = attributions.lrp_epsilon
+    monkeypatch.setattr(attributions, "lrp_epsilon", lambda *images, epsilon: right(*images, epsilon=epsilon * 1e6))
+    assert attributions.epsilon_keeps_little_where_it_is_small(checks.Subject(plain(), images(3, 1, 8, 8))).failed
+
+
+def test_a_projection_that_leaves_the_receptive_field_is_noticed(monkeypatch):
+    right = attributions.project
+    monkeypatch.setattr(attributions, "project", lambda *unit: right(*unit) + 1e-15)
+    found = attributions.projections_stay_in_the_receptive_field(checks.Subject(plain(), images(3, 1, 8, 8)))
+    assert found.failed
+
+
+def test_activation_maps_of_networks_they_do_not_fit_say_so():
+    smooth = nn.Sequential(nn.Conv2d(1, 2, 3), nn.GELU(), nn.Flatten(), nn.Linear(72, 8), nn.GELU(), nn.Linear(8, 2))
+    findings = found(smooth.double(), only=[attributions.activation_map_sums_to_the_score])
+    assert "more than one linear layer" in findings["activation map"].note
+    assert not any(finding.failed for finding in findings.values())
 
 
 def method_that(monkeypatch, function):

@@ -1,7 +1,8 @@
 """Whether explanations keep what theory promises, measured on the user's own model: ``verify`` runs the checks.
 
 What is checked is a ``Subject``; each check is a function of it that gives a ``Finding``. The layers (arithmetic),
-slopes and what is made of them (slopes, linearity), relevance (relevance), and the behaviour of every method (conduct).
+slopes and what is made of them (slopes, linearity), relevance (relevance), activation maps, projections
+and occlusion (attributions), and the behaviour of every method (conduct).
 """
 
 from tinyconv.explain.checks.finding import Finding

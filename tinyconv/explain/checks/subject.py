@@ -26,6 +26,12 @@ class Subject:
 
     ``targets``: as for every explanation, by default the predicted classes. ``seed``: of what is drawn at random.
     The user's ``model`` itself is left alone.
+
+    Raises: as explanations do, for images, models and targets that do not fit each other.
+
+    >>> from tinyconv.explain.checks import Subject
+    >>> Subject(nn.Sequential(nn.Flatten(), nn.Linear(4, 2)), np.ones((3, 1, 2, 2), np.float32)).scores.shape
+    (3,)
     """
 
     def __init__(self, model: Module, images: Any, targets: Any = None, seed: int = 0) -> None:

@@ -10,6 +10,12 @@ from tinyconv.explain.checks.arithmetic import (
     convolutions_are_adjoint,
     pooling_undoes_unpooling,
 )
+from tinyconv.explain.checks.attributions import (
+    activation_map_sums_to_the_score,
+    covering_all_is_the_whole_difference,
+    epsilon_keeps_little_where_it_is_small,
+    projections_stay_in_the_receptive_field,
+)
 from tinyconv.explain.checks.conduct import a_batch_changes_nothing, the_model_stays_as_it_is, the_same_again
 from tinyconv.explain.checks.finding import Finding
 from tinyconv.explain.checks.linearity import score_is_pixels_plus_biases
@@ -39,6 +45,10 @@ CHECKS: tuple[Callable[[Subject], Finding], ...] = (
     the_plain_rule_is_pixel_times_gradient,
     relevance_is_conserved_without_biases,
     every_layer_accounts_for_its_relevance,
+    epsilon_keeps_little_where_it_is_small,
+    activation_map_sums_to_the_score,
+    projections_stay_in_the_receptive_field,
+    covering_all_is_the_whole_difference,
     a_batch_changes_nothing,
     the_same_again,
     the_model_stays_as_it_is,

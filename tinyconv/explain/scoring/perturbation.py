@@ -65,6 +65,13 @@ def class_answer(model: Module, targets: Array, answer: str = "logit") -> Answer
 
     The model is asked as it is when it predicts: in evaluation mode, with the precision that is set. A logit is what
     comes before a softmax that it may end with.
+
+    Raises: ``ArgumentError`` for another ``answer``.
+
+    >>> from tinyconv.explain.scoring import class_answer
+    >>> ask = class_answer(nn.Sequential(nn.Flatten(), nn.Linear(4, 2)), np.array([1, 0]))
+    >>> ask(np.ones((3, 1, 2, 2), np.float32), np.array([0, 0, 1])).shape
+    (3,)
     """
     if answer not in ANSWERS:
         raise ArgumentError(f"scoring: answer {answer!r} does not exist: choose {' or '.join(ANSWERS)}")

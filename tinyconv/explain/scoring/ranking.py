@@ -59,6 +59,8 @@ class MethodScore:
 def relevance(attribution: Attribution) -> FloatArray:
     """The map (N, H, W) that says how relevant each pixel is: signed, or of magnitudes where the sign means another.
 
+    Raises: nothing of its own.
+
     >>> from tinyconv.explain import gradient
     >>> from tinyconv.explain.scoring import relevance
     >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
