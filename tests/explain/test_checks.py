@@ -53,7 +53,7 @@ def test_biases_make_their_share_of_the_score():
 
 def test_smooth_networks_are_not_piecewise_linear_and_a_shift_that_stays_is_not_homogeneous():
     smooth = nn.Sequential(nn.Conv2d(1, 2, 3), nn.GELU(), nn.Flatten(), nn.Linear(72, 2)).double()
-    findings = found(smooth)
+    findings = found(smooth, only=[*checks.CHECKS[3:5], slopes.integrated_gradients_need_one_step_without_biases])
     assert not findings["pixels + biases"].applies
     assert "gelu1 is not piecewise linear" in findings["pixels + biases"].note
     assert not findings["one step"].applies
@@ -72,7 +72,7 @@ def wrong(monkeypatch, operation, factor=1.001):
 
 def test_a_wrong_input_gradient_of_convolution_is_noticed(monkeypatch):
     wrong(monkeypatch, Convolution2d)
-    findings = found(plain())
+    findings = found(plain(), only=checks.CHECKS[:5])
     assert findings["adjoint"].failed
     assert findings["gradient"].failed
     assert findings["pixels + biases"].failed
