@@ -11,12 +11,19 @@ import pytest
 from command import tinyconv
 from tiny_run import write_dataset
 
+from tinyconv.report import Report
+from tinyconv.report.assembly import Computed, compute
+from tinyconv.report.making import SIZE_LIMIT, fitting
+from tinyconv.report.material import gather
+from tinyconv.train import load_run
+
 HOSTILE = "</script><script>alert(1)</script>"
 OPTIONS = ("--epochs", 2, "--batch-size", 16, "--probes", 2, "--feature-epochs", "0,1,2", "--statistics-every", 1)
 
 
 class Reported(NamedTuple):
     run: Path
+    computed: Computed
     file: Path
     html: str
 
@@ -37,10 +44,10 @@ def hostile_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def reported(hostile_run: Path) -> Reported:
     file = hostile_run.parent / "report.html"
-    outcome = tinyconv("report", hostile_run, "-o", file)
-    assert outcome.code == 0, outcome.stderr
-    assert outcome.stdout.strip() == str(file)
-    return Reported(hostile_run, file, file.read_text(encoding="utf-8"))
+    computed = compute(gather(load_run(hostile_run)), 0, lambda _: None)
+    html, _ = fitting(computed, SIZE_LIMIT)
+    Report(html, ()).save(file)
+    return Reported(hostile_run, computed, file, html)
 
 
 @pytest.fixture

@@ -4,23 +4,37 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
 from command import tinyconv
+from PIL import Image
 
+import tinyconv as tc
 from tinyconv.core.errors import DataError
+from tinyconv.features.health import measure_health
+from tinyconv.models.weights import load, load_metadata, save
 from tinyconv.report import make_report
-from tinyconv.report.architecture import stacks_of
+from tinyconv.report.architecture import drawing, stacks_of
+from tinyconv.report.arithmetic import follow
+from tinyconv.report.assembly import Computed
+from tinyconv.report.dossiers import unit_facts
+from tinyconv.report.health import health_values
+from tinyconv.report.making import fitting
+from tinyconv.report.maps import selected
 from tinyconv.report.material import gather
 from tinyconv.report.passes import run_through
+from tinyconv.report.responses import gallery, responses_to
+from tinyconv.report.trimming import TRIM_ORDER, Plan
 from tinyconv.train import load_run
 
-SECTIONS = ("overview", "architecture", "arithmetic", "made")
+SECTIONS = ("overview", "architecture", "maps", "arithmetic", "units", "health", "explanations", "made")
 VOID = {"meta", "link", "img", "input", "br"}
 
 
@@ -36,6 +50,7 @@ class Reader(HTMLParser):
         self._open: list[str] = []
         self.feed(html)
         self.unmatched += self._open
+        self.said = "".join(self.text)
 
     def handle_starttag(self, tag, attrs):
         self.elements.append((tag, dict(attrs)))
@@ -64,6 +79,11 @@ def page(reported) -> Reader:
     return Reader(reported.html)
 
 
+@pytest.fixture(scope="module")
+def computed(reported) -> Computed:
+    return reported.computed
+
+
 def test_the_page_is_well_formed_and_has_its_sections(page):
     assert page.unmatched == []
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
@@ -74,7 +94,17 @@ def test_the_page_is_well_formed_and_has_its_sections(page):
 def test_links_lead_to_places_of_the_page(page):
     ids = {attributes.get("id") for _, attributes in page.elements}
     links = [attributes["href"] for tag, attributes in page.elements if tag == "a"]
-    assert [link for link in links if not link.startswith("#") or link[1:] not in ids] == []
+    assert [link for link in links if not link.startswith("#") or unquote(link[1:]) not in ids] == []
+
+
+def test_every_unit_has_its_anchor(page, hostile_run):
+    ids = {attributes.get("id") for _, attributes in page.elements}
+    for name, weight in load_run(hostile_run).model.state_dict().items():
+        if name.startswith("conv"):
+            layer = name.partition(".")[0]
+            assert [unit for unit in range(weight.shape[0]) if f"{layer}/{unit}" not in ids] == []
+    # A link such as #conv3/17, written by hand, finds its unit without being encoded.
+    assert "conv3/17" in ids
 
 
 def test_pictures_have_words_and_are_inside_the_file(page):
@@ -110,6 +140,7 @@ def test_names_from_the_data_are_text(page, reported):
 def test_the_same_seed_makes_the_same_bytes(reported, tmp_path):
     again = tinyconv("report", reported.run, "-o", tmp_path / "again.html")
     assert again.code == 0, again.stderr
+    assert again.stdout.strip() == str(tmp_path / "again.html")
     assert (tmp_path / "again.html").read_bytes() == reported.file.read_bytes()
 
 
@@ -122,14 +153,16 @@ def test_a_run_whose_images_are_gone_says_so_and_shows_the_rest(own_run):
     page = Reader(report.html)
     assert any("/nowhere/faces.npz" in text for text in page.text)
     ids = {attributes.get("id") for _, attributes in page.elements}
-    assert {"architecture", "arithmetic"} <= ids
+    assert {"architecture", "arithmetic", "maps", "units", "explanations"} <= ids
+    assert "confusion" not in report.html.partition("<main")[2]
 
 
 def test_a_run_without_recorded_maps_shows_its_held_out_images(own_run):
     (own_run / "features" / "features.npz").unlink()
-    report = make_report(own_run)
-    assert any("Feature maps along the training are left out" in note for note in report.notes)
-    assert 'id="arithmetic"' in report.html
+    material = gather(load_run(own_run))
+    assert any("Feature maps along the training are left out" in sentence for sentence in material.absent)
+    assert len(material.pictures) == len(material.labels) == 4
+    assert selected(material, 10**6) is None
 
 
 def test_a_run_with_neither_is_refused(own_run):
@@ -138,7 +171,75 @@ def test_a_run_with_neither_is_refused(own_run):
     record["data"]["spec"] = record["data"]["source"] = "npz:/nowhere/faces.npz"
     (own_run / "run.json").write_text(json.dumps(record))
     with pytest.raises(DataError, match="nothing to show"):
-        make_report(own_run)
+        gather(load_run(own_run))
+
+
+def test_what_does_not_fit_is_left_out_in_the_stated_order(computed):
+    whole, trimmed = fitting(computed, 10**9)
+    assert trimmed == []
+    limit = len(whole.encode()) * 7 // 10
+    html, trimmed = fitting(computed, limit)
+    assert len(html.encode()) <= limit
+    subjects = [sentence.partition(":")[0] for sentence in trimmed]
+    assert subjects == list(dict.fromkeys(subjects)), "one sentence for each subject: the last holds"
+    assert set(subjects) <= {step.subject for step in TRIM_ORDER}
+    assert all(sentence in Reader(html).said for sentence in trimmed)
+    smallest, everything = fitting(computed, 1)
+    assert len(smallest) < len(html)
+    assert len(everything) == len({step.subject for step in TRIM_ORDER})
+
+
+def test_the_films_of_the_page_are_the_recording(computed):
+    features = computed.material.features
+    selection = selected(computed.material, Plan().maps_room)
+    for name, sprites in selection.sprites.items():
+        limit = np.abs(features.arrays[name]).max()
+        for number, sprite in enumerate(sprites):
+            levels = np.asarray(Image.open(io.BytesIO(sprite.png)))
+            height, width = sprite.tile
+            for frame in range(sprite.frames):
+                for channel in range(sprite.channels):
+                    top = (frame * sprite.rows + channel // sprite.columns) * height
+                    left = channel % sprite.columns * width
+                    shown = levels[top : top + height, left : left + width] / 255
+                    maps = features.arrays[name][frame, number, channel]
+                    low = -limit if (features.arrays[name] < 0).any() else 0
+                    assert np.abs(low + shown * (limit - low) - maps).max() <= (limit - low) / 509
+
+
+def test_a_planted_dead_unit_is_called_dead_in_dossier_index_and_health(own_run):
+    weights = load(own_run / "last.safetensors")
+    metadata = load_metadata(own_run / "last.safetensors")
+    for name in ("bn1.weight", "bn1.bias"):
+        array = weights[name].numpy().copy()
+        array[3] = 0
+        weights[name] = tc.tensor(array)
+    save(weights, own_run / "last.safetensors", metadata)
+    material = gather(load_run(own_run))
+    shown = gallery(material)
+    followed = follow(material, 1)
+    responses = responses_to(material, followed[0].passed.convolutions, shown)
+    assert np.flatnonzero(responses["conv1"].peaks.max(axis=0) <= 0).tolist() == [3]
+    facts = unit_facts(material, shown, {"conv1": responses["conv1"]}, {"conv1": [3]}, {})
+    assert facts[0]["dossiers"][0]["words"].startswith("dead")
+    assert facts[0]["index"][3]["src"] == ""
+    record = measure_health(material.run.model, shown.inputs)
+    values = health_values(material, record, {"conv1/3"})
+    assert any(sentence.startswith("conv1: 1 of 32 dead") for sentence in values["sentences"])
+    cells = next(layer["cells"] for layer in values["layers"] if layer["name"] == "conv1")
+    assert [cell["channel"] for cell in cells if cell["fault"] == "dead"] == [3]
+
+
+def test_the_patches_of_a_unit_are_where_it_answers_most(computed, hostile_run):
+    shown, material = computed.shown, computed.material
+    passed = run_through(material.run.model, shown.inputs[5], 0)
+    responses = responses_to(material, passed.convolutions, shown)
+    for convolved in passed.convolutions:
+        one = responses[convolved.layer.name]
+        assert np.allclose(one.peaks[5], convolved.activation.max(axis=(1, 2)), atol=1e-5)
+        row, column = one.places[5, 0]
+        assert convolved.activation[0, row, column] == pytest.approx(one.peaks[5, 0], abs=1e-5)
+        assert (np.diff(one.peaks[one.best(0, 9), 0]) <= 0).all()
 
 
 def test_a_damaged_history_is_left_out_with_its_reason(own_run):
@@ -168,7 +269,6 @@ def test_the_pass_is_the_networks_own_and_leaves_it_alone(hostile_run):
 
 def test_residual_sums_are_drawn_as_arcs():
     from tinyconv.models import registry
-    from tinyconv.report.architecture import drawing
 
     model = registry.build("resnet18", 1, 3, (32, 32))
     image = np.zeros((1, 32, 32), np.float32)

@@ -7,21 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinyconv.core.errors import RunError
-from tinyconv.features.archive import tinyconv_version
-from tinyconv.models.summary import Summary, readable_bytes, summary
-from tinyconv.report import architecture, overview
-from tinyconv.report.arithmetic import arithmetic_data, follow, strongest
-from tinyconv.report.encoding import photograph
-from tinyconv.report.material import Material, gather
-from tinyconv.report.page import Section, page, section
-from tinyconv.report.provenance import provenance
+from tinyconv.models.summary import readable_bytes
+from tinyconv.report.assembly import Computed, assemble, compute
+from tinyconv.report.material import gather
+from tinyconv.report.trimming import TRIM_ORDER, Plan
 from tinyconv.train import LoadedRun, load_run
 from tinyconv.utils.files import write_atomically
 
 SIZE_LIMIT = 15_000_000
 """Bytes: what still opens at once, and passes most mail servers."""
-
-CHANNELS = 16
 
 
 @dataclass(frozen=True)
@@ -61,8 +55,9 @@ def make_report(
 ) -> Report:
     """The report of ``run``, a run folder or one that was loaded.
 
-    ``checkpoint``: "last" or "best", of a folder. ``seed``: of everything that is random. ``message``: is told of what
-    is missing or left out. ``size_limit``: of the file, in bytes. The same run and seed give the same bytes.
+    ``checkpoint``: "last" or "best", of a folder. ``seed``: of everything that is random. ``message``: is told what is
+    being computed, and what is missing or left out. ``size_limit``: of the file, in bytes; what does not fit is left
+    out in the order of ``trimming.TRIM_ORDER``, and the page says what. The same run and seed give the same bytes.
 
     Raises: ``RunError`` where the run cannot be loaded, ``DataError`` where it has no image to show.
 
@@ -75,11 +70,25 @@ def make_report(
     """
     loaded = run if isinstance(run, LoadedRun) else load_run(run, checkpoint)
     material = gather(loaded, message)
-    sections = _sections(material, seed)
-    html = _page(material, sections)
+    html, trimmed = fitting(compute(material, seed, message), size_limit)
+    if trimmed:
+        message("to keep the file small: " + "; ".join(trimmed))
     if len(html.encode()) > size_limit:
-        raise RunError(f"the report takes {readable_bytes(len(html.encode()))}")
-    return Report(html, material.absent)
+        message(f"the report takes {readable_bytes(len(html.encode()))}: no more can be left out")
+    return Report(html, (*material.absent, *trimmed))
+
+
+def fitting(computed: Computed, size_limit: int) -> tuple[str, list[str]]:
+    """The page with as much as fits, and what was left out."""
+    plan, trimmed = Plan(), list[str]()
+    html = assemble(computed, plan, trimmed)
+    for step in TRIM_ORDER:
+        if len(html.encode()) <= size_limit:
+            break
+        plan = step.applied(plan)
+        trimmed = [*(words for words in trimmed if not words.startswith(step.subject)), f"{step.subject}: {step.words}"]
+        html = assemble(computed, plan, trimmed)
+    return html, trimmed
 
 
 def check_file(path: Path, force: bool = False) -> None:
@@ -99,83 +108,3 @@ def check_file(path: Path, force: bool = False) -> None:
         raise RunError(
             f"{path} cannot be written: there is no folder {path.parent}; make it, or choose another (--out)"
         )
-
-
-def _sections(material: Material, seed: int) -> list[Section]:
-    run = material.run
-    followed = follow(material)
-    channels = strongest(followed, CHANNELS)
-    stacks = architecture.stacks_of(run.model, material.inputs[0], material.pictures[0])
-    size = run.preprocessing.image_size
-    return [
-        section(
-            "overview",
-            "Overview",
-            "How good it became",
-            curves=overview.curves(material),
-            confusion=overview.confusion(material),
-            mistakes=overview.mistakes(material),
-        ),
-        section(
-            "architecture",
-            "Architecture",
-            "The network",
-            net=architecture.drawing(stacks),
-            fields=architecture.fields(stacks, size),
-            image_size=size,
-            picture=photograph(material.pictures[0]),
-            rows=_layer_rows(material),
-        ),
-        section(
-            "arithmetic",
-            "Arithmetic",
-            "How one number comes about",
-            data=arithmetic_data(followed, channels, run.classes),
-        ),
-        section("made", "How it was made", "How this page was made", trimmed=[], **provenance(material, seed)),
-    ]
-
-
-def _layer_rows(material: Material) -> list[dict[str, str]]:
-    rows = []
-    for layer in _summary(material).root.walk():
-        if layer.children or layer.output_shape is None:
-            continue
-        row = layer.to_dict()
-        seen = row["receptive_field"]
-        rows.append(
-            {
-                "layer": layer.path,
-                "type": layer.type,
-                "shape": "×".join(map(str, layer.output_shape[1:])),
-                "parameters": f"{row['parameters']:,}" if row["parameters"] else "",
-                "work": f"{row['multiply_adds']:,}" if row["multiply_adds"] else "",
-                "sees": "" if seen is None else "×".join(f"{length:g}" for length in seen),
-            }
-        )
-    return rows
-
-
-def _summary(material: Material) -> Summary:
-    one = material.run.preprocessing
-    return summary(material.run.model, (one.channels, *one.image_size))
-
-
-def _page(material: Material, sections: list[Section]) -> str:
-    run = material.run
-    data = run.record.get("data", {})
-    source = Path(str(data.get("source", "images"))).name
-    model = run.record.get("model", {}).get("name", type(run.model).__name__)
-    return page(
-        sections,
-        title=f"What {model} learnt from {source}",
-        kicker=f"run {run.path.name} · {run.checkpoint.name}",
-        heading=f"What {model} learnt from {source}",
-        lead=(
-            f"A convolutional network that tells {len(run.classes)} classes apart, seen from the inside: what it "
-            "consists of, what it looks for, how that came about from epoch to epoch, and why it decides as it does."
-        ),
-        tiles=overview.tiles(material, _summary(material)),
-        absent=material.absent,
-        version=tinyconv_version(),
-    )

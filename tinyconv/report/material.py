@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +14,8 @@ from tinyconv.core.errors import DataError, RunError
 from tinyconv.features import Features, load_features
 from tinyconv.features.probes import choose_probes
 from tinyconv.train import Assessment, JudgedImages, LoadedRun, assess, held_out_images
+from tinyconv.train.comparison.history import read_history
+from tinyconv.train.records import EpochRecord
 from tinyconv.train.run_folder import ARCHIVE_FILE, RunFolder
 
 PROBES = 4
@@ -24,14 +25,14 @@ PROBES = 4
 class Material:
     """A ``run``, and everything that is known of it.
 
-    ``history``: the rows of metrics.csv. ``judged`` and ``assessment``: the held-out images and what the model makes of
+    ``history``: its epochs. ``judged`` and ``assessment``: the held-out images and what the model makes of
     them; None where they are gone. ``features``: the maps recorded along the training. ``pictures`` (N, C, H, W) in
     [0, 1] with ``labels``: the few images that the report follows through the network. ``steps``: the norms of
     gradients and updates. ``absent``: sentences about what is missing, and why.
     """
 
     run: LoadedRun
-    history: list[dict[str, float | None]]
+    history: list[EpochRecord]
     judged: JudgedImages | None
     assessment: Assessment | None
     features: Features | None
@@ -100,12 +101,11 @@ def _features(folder: RunFolder, absent: list[str]) -> Features | None:
     return features
 
 
-def _history(folder: RunFolder, absent: list[str]) -> list[dict[str, float | None]]:
+def _history(folder: RunFolder, absent: list[str]) -> list[EpochRecord]:
     try:
-        with folder.metrics.open(encoding="utf-8", newline="") as file:
-            return [{key: float(text) if text else None for key, text in row.items()} for row in csv.DictReader(file)]
-    except (OSError, ValueError, TypeError) as error:
-        absent.append(f"The learning curves are left out: {folder.metrics} cannot be read ({error}).")
+        return read_history(folder.metrics)
+    except RunError as error:
+        absent.append(f"The learning curves are left out: {error}.")
         return []
 
 

@@ -25,8 +25,7 @@ def tiles(material: Material, summary: Summary) -> list[tuple[str, str, str]]:
         found.append(
             (percent(one.accuracy, 3), "accuracy on held-out images", f"{one.correct} of {len(one.labels)} right")
         )
-    elif material.history and material.history[-1].get("test_accuracy") is not None:
-        accuracy = material.history[-1]["test_accuracy"] or 0.0
+    elif material.history and (accuracy := material.history[-1].test_accuracy) is not None:
         found.append((percent(accuracy, 3), "accuracy on held-out images", "as the training recorded it"))
     data = record.get("data", {})
     if "training" in data:
@@ -41,10 +40,10 @@ def tiles(material: Material, summary: Summary) -> list[tuple[str, str, str]]:
 def curves(material: Material) -> list[Chart]:
     """Loss and accuracy over the epochs, while learning and on the held-out images."""
     history = material.history
-    epochs = [float(row.get("epoch") or 0) for row in history]
+    epochs = [float(record.epoch) for record in history]
 
     def column(name: str) -> list[float | None]:
-        return [row.get(name) for row in history]
+        return [getattr(record, name) for record in history]
 
     loss = chart(
         "Loss",

@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinyconv.features.colours import colour_table
+from tinyconv.features.web import player_script, player_style
 from tinyconv.report.encoding import png
 
 if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
-STYLES = ("base", "overview", "architecture", "arithmetic", "made")
-SCRIPTS = ("drawing", "arithmetic", "page")
+STYLES = ("base", "overview", "architecture", "maps", "arithmetic", "explanations", "units", "health", "made")
+SCRIPTS = ("drawing", "arithmetic", "explanations", "page")
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,10 @@ def section(id: str, short: str, title: str, **values: Any) -> Section:
 
 def page(sections: list[Section], **values: Any) -> str:
     """The whole file. ``values``: what stands at its head."""
-    style = "\n".join(environment().get_template(f"style/{name}.css").render() for name in STYLES)
+    own = [environment().get_template(f"style/{name}.css").render() for name in STYLES]
+    style = "\n".join([player_style(), *own])
     script = "\n".join(["'use strict';", *(_text(f"script/{name}.js") for name in SCRIPTS)])
-    player = values.pop("player", "")
-    scripts = [text for text in (player, script) if text]
+    player = player_script()
     return (
         environment()
         .get_template("page.html")
@@ -58,7 +59,7 @@ def page(sections: list[Section], **values: Any) -> str:
             style=style,
             script=script,
             player=player,
-            script_hashes=[_digest(text) for text in scripts],
+            script_hashes=[_digest(text) for text in (player, script)],
             colour_tables={
                 name: base64.b64encode(colour_table(name == "signed").tobytes()).decode()
                 for name in ("signed", "unsigned")

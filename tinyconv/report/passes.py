@@ -23,7 +23,7 @@ from tinyconv.autograd.tensor_base import TensorBase
 from tinyconv.core.arrays import Array, FloatArray
 from tinyconv.core.precision import set_float32_precision
 from tinyconv.core.transfer import to_host
-from tinyconv.features.capture import capture
+from tinyconv.features.capture import Activations, capture
 from tinyconv.features.layers import Layer
 from tinyconv.nn import functional
 from tinyconv.nn.conversion import device_of
@@ -31,11 +31,14 @@ from tinyconv.nn.module import Module
 from tinyconv.ops.convolution.convolution import Convolution2d
 from tinyconv.ops.tensor import Tensor
 
+WATCHED = ("conv", "norm", "relu")
+
 
 @dataclass
 class Following:
     """What comes right after a convolution: ``kind`` "norm" or "relu", its result (C, H, W), batch norm's numbers."""
 
+    name: str
     kind: str
     output: FloatArray
     mean: FloatArray | None = None
@@ -60,6 +63,17 @@ class Convolved:
     weight_gradient: FloatArray | None = None
 
     @property
+    def response(self) -> str:
+        """The name of the result that says how strongly a unit answers: behind ReLU, where one follows."""
+        return self.after[-1].name if self.after else self.layer.name
+
+    @property
+    def unrectified(self) -> str:
+        """The name of the last result that a gradient passes even where a unit is silent."""
+        names = [step.name for step in self.after if step.kind != "relu"]
+        return names[-1] if names else self.layer.name
+
+    @property
     def activation(self) -> FloatArray:
         """What the next layer sees: behind batch norm and ReLU, where they follow."""
         return self.after[-1].output if self.after else self.z
@@ -81,14 +95,13 @@ def run_through(model: Module, image: Array, target: int) -> Pass:
     In evaluation mode and exact precision. The gradients that the model's parameters hold are left as they are.
     """
     watcher = _Watcher()
-    # capture names the layers; the watcher, which hears of each operation after it, needs only its operands.
-    with enable_grad(), set_float32_precision("exact"), capture(model, kinds=("conv",)) as named, observe(watcher):
+    # capture hears of each operation first, and names it; the watcher takes its operands.
+    with enable_grad(), set_float32_precision("exact"), capture(model, kinds=WATCHED) as named, observe(watcher):
+        watcher.named = named
         logits = model(Tensor(image[None]).to(device_of(model)))
         loss = functional.cross_entropy(logits, Tensor(np.array([target])).to(device_of(model)))
         gradients = grad(loss, watcher.weights, allow_unused=True) if watcher.weights else ()
-    layers = [named.layers[name] for name, array in named.items() if array.ndim == 4]
-    for convolved, layer, gradient in zip(watcher.found, layers, gradients, strict=True):
-        convolved.layer = layer
+    for convolved, gradient in zip(watcher.found, gradients, strict=True):
         convolved.weight_gradient = None if gradient is None else _host(gradient.array)
     return Pass(watcher.found, _host(logits.array)[0], target, float(loss.item()))
 
@@ -97,6 +110,7 @@ class _Watcher:
     """Takes notes of convolutions and of what follows them."""
 
     def __init__(self) -> None:
+        self.named = Activations()
         self.found: list[Convolved] = []
         self.weights: list[TensorBase] = []
         self._results: dict[int, Convolved] = {}
@@ -110,7 +124,7 @@ class _Watcher:
             if x is None or weight is None:
                 return
             convolved = Convolved(
-                Layer(""),
+                self._layer(),
                 operation,
                 _host(x.array)[0],
                 _host(weight.array),
@@ -129,22 +143,28 @@ class _Watcher:
             return
         known = [step.kind for step in before.after]
         if operation.kind == "norm" and not known and getattr(operation, "statistics", None) is not None:
-            before.after.append(_norm(observation))
+            before.after.append(_norm(self._layer().name, observation))
             self._note(output, before)
         elif operation.kind == "relu" and "relu" not in known:
-            before.after.append(Following("relu", _host(output.array)[0]))
+            before.after.append(Following(self._layer().name, "relu", _host(output.array)[0]))
             self._note(output, before)
+
+    def _layer(self) -> Layer:
+        """What ``capture`` called the operation that has just run."""
+        return self.named.layers[next(reversed(self.named))]
 
     def _note(self, output: TensorBase, convolved: Convolved) -> None:
         self._results[id(output)] = convolved
         self._alive.append(output)
 
 
-def _norm(observation: Observation) -> Following:
+def _norm(name: str, observation: Observation) -> Following:
     operation: Any = observation.operation
     mean, variance = (_host(array) for array in operation.statistics)
     weight, bias = (None if t is None else _host(t.array) for t in (*observation.inputs[1:3], None, None)[:2])
-    return Following("norm", _host(observation.output.array)[0], mean, variance, weight, bias, float(operation.eps))
+    return Following(
+        name, "norm", _host(observation.output.array)[0], mean, variance, weight, bias, float(operation.eps)
+    )
 
 
 def _keeper(convolved: Convolved) -> Callable[[Any], None]:

@@ -32,6 +32,32 @@
     row.addEventListener("pointerleave", () => light(null));
   }
 
+  // A map that was clicked leads on to what its unit looks for.
+  document.addEventListener("tc-channel", (event) => {
+    const anchor = event.detail.layer + "/" + event.detail.channel;
+    const film = event.target;
+    film.querySelector(".to-unit")?.remove();
+    if (!document.getElementById(anchor)) return;
+    const line = document.createElement("p");
+    line.className = "to-unit";
+    const link = document.createElement("a");
+    link.href = "#" + encodeURIComponent(anchor);
+    link.textContent = "What unit " + anchor + " looks for";
+    line.append(link);
+    film.append(line);
+  });
+
+  // A place inside something that is folded up is unfolded before it is shown.
+  function reveal() {
+    const place = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const folded = place?.closest("details");
+    if (!folded) return;
+    folded.open = true;
+    place.scrollIntoView({ behavior: "instant" });
+  }
+  window.addEventListener("hashchange", reveal);
+  reveal();
+
   let closed = [];
   window.addEventListener("beforeprint", () => {
     closed = Array.from(document.querySelectorAll("details:not([open])"));
