@@ -8,6 +8,7 @@ from tinyconv import nn
 from tinyconv.core.errors import ArgumentError, DimensionError, ShapeError
 from tinyconv.explain.running import logits_of
 from tinyconv.explain.synthesis import RECIPES, Recipe, class_model, maximize
+from tinyconv.explain.synthesis.ascent import ascend
 from tinyconv.explain.synthesis.priors import alpha_norm, total_variation
 from tinyconv.explain.synthesis.reading import Units, at_rest
 from tinyconv.explain.synthesis.recipes import recipe_for
@@ -144,6 +145,33 @@ def test_the_gradient_of_a_unit_is_that_of_finite_differences(faces):
             direction = np.random.default_rng(4).standard_normal(x.shape)
             slope = (units(x + 1e-6 * direction)[0] - units(x - 1e-6 * direction)[0]) / 2e-6
         np.testing.assert_allclose((gradient * direction).sum(axis=(1, 2, 3)), slope, rtol=1e-6)
+
+
+def test_the_centre_is_the_unit_in_the_middle_of_the_map(faces):
+    model, images = faces
+    with capture(model, "conv2") as activations:
+        model(tc.tensor(images[:2]))
+    assert activations["conv2"].shape[2:] == (4, 4)
+    with at_rest(model):
+        values = Units(model, "conv2", [1, 2])(images[:2])[0]
+    np.testing.assert_allclose(values, activations["conv2"][[0, 1], [1, 2], 2, 2])
+
+
+def test_the_network_is_shown_no_pixel_that_there_cannot_be():
+    shown = []
+
+    def objective(images):
+        shown.append(images.copy())
+        return images.sum(axis=(1, 2, 3)), np.ones_like(images)
+
+    low, high = np.full((1, 1, 1), -1.0), np.full((1, 1, 1), 1.0)
+    recipe = Recipe(steps=5, policy="levels", rate=200)
+    start = np.random.default_rng(0).normal(0, 3, (2, 1, 4, 4))
+    made, history = ascend(objective, start, recipe, low, high, np.random.default_rng(0))
+    assert len(shown) == 6
+    assert max(np.abs(images).max() for images in shown) <= 1
+    assert (made == 1).all()
+    assert history[-1].tolist() == [16.0, 16.0]
 
 
 def test_the_best_image_in_a_ball_for_a_unit_of_the_first_layer_is_its_kernel(faces):
