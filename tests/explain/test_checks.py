@@ -87,6 +87,20 @@ def test_a_wrong_gradient_of_batch_norm_is_noticed_and_named(monkeypatch):
     assert "it fails in norm1, norm2" in findings["pixels + biases"].note
 
 
+@pytest.mark.parametrize(("bent", "failed"), [(slopes.DIRECTIONS - 1, False), (slopes.DIRECTIONS, True)])
+def test_a_rectifier_that_changes_sides_in_most_directions_is_no_fault(monkeypatch, bent, failed):
+    right, calls = checks.Subject.scores_of, []
+
+    def scores_of(self, images):
+        calls.append(images)
+        ahead = len(calls) % 2 == 1  # of the two at each direction
+        return right(self, images) + (1e-9 if ahead and len(calls) <= 2 * bent else 0)
+
+    monkeypatch.setattr(checks.Subject, "scores_of", scores_of)
+    assert found(plain(), only=[slopes.gradient_is_the_slope])["gradient"].failed is failed
+    assert len(calls) == 2 * slopes.DIRECTIONS
+
+
 def test_a_wrong_forward_of_convolution_is_noticed_at_single_cells(monkeypatch):
     right = Convolution2d.forward
     monkeypatch.setattr(Convolution2d, "forward", lambda self, *arrays: right(self, *arrays) * (1 + 1e-9))
