@@ -9,7 +9,9 @@ import pytest
 from command import tinyconv
 from PIL import Image
 from tiny_run import train_tiny_run, write_dataset
+from tinyconv.cli import maximize
 
+from tinyconv.explain.synthesis import RECIPES
 from tinyconv.explain.synthesis.writing import bounds_of
 from tinyconv.train import held_out_images, load_run
 
@@ -31,6 +33,11 @@ def arrays_of(path: Path) -> tuple[dict[str, np.ndarray], dict]:
     with np.load(path, allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
     return arrays, json.loads(str(arrays.pop("__meta__")))
+
+
+def test_the_command_offers_every_recipe_that_there_is() -> None:
+    (option,) = [one for one in maximize.command.params if one.name == "recipe"]
+    assert list(option.type.choices) == [*RECIPES, maximize.CLASS_MODEL]
 
 
 def test_maximize_makes_a_picture_of_every_class_and_says_what_real_images_reach(run: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import tinyconv as tc
 from tinyconv import nn
 from tinyconv.core.errors import ArgumentError, DataError, ShapeError
 from tinyconv.explain.synthesis import dissect
-from tinyconv.explain.synthesis.dissection import _thresholds, interpolation
+from tinyconv.explain.synthesis.areas import interpolation, thresholds_of
 from tinyconv.features import capture
 from tinyconv.models.receptive_field import ReceptiveField
 
@@ -75,7 +75,7 @@ def test_the_overlaps_are_those_of_the_definition(planted):
 @pytest.mark.parametrize("quantile", [0.001, 0.005, 0.1, 0.5])
 def test_the_threshold_is_exceeded_by_no_more_than_its_share_of_units(planted, quantile):
     model, images, _ = planted
-    thresholds = _thresholds(model, images, "conv1", quantile)
+    thresholds = thresholds_of(model, images, "conv1", quantile)
     with capture(model, "conv1") as activations:
         model(tc.tensor(images))
     for threshold, units in zip(thresholds, activations["conv1"].transpose(1, 0, 2, 3).reshape(5, -1), strict=True):

@@ -14,7 +14,7 @@ at the centre of its receptive field, and continue as they end beyond the outerm
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,14 +23,12 @@ import numpy as np
 from tinyconv.core.arrays import Array, FloatArray
 from tinyconv.core.errors import ArgumentError, DataError, ShapeError
 from tinyconv.explain.running import BATCH
+from tinyconv.explain.synthesis.areas import interpolation, maps_of, thresholds_of
 from tinyconv.explain.synthesis.maximization import dtype_of
-from tinyconv.explain.synthesis.patches import layer_pattern
 from tinyconv.explain.synthesis.reading import look_at
 from tinyconv.explain.synthesis.result import STANDARDISED, Bounds
 from tinyconv.explain.synthesis.tiles import Sheet, Tile, colour_pixels, mosaic, within_bounds
-from tinyconv.features.dump import activations_of
 from tinyconv.features.layers import Layer
-from tinyconv.models.receptive_field import ReceptiveField
 from tinyconv.nn.module import Module
 
 if TYPE_CHECKING:
@@ -162,7 +160,7 @@ def dissect(
         raise ArgumentError(
             f"dissect: {layer} has no maps, only {size[0]} values for an image: choose a layer before it"
         )
-    thresholds = _thresholds(model, images, layer, quantile)
+    thresholds = thresholds_of(model, images, layer, quantile)
     height, width = images.shape[2:]
     field = found.receptive_field
     rows = interpolation(size[1], height, field, 0)
@@ -170,7 +168,7 @@ def dissect(
 
     def areas(part: slice | Array) -> Array:
         """(n, C, H, W) where each channel is on."""
-        ((_, maps),) = _maps(model, images[part], layer)
+        ((_, maps),) = maps_of(model, images[part], layer)
         return rows @ maps @ columns.T > thresholds[:, None, None]
 
     common, on = [], np.zeros(size[0])
@@ -199,44 +197,6 @@ def dissect(
         bounds=bounds,
         examples=tuple(examples),
     )
-
-
-def interpolation(units: int, pixels: int, field: ReceptiveField | None, direction: int) -> FloatArray:
-    """(pixels, units) weights of linear interpolation in one direction (0 down, 1 right), each row of sum 1.
-
-    Unit u stands at the middle of its receptive field; where that is unknown, the units share the pixels equally.
-    """
-    jump, start = (pixels / units, (pixels / units - 1) / 2)
-    if field is not None:
-        jump, start = field.jump[direction], field.start[direction]
-    place = np.clip((np.arange(pixels) - start) / jump, 0, units - 1)
-    low = np.minimum(np.floor(place).astype(int), max(units - 2, 0))
-    weights, rows = np.zeros((pixels, units)), np.arange(pixels)
-    weights[rows, low] = 1 - (place - low)
-    weights[rows, np.minimum(low + 1, units - 1)] += place - low
-    return weights
-
-
-def _thresholds(model: Module, images: Array, layer: str, quantile: float) -> FloatArray:
-    """(C,) the smallest T with at most a share ``quantile`` of all units above it: exact, holding only the largest."""
-    largest: FloatArray | None = None
-    kept = 0
-    for count, maps in _maps(model, images, layer):
-        values = maps.transpose(1, 0, 2, 3).reshape(maps.shape[1], -1)
-        kept = int(quantile * count * values.shape[1] // len(maps)) + 1
-        largest = values if largest is None else np.concatenate([largest, values], axis=1)
-        if largest.shape[1] > kept:
-            largest = np.partition(largest, largest.shape[1] - kept, axis=1)[:, -kept:]
-    if largest is None:
-        raise ShapeError("dissect: there are no images")
-    return largest.min(axis=1)
-
-
-def _maps(model: Module, images: Array, layer: str) -> Iterator[tuple[int, FloatArray]]:
-    """The number of all images, and the maps (n, C, h, w) of those of a batch."""
-    for start in range(0, len(images), BATCH):
-        batch = np.asarray(images[start : start + BATCH], dtype_of(model))
-        yield len(images), activations_of(model, batch, layer_pattern(layer))[layer]
 
 
 def _detectors(overlaps: FloatArray, least: float) -> list[tuple[int, int]]:
