@@ -8,7 +8,7 @@ from explained import branched, images, plain
 
 import tinyconv as tc
 from tinyconv import nn
-from tinyconv.explain import checks, methods
+from tinyconv.explain import Attribution, checks, methods
 from tinyconv.explain.checks import arithmetic, attributions, conduct, linearity, slopes
 from tinyconv.ops.convolution.convolution import Convolution2d
 from tinyconv.ops.normalization.batch import BatchNorm
@@ -116,6 +116,19 @@ def test_pooling_that_loses_its_switches_is_noticed(monkeypatch):
 
     monkeypatch.setattr(arithmetic.functional, "max_pool2d", pooled)
     assert found(plain(), only=[arithmetic.pooling_undoes_unpooling])["switches"].failed
+
+
+@pytest.mark.parametrize(("many", "failed"), [(0.004, False), (0.006, True)])
+def test_a_gap_that_is_small_by_chance_in_few_steps_need_not_be_halved(monkeypatch, many, failed):
+    def with_gaps(model, images, targets, *, steps):
+        share = 0.002 if steps == slopes.FEW_STEPS else many
+        ones, nought = np.ones(len(images)), np.zeros(len(images))
+        measures = {"completeness gap": share * ones, "baseline score": nought}
+        return Attribution(np.zeros_like(images), "", targets, ones, {}, measures)
+
+    monkeypatch.setattr(slopes, "integrated_gradients", with_gaps)
+    findings = found(plain(), only=[slopes.integrated_gradients_are_complete])
+    assert findings["integrated gradients"].failed is failed
 
 
 def test_integrated_gradients_that_miss_a_part_are_noticed(monkeypatch):
