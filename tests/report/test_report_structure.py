@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -23,7 +24,7 @@ from tinyconv.models.weights import load, load_metadata, save
 from tinyconv.report import make_report
 from tinyconv.report.architecture import drawing, stacks_of
 from tinyconv.report.arithmetic import follow
-from tinyconv.report.assembly import Computed
+from tinyconv.report.assembly import Computed, assemble
 from tinyconv.report.dossiers import unit_facts
 from tinyconv.report.health import health_values
 from tinyconv.report.making import fitting
@@ -186,7 +187,13 @@ def test_what_does_not_fit_is_left_out_in_the_stated_order(computed):
     assert all(sentence in Reader(html).said for sentence in trimmed)
     smallest, everything = fitting(computed, 1)
     assert len(smallest) < len(html)
-    assert len(everything) == len({step.subject for step in TRIM_ORDER})
+    assert len(everything) == len({step.subject for step in TRIM_ORDER if step.words})
+
+
+def test_the_maps_say_what_of_the_recording_they_are(computed):
+    said = Reader(assemble(computed, replace(Plan(), maps_room=20_000), [])).said
+    assert "To keep the file small, this page shows 1 of 2 recorded images" in said
+    assert "feature maps: shown are 1 of 2 recorded images" in said
 
 
 def test_the_films_of_the_page_are_the_recording(computed):

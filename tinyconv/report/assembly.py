@@ -84,6 +84,8 @@ def assemble(computed: Computed, plan: Plan, trimmed: list[str]) -> str:
     selection = selected(material, plan.maps_room)
     epochs = shown_epochs(material, selection)
     films = {} if selection is None else {name: sprites[0] for name, sprites in selection.sprites.items()}
+    if selection is not None and selection.left_out:
+        trimmed = [*trimmed, f"feature maps: shown are {' and '.join(selection.left_out)}"]
     size = run.preprocessing.image_size
     followed = computed.followed[: plan.followed]
     unit_channels = strongest(computed.followed, plan.units)

@@ -86,7 +86,9 @@ def fitting(computed: Computed, size_limit: int) -> tuple[str, list[str]]:
         if len(html.encode()) <= size_limit:
             break
         plan = step.applied(plan)
-        trimmed = [*(words for words in trimmed if not words.startswith(step.subject)), f"{step.subject}: {step.words}"]
+        if step.words:
+            others = [words for words in trimmed if not words.startswith(step.subject)]
+            trimmed = [*others, f"{step.subject}: {step.words}"]
         html = assemble(computed, plan, trimmed)
     return html, trimmed
 

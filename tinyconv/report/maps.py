@@ -62,4 +62,5 @@ def maps_values(material: Material, selection: Selection) -> dict[str, Any]:
         "pictures": input_pictures(features.images[:count], titles[:count]),
         "films": films,
         "epochs": shown,
+        "left_out": selection.left_out,
     }

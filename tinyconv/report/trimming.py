@@ -25,7 +25,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that is left out: ``changes`` of the plan, and ``words`` for the reader about the ``subject``."""
+    """One thing that is left out: ``changes`` of the plan, and ``words`` for the reader about the ``subject``.
+
+    Of the feature maps the page itself says what they show: it depends on how much was recorded.
+    """
 
     subject: str
     words: str
@@ -37,16 +40,16 @@ class Step:
 
 
 TRIM_ORDER = (
-    Step("feature maps", "fewer images or epochs than were recorded", {"maps_room": 3_000_000}),
+    Step("feature maps", "", {"maps_room": 3_000_000}),
     Step("arithmetic", "one image instead of two", {"followed": 1}),
     Step("units", "no patches of units without a dossier", {"every_unit": False}),
     Step("arithmetic", "one image, and 8 channels of a layer", {"channels": 8}),
-    Step("feature maps", "fewer images, epochs or channels than were recorded", {"maps_room": 1_500_000}),
+    Step("feature maps", "", {"maps_room": 1_500_000}),
     Step("units", "6 dossiers of a layer", {"units": 6}),
     Step("explanations", "two images", {"cases": 2}),
     Step("arithmetic", "one image, and 3 channels of a layer", {"channels": 3}),
     Step("units", "3 dossiers of a layer", {"units": 3}),
-    Step("feature maps", "few channels of few epochs", {"maps_room": 400_000}),
+    Step("feature maps", "", {"maps_room": 400_000}),
     Step("arithmetic", "one image, and one channel of a layer", {"channels": 1}),
     Step("explanations", "one image", {"cases": 1}),
 )
