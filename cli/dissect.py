@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .options import Number, announce_compilation, apply_threads, checkpoint, device, say, shown_table, threads
-from .synthesis import result_folder
+from .synthesis import force, out, result_folder
 
 if TYPE_CHECKING:
     from tinyconv.explain.synthesis import Dissection
@@ -38,10 +38,8 @@ if TYPE_CHECKING:
     metavar="IOU",
     help="Overlap (intersection over union) above which a channel is called a detector.",
 )
-@click.option(
-    "--out", type=click.Path(path_type=Path), metavar="FOLDER", help="Where to write.  [default: in RUN/explanations]"
-)
-@click.option("--force", is_flag=True, help="Replace what is in the folder already.")
+@out
+@force
 @checkpoint
 @threads
 @device

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from .options import Number, WholeNumber, announce_compilation, apply_threads, checkpoint, device, say, threads
-from .synthesis import result_folder
+from .synthesis import force, out, result_folder
 
 
 @click.command("invert")
@@ -34,10 +34,8 @@ from .synthesis import result_folder
     help="Pictures for each layer, from other noise: where they differ, it does not know.",
 )
 @click.option("--seed", type=WholeNumber(min=0), default=0, show_default=True, metavar="N", help="For the noise.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), metavar="FOLDER", help="Where to write.  [default: in RUN/explanations]"
-)
-@click.option("--force", is_flag=True, help="Replace what is in the folder already.")
+@out
+@force
 @checkpoint
 @threads
 @device

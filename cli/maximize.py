@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .options import WholeNumber, announce_compilation, apply_threads, checkpoint, device, say, threads
-from .synthesis import chosen_channels, chosen_classes, result_folder
+from .synthesis import chosen_channels, chosen_classes, force, out, result_folder
 
 if TYPE_CHECKING:
     from tinyconv.explain.synthesis import Synthesis
@@ -42,10 +42,8 @@ CLASS_MODEL = "class-model"
 )
 @click.option("--steps", type=WholeNumber(min=1), metavar="N", help="Steps of the ascent.  [default: the recipe's]")
 @click.option("--seed", type=WholeNumber(min=0), default=0, show_default=True, metavar="N", help="For noise and views.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), metavar="FOLDER", help="Where to write.  [default: in RUN/explanations]"
-)
-@click.option("--force", is_flag=True, help="Replace what is in the folder already.")
+@out
+@force
 @checkpoint
 @threads
 @device

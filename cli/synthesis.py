@@ -1,4 +1,4 @@
-"""What the verbs that make pictures of units share: their folder, and which channels are meant."""
+"""What the verbs that make pictures of units share: options, their folder, and which channels are meant."""
 
 from __future__ import annotations
 
@@ -6,10 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from .classes import class_number
 
 if TYPE_CHECKING:
     from tinyconv.train import LoadedRun
+
+out = click.option(
+    "--out", type=click.Path(path_type=Path), metavar="FOLDER", help="Where to write.  [default: in RUN/explanations]"
+)
+force = click.option("--force", is_flag=True, help="Replace what is in the folder already.")
 
 FIRST = 12
 """Channels that are shown of a layer where none are named."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from .options import WholeNumber, announce_compilation, apply_threads, checkpoint, device, say, threads
-from .synthesis import chosen_channels, result_folder
+from .synthesis import chosen_channels, force, out, result_folder
 
 
 @click.command("units")
@@ -29,10 +29,8 @@ from .synthesis import chosen_channels, result_folder
     show_default=True,
     help="How a unit's activation is projected down to the pixels.",
 )
-@click.option(
-    "--out", type=click.Path(path_type=Path), metavar="FOLDER", help="Where to write.  [default: in RUN/explanations]"
-)
-@click.option("--force", is_flag=True, help="Replace what is in the folder already.")
+@out
+@force
 @checkpoint
 @threads
 @device
