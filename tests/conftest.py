@@ -52,7 +52,7 @@ def exact():
 @pytest.fixture(scope="session")
 def browser():
     """Headless Chromium, where there is one; one for all, for a process can hold no two."""
-    playwright = pytest.importorskip("playwright.sync_api")
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install 'tinyconv[browser]'")
     executable = next(
         (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
     )

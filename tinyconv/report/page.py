@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 STYLES = ("base", "overview", "architecture", "maps", "arithmetic", "explanations", "units", "health", "made")
-SCRIPTS = ("drawing", "arithmetic", "explanations", "page")
+SCRIPTS = ("drawing", "numbers", "arithmetic", "explanations", "page")
 
 
 @dataclass(frozen=True)

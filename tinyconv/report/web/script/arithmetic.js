@@ -1,15 +1,11 @@
 // One cell of a convolution, and the gradient of one weight, computed again from the network's own numbers.
 //   z[k,i,j] = b[k] + sum over c,r,s of w[k,c,r,s] x[c, i stride + r dilation - padding, j stride + s dilation - padding]
 //   dL/dw[k,c,r,s] = sum over i,j of delta[k,i,j] x[c, i stride + r dilation - padding, ...]
-class Arithmetic {
+class Arithmetic extends ConvolutionNumbers {
   constructor(root) {
+    super(JSON.parse(root.querySelector(".data").textContent));
     this.root = root;
-    this.data = JSON.parse(root.querySelector(".data").textContent);
     this.find = (selector) => root.querySelector(selector);
-    this.cache = new Map();
-    this.image = 0;
-    this.layer = 0;
-    this.channel = 0;
     this.buildChoices();
     this.find(".result").addEventListener("click", (event) => this.clicked(event));
     this.find(".result").addEventListener("keydown", (event) => this.walk(event));
@@ -37,24 +33,6 @@ class Arithmetic {
       button.addEventListener("click", () => this.choose({ layer: place }));
       this.find(".layers").append(button);
     });
-  }
-
-  // Arrays are unpacked when they are first looked at.
-  numbers(key, text) {
-    if (!this.cache.has(key)) this.cache.set(key, floats(text));
-    return this.cache.get(key);
-  }
-
-  array(name) {
-    const layer = this.data.layers[this.layer];
-    if (name === "weight" || name === "bias") return this.numbers(this.layer + name, layer[name]);
-    return this.numbers([this.layer, this.image, name].join(), layer.images[this.image][name]);
-  }
-
-  map(name) {
-    const [, rows, columns] = this.data.layers[this.layer].output;
-    const array = this.array(name);
-    return array && array.subarray(this.channel * rows * columns, (this.channel + 1) * rows * columns);
   }
 
   turn(step) {
@@ -100,10 +78,6 @@ class Arithmetic {
     return Math.floor(best / (rows * columns));
   }
 
-  last() {
-    return this.array("activation") || this.array("z");
-  }
-
   // Where the whole patch lies inside the input, if anywhere: at the margin the zeros beyond it make edges of their own.
   strongestCell() {
     const [, rows, columns] = this.data.layers[this.layer].output;
@@ -129,55 +103,6 @@ class Arithmetic {
     const size = this.data.layers[this.layer].output.slice(1);
     this.cell = this.cell.map((at, axis) => Math.min(size[axis] - 1, Math.max(0, at + step[axis])));
     this.show();
-  }
-
-  // The input channels that this result's kernel is laid over: those of its group.
-  group() {
-    const { input, groups, output, channels } = this.data.layers[this.layer];
-    const width = input[0] / groups;
-    const first = Math.floor(channels[this.channel] / (output[0] / groups)) * width;
-    return { first, width };
-  }
-
-  // The patch below the kernel at a cell: its values, null outside the input, where they count as 0.
-  patch(c, [i, j]) {
-    const { stride, padding, dilation, kernel, input } = this.data.layers[this.layer];
-    const x = this.array("x");
-    const values = [];
-    for (let r = 0; r < kernel[0]; r++) {
-      for (let s = 0; s < kernel[1]; s++) {
-        const h = i * stride[0] + r * dilation[0] - padding[0];
-        const w = j * stride[1] + s * dilation[1] - padding[1];
-        const inside = h >= 0 && h < input[1] && w >= 0 && w < input[2];
-        values.push(inside ? x[(c * input[1] + h) * input[2] + w] : null);
-      }
-    }
-    return values;
-  }
-
-  kernel(c) {
-    const { kernel } = this.data.layers[this.layer];
-    const { first, width } = this.group();
-    const taps = kernel[0] * kernel[1];
-    const start = (this.channel * width + c - first) * taps;
-    return this.array("weight").subarray(start, start + taps);
-  }
-
-  gradients(c) {
-    const { kernel } = this.data.layers[this.layer];
-    const { first, width } = this.group();
-    const taps = kernel[0] * kernel[1];
-    const start = (this.channel * width + c - first) * taps;
-    const all = this.array("gradient");
-    return all && all.subarray(start, start + taps);
-  }
-
-  contributions() {
-    const { first, width } = this.group();
-    return Array.from({ length: width }, (_, n) => {
-      const weights = this.kernel(first + n);
-      return this.patch(first + n, this.cell).reduce((sum, value, tap) => sum + (value || 0) * weights[tap], 0);
-    });
   }
 
   show() {
@@ -379,13 +304,6 @@ class Arithmetic {
     const meaning = make("tr");
     meaning.append(make("td", "what gradient descent does"), make("td", advice), make("td"), make("td"));
     this.find(".total").replaceChildren(row, meaning);
-  }
-
-  tapValue(c, i, j) {
-    const { stride, padding, dilation, kernel, input } = this.data.layers[this.layer];
-    const h = i * stride[0] + Math.floor(this.tap / kernel[1]) * dilation[0] - padding[0];
-    const w = j * stride[1] + (this.tap % kernel[1]) * dilation[1] - padding[1];
-    return h >= 0 && h < input[1] && w >= 0 && w < input[2] ? this.array("x")[(c * input[1] + h) * input[2] + w] : 0;
   }
 }
 
