@@ -11,7 +11,7 @@ from typing import Any
 from api_reference.docstring import Description, parse
 from api_reference.families import title_of
 from api_reference.names import Name, main_names, public_names
-from api_reference.signatures import signature
+from api_reference.signatures import signature, value
 from api_reference.tables import index_page, tensor_table
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -42,7 +42,7 @@ def _entry(group: list[Name]) -> str:
     if len(group) > 1:
         lines += ["Also: " + ", ".join(f"`{other.text}`" for other in group[1:]), ""]
     if name.kind == "value":
-        return "\n".join([*lines, f"`{name.thing!r}`", "", _where(group), ""])
+        return "\n".join([*lines, f"`{value(name.thing)}`", "", _where(group), ""])
     if name.kind in ("function", "class"):
         lines += ["```python", signature(name.text, name.thing), "```", ""]
     lines += _body(parse(name.docstring), [_where(group), _source_file(name)])

@@ -25,6 +25,20 @@ def signature(name: str, thing: Any, drop_self: bool = False) -> str:
     return f"{name}(\n" + "".join(f"    {parameter},\n" for parameter in shown) + f"){result}"
 
 
+def value(thing: Any) -> str:
+    """``thing`` as text that is the same in every process: of what ``repr`` shows by its address, only the name."""
+    if isinstance(thing, dict):
+        return "{" + ", ".join(f"{key!r}: {value(held)}" for key, held in thing.items()) + "}"
+    if type(thing) in (tuple, list):
+        opening, closing = "()" if isinstance(thing, tuple) else "[]"
+        return opening + ", ".join(map(value, thing)) + ("," if closing == ")" and len(thing) == 1 else "") + closing
+    text = repr(thing)
+    if " at 0x" not in text:
+        return text
+    name = getattr(thing, "__name__", "")
+    return name if name.isidentifier() else f"{type(thing).__name__}(...)"
+
+
 def _with_markers(parameters: list[inspect.Parameter]) -> list[str]:
     """The parameters with the ``/`` and ``*`` that separate their kinds."""
     shown: list[str] = []

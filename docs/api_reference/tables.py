@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from api_reference.docstring import parse
 from api_reference.families import title_of
 from api_reference.names import SPACES, Name
+from api_reference.signatures import value
 
 
 def index_page(groups: dict[int, list[Name]], pages: Iterable[str]) -> str:
@@ -60,7 +61,7 @@ def _index_row(name: Name, group: list[Name]) -> str:
 def _said_in_the_index(name: Name, group: list[Name]) -> str:
     """The first sentence, and the other names in the same space; of such another name, whose it is."""
     if name.kind == "value":
-        return f"`{name.thing!r}`"
+        return f"`{value(name.thing)}`"
     if name.kind == "module":
         return MODULES[name.text]
     same = [other for other in group if other.space == name.space]
