@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import itertools
 import json
 import re
 from dataclasses import replace
@@ -283,6 +284,9 @@ def test_residual_sums_are_drawn_as_arcs():
     assert len([stack for stack in drawn["stacks"] if stack["kind"] == "conv"]) == 20
     # Eight blocks: five add what came in, three add a 1x1 convolution of it, which is itself fed over the others.
     assert len(drawn["arcs"]) >= 8
+    for left, right in itertools.pairwise(drawn["stacks"]):
+        # A letter of a name in bold takes about 7 pixels.
+        assert right["x"] - left["x"] > 3.5 * (len(left["name"]) + len(right["name"]))
 
 
 @pytest.mark.parametrize(

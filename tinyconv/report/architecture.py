@@ -32,6 +32,9 @@ TALLEST, SHEETS, MIDDLE = 88, 9, 128
 HEIGHT, STEP, GAP, NARROWEST = 262, 4, 26, 74
 """In pixels: of the drawing, between sheets, between stacks, and the room that the text below a stack needs."""
 
+LETTER = 7.5
+"""Width of one in a stack's name, bold and 13 pixels high: deep networks have long names."""
+
 
 @dataclass
 class Stack:
@@ -74,6 +77,11 @@ class Stack:
         return self.side[1] + STEP * (self.count - 1)
 
     @property
+    def room(self) -> int:
+        """Of the stack and its name below it."""
+        return max(NARROWEST, self.width, round(LETTER * len(self.name)))
+
+    @property
     def sheets(self) -> list[tuple[int, int, int, int]]:
         """(x, y, width, height) of each rectangle, the rearmost first."""
         (height, width), count = self.side, self.count
@@ -95,9 +103,8 @@ def stacks_of(model: Module, image: Array, picture: Array) -> list[Stack]:
     left = GAP // 2
     for stack in graph.stacks:
         stack.largest = max(image.shape[1:])
-        room = max(NARROWEST, stack.width)
-        stack.x = left + room // 2
-        left += room + GAP
+        stack.x = left + stack.room // 2
+        left += stack.room + GAP
     return graph.stacks
 
 
@@ -155,7 +162,7 @@ def drawing(stacks: list[Stack]) -> dict[str, Any]:
                 arcs.append(_arc(stacks, source, place, "feeds"))
         arcs += [_arc(stacks, source, place, "is added to") for source in stack.sums]
     return {
-        "width": stacks[-1].x + max(NARROWEST, stacks[-1].width) // 2 + GAP // 2,
+        "width": stacks[-1].x + stacks[-1].room // 2 + GAP // 2,
         "height": HEIGHT,
         "middle": MIDDLE,
         "label": MIDDLE + TALLEST // 2 + STEP * SHEETS // 2 + 22,

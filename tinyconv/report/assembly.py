@@ -51,12 +51,12 @@ def compute(material: Material, seed: int, message: Callable[[str], None]) -> Co
     stacks = architecture.stacks_of(run.model, material.inputs[0], material.pictures[0])
     message("computing explanations, and putting them to the test")
     explained = explain_all(material, followed, seed)
-    message("computing what every unit looks for")
+    message("computing what every unit answers to")
     shown = gallery(material)
     convolutions = followed[0].passed.convolutions
     responses = responses_to(material, convolutions, shown)
     chosen = strongest(followed, most.units)
-    dreams = dreams_of(material, responses, chosen, seed)
+    dreams = dreams_of(material, responses, chosen, seed, message)
     return Computed(
         material,
         seed,

@@ -6,7 +6,7 @@ a whole one, at a fraction of the cost.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
@@ -49,11 +49,19 @@ class Dreams:
 
 
 def dreams_of(
-    material: Material, responses: Mapping[str, Responses], channels: Mapping[str, Sequence[int]], seed: int
+    material: Material,
+    responses: Mapping[str, Responses],
+    channels: Mapping[str, Sequence[int]],
+    seed: int,
+    message: Callable[[str], None],
 ) -> dict[str, Dreams]:
-    """The pictures of the chosen units of each layer; none of a layer whose units cannot be found again."""
+    """The pictures of the chosen units of each layer; none of a layer whose units cannot be found again.
+
+    ``message`` is told which layer's turn it is: in a deep network this is what takes longest.
+    """
     made = {}
-    for name, one in responses.items():
+    for number, (name, one) in enumerate(responses.items(), start=1):
+        message(f"pictures that units would like best: {name} ({number} of {len(responses)} layers)")
         try:
             made[name] = _dreams(material, one, channels[name], seed)
         except TinyconvError:
