@@ -6,11 +6,10 @@ import pytest
 import tinyconv as tc
 from tinyconv import nn
 from tinyconv.core.errors import ArgumentError, ShapeError
-from tinyconv.explain.running import logits_of
+from tinyconv.explain.running import at_rest, logits_of
 from tinyconv.explain.synthesis import invert
 from tinyconv.explain.synthesis.inversion import Energy, Weights
 from tinyconv.explain.synthesis.priors import total_variation
-from tinyconv.explain.synthesis.reading import at_rest
 from tinyconv.features import capture
 
 SIDE = 32

@@ -6,11 +6,11 @@ import pytest
 import tinyconv as tc
 from tinyconv import nn
 from tinyconv.core.errors import ArgumentError, DimensionError, ShapeError
-from tinyconv.explain.running import logits_of
+from tinyconv.explain.running import at_rest, logits_of
 from tinyconv.explain.synthesis import RECIPES, Recipe, class_model, maximize
 from tinyconv.explain.synthesis.ascent import ascend
 from tinyconv.explain.synthesis.priors import alpha_norm, total_variation
-from tinyconv.explain.synthesis.reading import Units, at_rest
+from tinyconv.explain.synthesis.reading import Units
 from tinyconv.explain.synthesis.recipes import recipe_for
 from tinyconv.explain.synthesis.regularizers import (
     blurred,

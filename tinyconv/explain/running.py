@@ -71,6 +71,15 @@ def evaluation(model: Module) -> Iterator[None]:
             module.training = training
 
 
+@contextmanager
+def at_rest(model: Module) -> Iterator[None]:
+    """Evaluation mode and exact arithmetic inside the block; every module gets its own mode back."""
+    if not isinstance(model, Module):
+        raise ArgumentError(f"the model must be an nn.Module, got {type(model).__name__}")
+    with evaluation(model), set_float32_precision("exact"):
+        yield
+
+
 def as_images(model: Module, images: Any) -> Tensor:
     """``images`` as a new leaf of the model's type on the model's device, a copy. Raises where they are none."""
     if not isinstance(model, Module):
@@ -130,7 +139,7 @@ def logits_of(model: Module, images: Any) -> FloatArray:
     """The scores (N, classes) of ``images``, before a softmax that the model may end with, nothing recorded."""
     inputs = as_images(model, images)
     found = []
-    with evaluation(model), set_float32_precision("exact"), no_grad():
+    with at_rest(model), no_grad():
         for start in range(0, len(inputs.array), BATCH):
             before_softmax = BeforeSoftmax()
             batch = inputs[start : start + BATCH].clone()

@@ -24,7 +24,7 @@ from tinyconv.core import layout
 from tinyconv.core.arrays import Array
 from tinyconv.core.errors import ArgumentError
 from tinyconv.core.precision import set_float32_precision
-from tinyconv.explain.running import BeforeSoftmax, as_images, checked_output, evaluation
+from tinyconv.explain.running import BeforeSoftmax, as_images, at_rest, checked_output
 from tinyconv.features.naming import LayerNames, unknown_layer
 from tinyconv.nn.module import Module
 from tinyconv.ops.tensor import Tensor
@@ -40,9 +40,10 @@ Rules = Callable[["Step"], Passage | None]
 class Step:
     """One operation that the network ran.
 
-    ``name``: the layer's, as ``features.capture`` names it; "" for what is no layer (a flatten, a mean). ``path``: of
-    the module that ran it. ``output``: its (first) result, in the graph, where a backward may start or be read.
-    ``input_values`` and ``output_value``: what the numbers were when it ran, if the trace keeps them.
+    ``operation``: as it stands on the tape; rules look at what its class has. ``name``: the layer's, as
+    ``features.capture`` names it; "" for what is no layer (a flatten, a mean). ``path``: of the module that ran it.
+    ``output``: its (first) result, in the graph, where a backward may start or be read. ``input_values`` and
+    ``output_value``: what the numbers were when it ran, if the trace keeps them.
 
     Raises: nothing of its own.
 
@@ -52,7 +53,7 @@ class Step:
     ['conv1', 'relu1', '', 'linear1']
     """
 
-    operation: Operation
+    operation: Any
     name: str
     path: str
     kind: str
@@ -93,7 +94,7 @@ class Trace:
         self._keep_values = keep_values
         self._kept: dict[int, tuple[Any, Any]] = {}
         # The model is fed a copy: a leaf could not be written in place, which a first layer may want to do.
-        with evaluation(model), set_float32_precision("exact"), set_grad_enabled(True):
+        with at_rest(model), set_grad_enabled(True):
             self._names.start_pass()
             fed, before_softmax = self.images.clone(), BeforeSoftmax()
             with observe(self._record), observe(before_softmax):
@@ -194,10 +195,13 @@ def _place(operation: Operation, output: TensorBase) -> TensorBase:
 @contextmanager
 def _applied(rules: Rules | None, steps: Sequence[Step]) -> Iterator[None]:
     """Have the steps' operations pass cotangents as ``rules`` say: each instance's ``backward`` hides its class's."""
+    if rules is None:
+        yield
+        return
     shadowed = []
     try:
-        for step in steps if rules is not None else ():
-            passage = rules(step)  # type: ignore[misc]  # no steps without rules
+        for step in steps:
+            passage = rules(step)
             if passage is not None:
                 step.operation.__dict__["backward"] = passage
                 shadowed.append(step.operation)

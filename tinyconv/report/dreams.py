@@ -15,10 +15,11 @@ import numpy as np
 
 from tinyconv.core.arrays import FloatArray, Pair
 from tinyconv.core.errors import TinyconvError
+from tinyconv.explain.running import at_rest
 from tinyconv.explain.synthesis import maximize
 from tinyconv.explain.synthesis.ascent import LEVELS, ascend, pixel_range
 from tinyconv.explain.synthesis.maximization import START_LEVELS
-from tinyconv.explain.synthesis.reading import Units, at_rest
+from tinyconv.explain.synthesis.reading import Units
 from tinyconv.explain.synthesis.recipes import recipe_for
 from tinyconv.features.colours import format_number
 from tinyconv.report.encoding import photograph

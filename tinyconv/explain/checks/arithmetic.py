@@ -47,7 +47,7 @@ def convolutions_are_adjoint(subject: Subject) -> Finding:
 def cells_are_patch_times_kernel(subject: Subject) -> Finding:
     """y[c, i, j] = Σ patch × kernel + bias, added up in plain NumPy at cells drawn at random."""
     name, statement = "by hand", "a cell of a map is the sum of input patch × kernel, plus bias"
-    layers = [step for step in _convolutions(subject) if step.operation.groups == 1]  # type: ignore[attr-defined]
+    layers = [step for step in _convolutions(subject) if step.operation.groups == 1]
     if not layers:
         return does_not_apply(name, statement, "the model has no ungrouped 2-D convolution")
     worst = 0.0

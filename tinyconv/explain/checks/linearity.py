@@ -109,7 +109,7 @@ def _bias_share(step: Step, cotangent: Any, back: tuple[Any, ...], signals: list
         return 0.0
     mean, variance = (np.asarray(host(part) if isinstance(part, TensorBase) else part).ravel() for part in statistics)
     gamma, beta = (None if value is None else host(value) for value in values[1:3])
-    scale = (1.0 if gamma is None else gamma) / np.sqrt(variance + step.operation.eps)  # type: ignore[attr-defined]
+    scale = (1.0 if gamma is None else gamma) / np.sqrt(variance + step.operation.eps)
     received = host(cotangent)
     of_channels = received.sum(axis=tuple(axis for axis in range(received.ndim) if axis != 1))
     return float(np.dot(of_channels, (0.0 if beta is None else beta) - scale * mean))

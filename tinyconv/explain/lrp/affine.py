@@ -54,8 +54,8 @@ class AffineLayer:
         if self._norm is None:
             return weight, bias
         norm, (gamma, beta) = self._norm
-        mean, variance = (wrap(values, norm.device) for values in norm.statistics)  # type: ignore[attr-defined]
-        folded = fuse_conv_bn_weights(weight, bias, mean, variance, norm.eps, gamma, beta)  # type: ignore[attr-defined]
+        mean, variance = (wrap(values, norm.device) for values in norm.statistics)
+        folded = fuse_conv_bn_weights(weight, bias, mean, variance, norm.eps, gamma, beta)
         return folded[0].detach(), folded[1].detach()
 
     @property

@@ -21,8 +21,9 @@ import numpy as np
 
 from tinyconv.core.arrays import FloatArray
 from tinyconv.core.errors import ArgumentError
+from tinyconv.explain.running import at_rest
 from tinyconv.explain.synthesis.maximization import checked_shape, confidences, dtype_of, labels_for, unmoved
-from tinyconv.explain.synthesis.reading import Units, at_rest
+from tinyconv.explain.synthesis.reading import Units
 from tinyconv.explain.synthesis.result import STANDARDISED, Bounds, Synthesis
 from tinyconv.nn.module import Module
 

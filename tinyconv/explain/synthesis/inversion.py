@@ -20,11 +20,11 @@ from tinyconv.autograd.engine import grad
 from tinyconv.autograd.grad_mode import enable_grad, no_grad
 from tinyconv.core.arrays import Array, FloatArray
 from tinyconv.core.errors import ArgumentError, ShapeError
-from tinyconv.explain.running import as_images, host
+from tinyconv.explain.running import as_images, at_rest, host
 from tinyconv.explain.synthesis.ascent import LEVELS, pixel_range
 from tinyconv.explain.synthesis.maximization import dtype_of
 from tinyconv.explain.synthesis.priors import alpha_norm, total_variation
-from tinyconv.explain.synthesis.reading import at_rest, layer_output, layers_of
+from tinyconv.explain.synthesis.reading import layer_output, layers_of
 from tinyconv.explain.synthesis.result import STANDARDISED, Bounds
 from tinyconv.explain.synthesis.tiles import within_bounds
 from tinyconv.nn.conversion import device_of

@@ -15,9 +15,9 @@ import numpy as np
 
 from tinyconv.core.arrays import Array, FloatArray
 from tinyconv.core.errors import ArgumentError, ShapeError
-from tinyconv.explain.running import logits_of
+from tinyconv.explain.running import at_rest, logits_of
 from tinyconv.explain.synthesis.ascent import LEVELS, ascend, pixel_range
-from tinyconv.explain.synthesis.reading import CENTRE, Position, Units, at_rest, sight
+from tinyconv.explain.synthesis.reading import CENTRE, Position, Units, sight
 from tinyconv.explain.synthesis.recipes import Recipe, recipe_for
 from tinyconv.explain.synthesis.result import STANDARDISED, Bounds, Synthesis
 from tinyconv.nn.module import Module

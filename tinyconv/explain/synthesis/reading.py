@@ -6,8 +6,7 @@ The forward stops at that layer, so that a low layer of a deep network costs no 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,8 +16,7 @@ from tinyconv.autograd.grad_mode import enable_grad
 from tinyconv.autograd.observe import Observation, observe
 from tinyconv.core.arrays import Array, FloatArray
 from tinyconv.core.errors import ArgumentError, DimensionError
-from tinyconv.core.precision import set_float32_precision
-from tinyconv.explain.running import BeforeSoftmax, evaluation, host
+from tinyconv.explain.running import BeforeSoftmax, host
 from tinyconv.features.capture import Activations
 from tinyconv.features.dump import activations_of
 from tinyconv.features.layers import Layer
@@ -31,20 +29,11 @@ Position = str | tuple[int, int]
 CENTRE, MEAN = "centre", "mean"
 
 
-@contextmanager
-def at_rest(model: Module) -> Iterator[None]:
-    """Evaluation mode and exact arithmetic inside the block; every module gets its own mode back."""
-    if not isinstance(model, Module):
-        raise ArgumentError(f"the model must be an nn.Module, got {type(model).__name__}")
-    with evaluation(model), set_float32_precision("exact"):
-        yield
-
-
 class _LayerReachedError(BaseException):
     """Ends the forward at the layer that was asked for; no ``except Exception`` in a model can swallow it."""
 
-    def __init__(self, output: Tensor) -> None:
-        self.output = output
+    def __init__(self, output: Any) -> None:
+        self.output: Tensor = output
 
 
 def layer_output(model: Module, images: Tensor, layer: str | None) -> Tensor:
@@ -69,7 +58,7 @@ def layer_output(model: Module, images: Tensor, layer: str | None) -> Tensor:
             return
         seen.append(names.name(module, observation.operation.kind))
         if seen[-1] == layer:
-            raise _LayerReachedError(observation.output)  # type: ignore[arg-type]
+            raise _LayerReachedError(observation.output)
 
     try:
         with observe(notice):
