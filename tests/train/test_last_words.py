@@ -21,7 +21,7 @@ def test_a_pipe_is_waited_for_until_its_reader_has_taken_everything() -> None:
         taken.append(os.read(reader, 100))
 
     may_read = threading.Event()
-    late = threading.Thread(target=read_late)
+    late = threading.Thread(target=read_late, daemon=True)  # a failure before it may read ends the test, too
     late.start()
     with os.fdopen(writer, "w") as stream:
         stream.write("a traceback")
