@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ class Network:
     channels: int
     side: int
     tag: str
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def image_size(self) -> tuple[int, int]:
@@ -38,11 +40,11 @@ class Network:
         from tinyconv.models import registry
 
         tc.manual_seed(0)
-        return registry.build(self.model, self.channels, CLASSES, self.image_size)
+        return registry.build(self.model, self.channels, CLASSES, self.image_size, **self.options)
 
     def twin(self, model: Any, layout: str) -> Any:
         """PyTorch's, with the weights of ``model``, in ``layout``."""
-        return pytorch.twin(self.model, model, self.channels, CLASSES, self.image_size, layout)
+        return pytorch.twin(self.model, model, self.channels, CLASSES, self.image_size, layout, self.options)
 
     def step(self, images: int, device: str = "cpu") -> Side:
         """tinyconv's training step."""
@@ -75,7 +77,7 @@ class Network:
 NETWORKS = (
     Network("face net", "facenet", 1, 64, "face net"),
     Network("LeNet-5", "lenet", 1, 28, "other networks"),
-    Network("VGG-11", "vgg11", 3, 32, "other networks"),
+    Network("VGG-11", "vgg11_bn", 3, 32, "other networks", {"head": "linear"}),
     Network("ResNet-18", "resnet18", 3, 32, "other networks"),
 )
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 @click.command("summary")
 @click.argument("model", metavar="MODEL|RUN")
-@click.option("--input-size", type=ImageSize(), help="Image size, as in 56x46 (height, width) or 64.  [default: 64x64]")
-@click.option("--channels", type=WholeNumber(min=1), metavar="N", help="Channels of the image.  [default: 1]")
-@click.option("--classes", type=WholeNumber(min=1), metavar="N", help="Number of classes.  [default: 10]")
+@click.option("--input-size", type=ImageSize(), help="Image size, as in 56x46 (height, width) or 64.")
+@click.option("--channels", type=WholeNumber(min=1), metavar="N", help="Channels of the image.")
+@click.option("--classes", type=WholeNumber(min=1), metavar="N", help="Number of classes.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; the key `parameters` has the total.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, one line per layer.")
 def command(
@@ -31,8 +31,9 @@ def command(
 ) -> None:
     """Show the layers of a model by name, or of the model trained in a run folder, as a tree.
 
-    Each with its output for one image, parameters, multiply-adds, memory (results and parameters) and receptive field
-    in pixels. A layer used in several places is counted once.
+    A model by name is shown as it was published, but for what --input-size, --channels and --classes say otherwise.
+    Each layer with its output for one image, parameters, multiply-adds, memory (results and parameters) and receptive
+    field in pixels. A layer used in several places is counted once.
 
     \b
     Examples:
@@ -60,8 +61,13 @@ def network(
     from tinyconv.models import registry
 
     if name in registry.names():
-        height, width = input_size or (64, 64)
-        return registry.build(name, channels or 1, classes or 10, (height, width)), (channels or 1, height, width)
+        published = registry.published(name)
+        channels, classes, (height, width) = (
+            channels or published[0],
+            classes or published[1],
+            input_size or published[2],
+        )
+        return registry.build(name, channels, classes, (height, width)), (channels, height, width)
     if not Path(name).exists():
         listed = ", ".join(registry.names())
         raise click.BadParameter(f"{name!r} is neither a model ({listed}) nor a run folder", param_hint="MODEL|RUN")

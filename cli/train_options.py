@@ -120,7 +120,9 @@ OPTIONS: tuple[Decorator, ...] = (
     click.option("--train-per-class", type=WholeNumber(min=1), metavar="N", help="Or: learn from N images a class."),
     # The model
     click.option(
-        "--model", metavar="NAME", help="facenet, lenet, vgg11 or resnet18; by default what suits the dataset."
+        "--model",
+        metavar="NAME",
+        help="facenet, lenet, resnet18 or another that `tinyconv summary --all` lists; by default what suits the data.",
     ),
     click.option(
         "--model-option",

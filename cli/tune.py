@@ -50,7 +50,7 @@ class NumberRange(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 @click.option("--data", default="lfw-subset", show_default=True, metavar="NAME", help="As in tinyconv train.")
 @click.option("--min-per-class", type=WholeNumber(min=1), metavar="N", help="Leave out classes with fewer images.")
 @click.option("--image-size", type=ImageSize(), help="Resize the images, as in 56x46 (height, width) or 64.")
-@click.option("--model", metavar="NAME", help="facenet, lenet, vgg11 or resnet18; by default what suits the dataset.")
+@click.option("--model", metavar="NAME", help="As for `tinyconv train`; by default what suits the dataset.")
 @click.option("--trials", type=WholeNumber(min=1), metavar="N", help=f"How many.  [default: {DEFAULT_TRIALS}]")
 @click.option("--epochs", type=WholeNumber(min=1), metavar="N", help="Of each trial; by default as in tinyconv train.")
 @click.option("--seed", type=WholeNumber(min=0, max=2**63 - 1), default=0, show_default=True, metavar="N")

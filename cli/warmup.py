@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 @click.option("--float64", is_flag=True, help="The kernels for float64 too.")
 @device
 def command(models: tuple[str, ...], float64: bool, device: str) -> None:
-    """Compile the kernels of common layers, losses and optimisers, and of the MODELs; without one, of all models.
+    """Compile the kernels of common layers, losses and optimisers, and of the MODELs.
+
+    Without one, of the models for small images: facenet, lenet, vgg11_bn (with a linear head) and resnet18.
 
     Kernels are compiled for this processor or GPU on their first use, which takes seconds, and kept on disk. What is
     there already is not compiled again.

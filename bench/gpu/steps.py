@@ -16,7 +16,7 @@ from tinyconv.core import gpu
 from tinyconv.core.devices import array_module
 from tinyconv.utils.speed import pytorch
 
-BATCHES = {"facenet": (64, 256), "vgg11": (128,), "resnet18": (128,), "bottlenecks": (64,)}
+BATCHES = {"facenet": (64, 256), "vgg11_bn": (128,), "resnet18": (128,), "bottlenecks": (64,)}
 """Images of each network."""
 
 SECONDS = 0.4

@@ -92,13 +92,13 @@ FILES = {
         "RandomHorizontalFlip",
         "RandomShift",
     ),
-    "models.facenet": ("FaceNet",),
-    "models.lenet": ("LeNet",),
+    "models.zoo.facenet": ("FaceNet",),
+    "models.zoo.lenet": ("LeNet",),
     "models.receptive_field": ("ReceptiveField",),
-    "models.registry": ("build", "defaults", "names"),
-    "models.resnet": ("BasicBlock", "ResNet18"),
+    "models.registry": ("build", "defaults", "names", "published", "renamed"),
+    "models.zoo.resnet": ("BasicBlock", "Bottleneck", "ResNet"),
     "models.summary": ("LayerSummary", "Summary", "summary"),
-    "models.vgg": ("VGG11",),
+    "models.zoo.vgg": ("VGG",),
     "models.weights": ("load_metadata",),
 }
 """Folders that have no ``__all__`` keep these in their files."""

@@ -33,7 +33,7 @@ MODULES = {
     "tc.data": "Datasets of images by name, folder or file; preprocessing, augmentation, splits.",
     "tc.explain": "Why a network decided as it did: what each pixel counted, by many methods; what its units look for.",
     "tc.features": "What the layers of a network make of an image: captured, drawn, kept in files.",
-    "tc.models": "LeNet and a network for faces; the summary of any model, and its weights on disk.",
+    "tc.models": "The architectures of the field; the summary of any model, and its weights on disk.",
     "tc.nn": "Layers, losses and containers.",
     "tc.optim": "Optimisers.",
     "tc.train": "Training runs, with folders that hold all about them.",

@@ -10,8 +10,8 @@ from theory.example import first, second
 from theory.sums import matrix, plain
 from tinyconv import nn
 from tinyconv.core.geometry import output_size, pair
-from tinyconv.models.facenet import FaceNet
 from tinyconv.models.receptive_field import ReceptiveField
+from tinyconv.models.zoo.facenet import FaceNet
 
 
 def table(head: list[str], rows: list[list[Any]]) -> str:

@@ -8,15 +8,16 @@ from tinyconv.models import registry
 from tinyconv.nn import functional as F
 
 torch = pytest.importorskip("torch")
-from tinyconv.utils.speed.torch_networks import copy_weights, twin  # noqa: E402  (needs PyTorch)
+from tinyconv.utils.speed.torch_networks import TWINS, copy_weights, twin  # noqa: E402  (needs PyTorch)
 
 NETWORKS = [
     ("facenet", 1, (16, 16), {"widths": (3, 4, 5), "dropout": 0.0}),
     ("lenet", 1, (28, 28), {}),
-    ("vgg11", 3, (32, 32), {"width": 2}),
-    ("vgg11", 1, (45, 67), {"width": 1}),
+    ("vgg11_bn", 3, (32, 32), {"width": 2, "head": "linear"}),
+    ("vgg11_bn", 1, (45, 67), {"width": 1, "dropout": 0.0}),
     ("resnet18", 3, (32, 32), {"width": 2}),
     ("resnet18", 1, (9, 14), {"width": 3}),
+    ("resnet18", 1, (33, 50), {"width": 2, "stem": "published"}),
 ]
 
 
@@ -41,8 +42,10 @@ def test_the_same_weights_give_the_same_loss_and_gradients(name, channels, size,
         np.testing.assert_allclose(model.state_dict()[entry].numpy(), value.numpy(), rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", registry.names())
+@pytest.mark.parametrize("name", TWINS)
 def test_the_full_networks_have_the_same_parameters(name):
     size = (64, 64) if name == "facenet" else (32, 32)
-    ours = {each: tuple(value.shape) for each, value in registry.build(name, 3, 10, size).state_dict().items()}
-    assert ours == {each: tuple(value.shape) for each, value in twin(name, 3, 10, size).state_dict().items()}
+    options = {"head": "linear"} if name == "vgg11_bn" else {}
+    ours, theirs = registry.build(name, 3, 10, size, **options), twin(name, 3, 10, size, **options)
+    shapes = {each: tuple(value.shape) for each, value in ours.state_dict().items()}
+    assert shapes == {each: tuple(value.shape) for each, value in theirs.state_dict().items()}

@@ -132,7 +132,7 @@ def test_a_model_trains_and_infers():
         (("conv", "99999x512x512x512", "64"), "GiB"),
         (("conv", "1x3x8x8", "4", "--precision", "tf32"), "GPU"),
         (("model", "lenett"), "did you mean 'lenet'"),
-        (("model", "vgg11", "--input-size", "8"), "at least 32x32"),
+        (("model", "vgg11_bn", "--input-size", "8"), "at least 32x32"),
         (("con",), "No such command"),
     ],
 )

@@ -11,8 +11,8 @@ from stand_in import cuda_without_gpu
 import tinyconv as tc
 from tinyconv import nn, optim
 from tinyconv.features import capture, feature_extractor
-from tinyconv.models import facenet, lenet
 from tinyconv.models.summary import summary
+from tinyconv.models.zoo import facenet, lenet
 from tinyconv.train import Batches, Callback, Preprocessing, Trainer, steps
 
 

@@ -24,10 +24,10 @@ from tinyconv.explain.lrp import (
     uniform,
 )
 from tinyconv.explain.methods import run_options
-from tinyconv.models.facenet import FaceNet
-from tinyconv.models.lenet import LeNet
-from tinyconv.models.resnet import ResNet18
-from tinyconv.models.vgg import VGG11
+from tinyconv.models.zoo.facenet import FaceNet
+from tinyconv.models.zoo.lenet import LeNet
+from tinyconv.models.zoo.resnet import resnet18
+from tinyconv.models.zoo.vgg import vgg11_bn
 from tinyconv.nn import functional as F
 from tinyconv.train import Preprocessing
 
@@ -147,10 +147,10 @@ def test_a_skip_connection_gets_its_part_of_the_sum():
 ZOO = {
     "facenet": lambda: FaceNet(1, 3, (8, 8), (3, 4)),
     "lenet": lambda: LeNet(1, 3, (12, 12)),
-    "vgg11": lambda: VGG11(1, 3, (32, 32), width=1),
-    "resnet18": lambda: ResNet18(1, 3, width=2),
+    "vgg11_bn": lambda: vgg11_bn(1, 3, (32, 32), width=1, head="linear"),
+    "resnet18": lambda: resnet18(1, 3, (8, 8), width=2),
 }
-SIDES = {"facenet": 8, "lenet": 12, "vgg11": 32, "resnet18": 8}
+SIDES = {"facenet": 8, "lenet": 12, "vgg11_bn": 32, "resnet18": 8}
 
 
 @pytest.mark.parametrize("name", ZOO)

@@ -7,7 +7,7 @@ from tinyconv import nn
 from tinyconv.explain import checks
 from tinyconv.explain.checks import relevance
 from tinyconv.explain.lrp import AlphaBeta, Epsilon, rules
-from tinyconv.models.resnet import ResNet18
+from tinyconv.models.zoo.resnet import resnet18
 
 ALL = (
     relevance.the_plain_rule_is_pixel_times_gradient,
@@ -27,7 +27,7 @@ def found(model, channels=1, side=8):
         (plain, 1),
         (lambda: plain(bias=False, batch_norm=False), 1),
         (branched, 2),
-        (lambda: ResNet18(1, 3, width=1), 1),
+        (lambda: resnet18(1, 3, (8, 8), width=1), 1),
         (lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 2)), 1),
     ],
     ids=["plain", "without biases", "branched", "resnet", "linear"],

@@ -7,7 +7,7 @@ import tinyconv as tc
 from tinyconv import nn
 from tinyconv.autograd.observe import observe
 from tinyconv.core.errors import ShapeError
-from tinyconv.models.resnet import ResNet18
+from tinyconv.models.zoo.resnet import resnet18
 from tinyconv.nn import folding
 from tinyconv.nn.fused import in_row, in_row_with_shortcut
 
@@ -292,7 +292,7 @@ def test_a_residual_network_trains_as_its_steps_do():
     gradients = []
     for mode in ("fast", "exact"):
         tc.manual_seed(0)
-        model = ResNet18(3, 4, width=4).double()
+        model = resnet18(3, 4, (32, 32), width=4).double()
         x = tc.tensor(np.random.default_rng(0).standard_normal((4, 3, 8, 8)))
         with tc.set_float32_precision(mode):
             model(x).sum().backward()

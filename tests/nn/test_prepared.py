@@ -8,7 +8,7 @@ import pytest
 
 import tinyconv as tc
 from tinyconv import nn
-from tinyconv.models.resnet import ResNet18
+from tinyconv.models.zoo.resnet import resnet18
 from tinyconv.nn import prepared
 
 ROWS = {
@@ -197,7 +197,7 @@ def test_nan_passes_pools_and_rectifiers():
 
 def test_a_residual_network_infers_as_its_steps_do():
     tc.manual_seed(0)
-    model = ResNet18(3, 4, width=4).double()
+    model = resnet18(3, 4, (32, 32), width=4).double()
     x = tc.tensor(np.random.default_rng(0).standard_normal((2, 3, 9, 9)))
     model(x)
     model.eval()

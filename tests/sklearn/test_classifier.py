@@ -10,7 +10,7 @@ from sklearn.exceptions import NotFittedError
 import tinyconv as tc
 from tinyconv import nn
 from tinyconv.data.transforms import RandomShift
-from tinyconv.models.facenet import FaceNet
+from tinyconv.models.zoo.facenet import FaceNet
 from tinyconv.sklearn import CNNClassifier, tables
 from tinyconv.sklearn.thin_net import ThinNet
 

@@ -19,8 +19,10 @@ from tinyconv.train import warm_up
 warm_up()
 late = []
 machine.on_preparation(lambda kernel, begins: late.append(kernel))
-for name, channels, side in (("facenet", 1, 64), ("lenet", 1, 28), ("vgg11", 3, 32), ("resnet18", 3, 32)):
-    model = registry.build(name, channels, 10, (side, side))
+linear = {"head": "linear"}
+nets = ("facenet", 1, 64, {}), ("lenet", 1, 28, {}), ("vgg11_bn", 3, 32, linear), ("resnet18", 3, 32, {})
+for name, channels, side, options in nets:
+    model = registry.build(name, channels, 10, (side, side), **options)
     for family in (optim.SGD, optim.AdamW):
         optimizer = family(model.parameters(), lr=1e-3)
         images, labels = tc.randn(8, channels, side, side), tc.randint(0, 10, (8,))

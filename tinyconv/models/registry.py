@@ -10,12 +10,28 @@ from typing import Any
 from tinyconv import nn
 from tinyconv.core.arrays import Pair
 from tinyconv.core.errors import ArgumentError
-from tinyconv.models.facenet import FaceNet
-from tinyconv.models.lenet import LeNet
-from tinyconv.models.resnet import ResNet18
-from tinyconv.models.vgg import VGG11
+from tinyconv.models.zoo import resnet, vgg
+from tinyconv.models.zoo.facenet import FaceNet
+from tinyconv.models.zoo.lenet import LeNet
 
-MODELS: dict[str, Callable[..., nn.Module]] = {"facenet": FaceNet, "lenet": LeNet, "vgg11": VGG11, "resnet18": ResNet18}
+MODELS: dict[str, Callable[..., nn.Module]] = {
+    "facenet": FaceNet,
+    "lenet": LeNet,
+    "vgg11": vgg.vgg11,
+    "vgg11_bn": vgg.vgg11_bn,
+    "vgg13": vgg.vgg13,
+    "vgg13_bn": vgg.vgg13_bn,
+    "vgg16": vgg.vgg16,
+    "vgg16_bn": vgg.vgg16_bn,
+    "vgg19": vgg.vgg19,
+    "vgg19_bn": vgg.vgg19_bn,
+    "resnet18": resnet.resnet18,
+    "resnet34": resnet.resnet34,
+    "resnet50": resnet.resnet50,
+    "resnet101": resnet.resnet101,
+}
+"""Name: what builds it. The defaults of its arguments are the published network."""
+
 COMMON = ("in_channels", "num_classes", "image_size")
 
 
@@ -25,8 +41,8 @@ def names() -> tuple[str, ...]:
     Raises: nothing of its own.
 
     >>> from tinyconv.models import registry
-    >>> registry.names()
-    ('facenet', 'lenet', 'vgg11', 'resnet18')
+    >>> registry.names()[:3]
+    ('facenet', 'lenet', 'vgg11')
     """
     return tuple(MODELS)
 
@@ -42,6 +58,38 @@ def defaults(name: str) -> dict[str, Any]:
     """
     parameters = inspect.signature(_model(name)).parameters
     return {option: parameter.default for option, parameter in parameters.items() if option not in COMMON}
+
+
+def published(name: str) -> tuple[int, int, Pair]:
+    """(in_channels, num_classes, image_size) of model ``name`` as it was published.
+
+    Raises: ``ArgumentError`` for a model that does not exist.
+
+    >>> from tinyconv.models import registry
+    >>> registry.published("resnet18")
+    (3, 1000, (224, 224))
+    """
+    parameters = inspect.signature(_model(name)).parameters
+    in_channels, num_classes, image_size = (parameters[argument].default for argument in COMMON)
+    return in_channels, num_classes, image_size
+
+
+def renamed(name: str, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The name and the options by which a model that an older tinyconv recorded is built today.
+
+    Its "vgg11" had batch norm and a linear head; its "resnet18" had the small stem for images of any size.
+
+    Raises: nothing of its own.
+
+    >>> from tinyconv.models import registry
+    >>> registry.renamed("vgg11", {"width": 64})
+    ('vgg11_bn', {'width': 64, 'head': 'linear'})
+    """
+    if name == "vgg11" and options.keys() == {"width"}:
+        return "vgg11_bn", {**options, "head": "linear"}
+    if name == "resnet18" and options.keys() == {"width"}:
+        return name, {**options, "stem": "small"}
+    return name, options
 
 
 def build(name: str, in_channels: int, num_classes: int, image_size: Pair, **options: Any) -> nn.Module:

@@ -90,8 +90,11 @@ def load_run(path: str | Path, checkpoint: str = "last", device: Device = CPU) -
         raise RunError(f"run {folder.path} has no checkpoint {file.name} (it has: {others}; see --checkpoint)")
     metadata = weights.load_metadata(file)
     for name in IDENTITY:
-        if metadata.get(name) != record[name]:
-            entry, theirs, ours = _first_difference(name, metadata.get(name), record[name])
+        held, wanted = metadata.get(name), record[name]
+        if name == "model":
+            held = _of_today(held)
+        if held != wanted:
+            entry, theirs, ours = _first_difference(name, held, wanted)
             raise RunError(
                 f"checkpoint {file} does not belong to {folder.run_file}: {entry} is {_short(theirs)} in the "
                 f"checkpoint and {_short(ours)} in the run"
@@ -105,7 +108,10 @@ def load_run(path: str | Path, checkpoint: str = "last", device: Device = CPU) -
 
 
 def read_record(folder: RunFolder) -> dict[str, Any]:
-    """The contents of a run's ``run.json``. Raises ``RunError`` where it is missing, damaged, or of a newer format."""
+    """The contents of a run's ``run.json``, its model by the name of today.
+
+    Raises ``RunError`` where it is missing, damaged, or of a newer format.
+    """
     file = folder.run_file
     if not folder.path.is_dir():
         what = "is a file, not a run folder" if folder.path.exists() else "does not exist"
@@ -127,7 +133,22 @@ def read_record(folder: RunFolder) -> dict[str, Any]:
         raise RunError(
             f"{file} has format version {version}, and this tinyconv reads up to {FORMAT_VERSION}; upgrade tinyconv"
         )
+    described, recipe = record.get("model"), record.get("recipe")
+    today = _of_today(described)
+    if today != described:
+        record["model"] = today
+        if isinstance(recipe, dict):
+            record["recipe"] = recipe | {"model": today["name"], "model_options": today["options"]}
     return record
+
+
+def _of_today(description: Any) -> Any:
+    """The entry ``model`` of a run's record or checkpoint by the names that models have today."""
+    try:
+        name, options = registry.renamed(description["name"], description["options"])
+    except (TypeError, KeyError, AttributeError):
+        return description  # damaged: what reads it says so
+    return {**description, "name": name, "options": options}
 
 
 def _build(folder: RunFolder, record: dict[str, Any]) -> tuple[Module, tuple[str, ...], Preprocessing]:

@@ -24,6 +24,9 @@ from tinyconv.ops.creation.random import rand, randint
 
 CHANNELS, IMAGE_SIZE, CLASSES, BATCH, WIDTH = 3, (32, 32), 10, 2, 32
 
+SMALL: dict[str, dict[str, Any]] = {"facenet": {}, "lenet": {}, "vgg11_bn": {"head": "linear"}, "resnet18": {}}
+"""The models for small images, which most trainings on a CPU train, and their options there."""
+
 CONVOLUTIONS: tuple[dict[str, Any], ...] = (
     {"kernel_size": 1},
     {"kernel_size": 3, "padding": 1},
@@ -62,9 +65,9 @@ def warm_up(
     """Compile the kernels of common layers, losses and optimisers, and of the ``models``, so that no training waits.
 
     Each runs once, forward and backward, on small images; what the cache has already is only read. ``models``:
-    names from ``models.registry``; none of them: all. ``callback``: called with a kernel's name and None before
-    it is compiled or read, and with what it took afterwards. ``device``: whose kernels. Random numbers of the process
-    go on where they were.
+    names from ``models.registry``; none of them: those of ``SMALL``. ``callback``: called with a kernel's name and None
+    before it is compiled or read, and with what it took afterwards. ``device``: whose kernels. Random numbers of the
+    process go on where they were.
 
     Raises: ``ArgumentError`` for a model that does not exist.
 
@@ -94,7 +97,7 @@ def warm_up(
     state = random.default_generator.get_state()
     stops = machine.on_preparation(notice), machine.on_first_compile(compiled.add)
     try:
-        for work in _work(models or registry.names(), dtype, device):
+        for work in _work(models or tuple(SMALL), dtype, device):
             work()
     finally:
         for stop in stops:
@@ -105,7 +108,7 @@ def warm_up(
 
 def _work(models: Sequence[str], dtype: DType, device: Device) -> Iterator[Callable[[], None]]:
     for name in models:
-        yield partial(_train, partial(registry.build, name, CHANNELS, CLASSES, IMAGE_SIZE), dtype, device)
+        yield partial(_train_model, name, dtype, device)
     yield _augment
     for options in CONVOLUTIONS:
         for algorithm in ALGORITHMS:
@@ -115,7 +118,7 @@ def _work(models: Sequence[str], dtype: DType, device: Device) -> Iterator[Calla
     for layer in ON_ROWS:
         yield partial(_run, layer, dtype, device, (2048, WIDTH))
     for family in OPTIMIZERS:
-        yield partial(_train, _classifier, dtype, device, family)
+        yield partial(_train, _classifier, (CHANNELS, *IMAGE_SIZE), dtype, device, family)
 
 
 def _augment() -> None:
@@ -142,8 +145,16 @@ def _convolve(options: dict[str, Any], algorithm: str, dtype: DType, device: Dev
         _run(partial(nn.Conv2d, WIDTH, WIDTH, **options), dtype, device, (BATCH, WIDTH, 16, 16))
 
 
+def _train_model(name: str, dtype: DType, device: Device) -> None:
+    """On small images where it is made for these, else on images of the published size."""
+    channels, classes, size = (CHANNELS, CLASSES, IMAGE_SIZE) if name in SMALL else registry.published(name)
+    build = partial(registry.build, name, channels, classes, size, **SMALL.get(name, {}))
+    _train(build, (channels, *size), dtype, device)
+
+
 def _train(
     build: Callable[[], nn.Module],
+    image: tuple[int, ...],
     dtype: DType,
     device: Device,
     family: Callable[..., optim.Optimizer] = optim.AdamW,
@@ -151,9 +162,10 @@ def _train(
     """A training step, and a forward in evaluation."""
     model = build().to(device, dtype)
     optimizer = family(model.parameters(), lr=1e-3)
-    images = rand(BATCH, CHANNELS, *IMAGE_SIZE, dtype=dtype, device=device)
-    labels = randint(0, CLASSES, (BATCH,), device=device)
-    F.cross_entropy(model(images), labels).backward()
+    images = rand(BATCH, *image, dtype=dtype, device=device)
+    outputs = model(images)
+    labels = randint(0, outputs.shape[1], (BATCH,), device=device)
+    F.cross_entropy(outputs, labels).backward()
     optimizer.step()
     with no_grad():
         model.eval()(images)

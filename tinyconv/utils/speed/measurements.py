@@ -115,7 +115,7 @@ def measure_model(
     labels = draw.integers(0, classes, images)
 
     def twins() -> dict[str, Any]:
-        layouts = pytorch.LAYOUTS if pytorch.installed() else ()
+        layouts = pytorch.LAYOUTS if pytorch.has_twin(name) else ()
         return {layout: pytorch.twin(name, model, channels, classes, image_size, layout) for layout in layouts}
 
     step: dict[str, Side] = {own.FAST: own.training_step(model, x, labels)}

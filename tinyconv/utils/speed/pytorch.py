@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tinyconv.core.arrays import Array, Pair
@@ -74,13 +74,26 @@ def convolution(shape: ConvolutionShape, arrays: dict[str, Array], layout: str, 
     return dict(zip(PRODUCTS, (forward, gradient(0), gradient(1)), strict=True))
 
 
-def twin(name: str, model: Any, in_channels: int, num_classes: int, image_size: Pair, layout: str) -> Any:
-    """PyTorch's network of tinyconv's ``model``, which has the name ``name``, with its weights, in ``layout``."""
+def has_twin(name: str) -> bool:
+    """Whether there is a PyTorch, and tinyconv's model ``name`` is written for it too."""
+    return installed() and name in importlib.import_module("tinyconv.utils.speed.torch_networks").TWINS
+
+
+def twin(
+    name: str,
+    model: Any,
+    in_channels: int,
+    num_classes: int,
+    image_size: Pair,
+    layout: str,
+    options: Mapping[str, Any] | None = None,
+) -> Any:
+    """PyTorch's network of tinyconv's ``model``, built by ``name`` and ``options``; with its weights, in ``layout``."""
     torch = _torch()
 
     from tinyconv.utils.speed import torch_networks
 
-    network: Any = torch_networks.twin(name, in_channels, num_classes, image_size)
+    network: Any = torch_networks.twin(name, in_channels, num_classes, image_size, **options or {})
     torch_networks.copy_weights(model, network)
     return network.to(memory_format=torch.channels_last) if layout == CHANNELS_LAST else network
 

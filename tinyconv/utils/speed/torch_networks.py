@@ -31,13 +31,15 @@ class BasicBlock(nn.Module):
 
 
 class ResNet18(nn.Module):
-    """With a 3x3 stem."""
+    """With a 3x3 stem where ``small``."""
 
-    def __init__(self, in_channels: int, num_classes: int, width: int = 64) -> None:
+    def __init__(self, in_channels: int, num_classes: int, small: bool, width: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, width, 3, padding=1, bias=False)
+        kernel, stride = (3, 1) if small else (7, 2)
+        self.conv1 = nn.Conv2d(in_channels, width, kernel, stride, kernel // 2, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.Identity() if small else nn.MaxPool2d(3, 2, padding=1)
         channels = width
         for number, stride in enumerate((1, 2, 2, 2), start=1):
             wider = width * 2 ** (number - 1)
@@ -49,13 +51,27 @@ class ResNet18(nn.Module):
         self.fc = nn.Linear(channels, num_classes)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.relu(self.bn1(self.conv1(x)))
+        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         return self.fc(self.avgpool(x).flatten(1))
 
 
-def vgg11(in_channels: int, num_classes: int, width: int = 64) -> nn.Sequential:
-    """With batch norm and one linear layer."""
+def resnet18(
+    in_channels: int, num_classes: int, image_size: tuple[int, int], stem: str = "auto", width: int = 64
+) -> ResNet18:
+    """The stem as tinyconv chooses it."""
+    return ResNet18(in_channels, num_classes, stem == "small" or (stem == "auto" and min(image_size) < 112), width)
+
+
+def vgg11_bn(
+    in_channels: int,
+    num_classes: int,
+    _: tuple[int, int],
+    width: int = 64,
+    head: str = "published",
+    dropout: float = 0.5,
+) -> nn.Sequential:
+    """VGG-11 with batch norm, and the published head or one linear layer. Any image size will do."""
     layers: list[nn.Module] = []
     channels = in_channels
     for stage in ((1,), (2,), (4, 4), (8, 8), (8, 8)):
@@ -64,11 +80,20 @@ def vgg11(in_channels: int, num_classes: int, width: int = 64) -> nn.Sequential:
             layers += [nn.Conv2d(channels, filters, 3, padding=1), nn.BatchNorm2d(filters), nn.ReLU(inplace=True)]
             channels = filters
         layers.append(nn.MaxPool2d(2))
+    if head == "linear":
+        side, classifier = 1, nn.Linear(channels, num_classes)
+    else:
+        side, hidden = 7, 64 * width
+        classifier = nn.Sequential(
+            *(nn.Linear(channels * side * side, hidden), nn.ReLU(inplace=True), nn.Dropout(dropout)),
+            *(nn.Linear(hidden, hidden), nn.ReLU(inplace=True), nn.Dropout(dropout)),
+            nn.Linear(hidden, num_classes),
+        )
     return _named(
         features=nn.Sequential(*layers),
-        avgpool=nn.AdaptiveAvgPool2d(1),
+        avgpool=nn.AdaptiveAvgPool2d(side),
         flatten=nn.Flatten(),
-        classifier=nn.Linear(channels, num_classes),
+        classifier=classifier,
     )
 
 
@@ -112,13 +137,13 @@ def lenet(in_channels: int, num_classes: int, image_size: tuple[int, int]) -> nn
     )
 
 
+TWINS = {"facenet": facenet, "lenet": lenet, "vgg11_bn": vgg11_bn, "resnet18": resnet18}
+"""tinyconv's models that are written here for PyTorch too."""
+
+
 def twin(name: str, in_channels: int, num_classes: int, image_size: tuple[int, int], **options: Any) -> nn.Module:
     """The twin of tinyconv's model ``name``."""
-    if name == "facenet":
-        return facenet(in_channels, num_classes, image_size, **options)
-    if name == "lenet":
-        return lenet(in_channels, num_classes, image_size)
-    return {"vgg11": vgg11, "resnet18": ResNet18}[name](in_channels, num_classes, **options)
+    return TWINS[name](in_channels, num_classes, image_size, **options)
 
 
 def copy_weights(model: Any, network: nn.Module) -> None:

@@ -22,7 +22,7 @@ class FaceNet(nn.Sequential):
 
     Raises: ``ShapeError`` for images smaller than 2x2; ``ArgumentError`` for widths or a dropout that make no layer.
 
-    >>> from tinyconv.models.facenet import FaceNet
+    >>> from tinyconv.models.zoo.facenet import FaceNet
     >>> FaceNet(1, 10, (32, 32))(tc.zeros(2, 1, 32, 32)).shape
     (2, 10)
     """

@@ -24,7 +24,7 @@ class LeNet(nn.Sequential):
     Raises: ``ShapeError`` for images smaller than 12x12.
     Source: LeCun, Bottou, Bengio & Haffner, 1998, "Gradient-based learning applied to document recognition".
 
-    >>> from tinyconv.models.lenet import LeNet
+    >>> from tinyconv.models.zoo.lenet import LeNet
     >>> sum(parameter.numel() for parameter in LeNet(1, 10, (28, 28)).parameters())
     61706
     """
