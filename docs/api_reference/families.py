@@ -52,6 +52,7 @@ SPACES = {
     "optim.lr_scheduler": ("lr-scheduler", "Schedules of the learning rate"),
     "optim": ("optim", "Optimisers"),
     "utils.data": ("utils-data", "Datasets, samplers, loaders"),
+    "utils.dlpack": ("utils-dlpack", "Memory handed to other libraries"),
     "utils.profiler": ("profiler", "The profiler"),
     "autograd": ("autograd", "The tape"),
     "data": ("data", "Images: sources, transforms, splits"),
@@ -68,6 +69,7 @@ SPACES = {
     "explain.synthesis": ("explain-synthesis", "Images made by a network"),
     "explain": ("explain", "Explanations"),
     "sklearn": ("sklearn", "Estimators for scikit-learn"),
+    "interop": ("interop", "Doors to other tools"),
 }
 """Namespace: its page and the title of that."""
 

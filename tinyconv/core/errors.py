@@ -88,6 +88,17 @@ class GraphError(TinyconvError, RuntimeError):
     """
 
 
+class ExchangeError(TinyconvError, BufferError, RuntimeError):
+    """Memory that cannot be shared with another library as it is.
+
+    >>> try:
+    ...     np.from_dlpack(tc.ones(2, requires_grad=True))
+    ... except BufferError as error:
+    ...     type(error).__name__
+    'ExchangeError'
+    """
+
+
 class DataError(TinyconvError, ValueError):
     """A dataset or an image that cannot be used as given.
 

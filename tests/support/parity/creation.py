@@ -159,6 +159,12 @@ ENTRIES = [
         bad=(),
     ),
     Entry(
+        "tc.from_dlpack",
+        calls=st.tuples(st.sampled_from(TYPES), st.sampled_from([None, True, False])).map(lambda drawn: call(*drawn)),
+        program=lambda lib, kind, copy: lib.tc.from_dlpack(np.ones((2, 3), kind), copy=copy),
+        bad=(call([1.0]), call("text")),
+    ),
+    Entry(
         "tc.full",
         calls=st.one_of(
             st.tuples(some_shape, st.sampled_from([1, 0, 2.5, True, -1]), st.none() | types).map(

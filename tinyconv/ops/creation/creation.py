@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinyconv.autograd.tensor_base import TensorBase
-from tinyconv.core import dtypes, layout
+from tinyconv.core import dtypes, exchange, layout
 from tinyconv.core.devices import CPU, Device, array_module
 from tinyconv.core.dtypes import DType
-from tinyconv.core.errors import ArgumentError, DTypeError
+from tinyconv.core.errors import ArgumentError, DTypeError, ExchangeError
 from tinyconv.ops.creation.new_arrays import AnyDevice, array_of, finished, on_device, requested_shape
 from tinyconv.ops.dispatch import constant, is_number, wrap
 
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 
 def tensor(data: Any, *, dtype: DType | None = None, device: AnyDevice = None, requires_grad: bool = False) -> Tensor:
-    """A tensor that holds a copy of ``data``: numbers, nested lists, an array, or a tensor.
+    """A tensor that holds a copy of ``data``.
 
-    4-D data are stored channels-last. ``device``: by default that of a tensor, else the CPU.
+    ``data``: numbers, nested lists, a tensor, a NumPy array, or another library's: PyTorch's, JAX's, CuPy's, a Pillow
+    image. 4-D data are stored channels-last. ``device``: by default that of a tensor or array, else the CPU.
 
     Shape: that of the data.
     Dtype: ``dtype``; by default float32 for Python floats, int64 for ints, bool for bools, and the type of an array,
@@ -34,12 +35,16 @@ def tensor(data: Any, *, dtype: DType | None = None, device: AnyDevice = None, r
     tensor([[1, 2],
             [3, 4]])
     """
+    if not isinstance(data, TensorBase) and exchange.is_foreign(data):
+        data = _over(*exchange.foreign("tensor", data))
     source = data.device if isinstance(data, TensorBase) else CPU
     return finished(array_of(data, dtype), Device(device or source), requires_grad, source)
 
 
 def as_tensor(data: Any, *, dtype: DType | None = None, device: AnyDevice = None) -> Tensor:
     """``data`` as a tensor, sharing memory where type and device allow it.
+
+    With a NumPy array, and with another library's that hands its memory over: PyTorch's, JAX's, CuPy's.
 
     Shape: that of the data.
     Dtype: ``dtype``, or as for ``tensor``.
@@ -53,6 +58,8 @@ def as_tensor(data: Any, *, dtype: DType | None = None, device: AnyDevice = None
         return data.to(device=device, dtype=dtype)  # type: ignore[attr-defined]
     if isinstance(data, np.ndarray):
         return from_numpy(data).to(device=device, dtype=dtype)
+    if exchange.is_foreign(data):
+        return _over(*exchange.foreign("as_tensor", data)).to(device=device, dtype=dtype)
     return tensor(data, dtype=dtype, device=device)
 
 
@@ -70,6 +77,41 @@ def from_numpy(ndarray: Any) -> Tensor:
         raise DTypeError(f"from_numpy: expects a NumPy array, got {type(ndarray).__name__}; use tensor()")
     dtypes.from_numpy(ndarray.dtype)
     return wrap(ndarray, CPU)
+
+
+def from_dlpack(ext_tensor: Any, *, device: AnyDevice = None, copy: bool | None = None) -> Tensor:
+    """A tensor over the memory of another library's array, handed over by DLPack: of PyTorch, JAX, CuPy, NumPy.
+
+    ``ext_tensor``: anything with ``__dlpack__`` and ``__dlpack_device__``, or a capsule, which can be taken once.
+    ``device``: where the tensor is to be, by default where the memory is. ``copy``: True always copies, False never,
+    None where the device differs. Writes are seen on both sides, and by no version counter. Memory that its owner calls
+    read-only, as JAX does, or that comes from a library too old to say, is not written in place: ``clone()`` it.
+
+    Shape: that of the array.
+    Dtype: that of the array.
+    Raises: ``ExchangeError`` for memory that its owner does not hand over, or that would have to be copied against
+        ``copy=False``; ``DTypeError`` for a type that tinyconv does not have, or no such object; ``DeviceError``.
+    Source: DLPack, https://dmlc.github.io/dlpack, version 1.
+
+    >>> array = np.zeros(2)
+    >>> _ = tc.from_dlpack(array).add_(1)
+    >>> array.tolist()
+    [1.0, 1.0]
+    """
+    if not exchange.is_capsule(ext_tensor) and not hasattr(ext_tensor, "__dlpack__"):
+        raise DTypeError(
+            f"from_dlpack: a {type(ext_tensor).__name__} has no __dlpack__; as_tensor() takes arrays of other kinds"
+        )
+    found = _over(*exchange.from_dlpack(ext_tensor))
+    target = found.device if device is None else Device(device)
+    if copy is False and target != found.device:
+        raise ExchangeError(f"from_dlpack: from {found.device} to {target} is a copy, which copy=False forbids")
+    return found.to(device=target, copy=bool(copy))
+
+
+def _over(array: Any, device: Device) -> Tensor:
+    dtypes.from_numpy(array.dtype)
+    return wrap(array, device)
 
 
 def full(

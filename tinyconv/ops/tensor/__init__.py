@@ -7,12 +7,13 @@ from tinyconv.ops.tensor.array_methods import ArrayMethods
 from tinyconv.ops.tensor.attributes import Attributes
 from tinyconv.ops.tensor.conversion import Conversion
 from tinyconv.ops.tensor.elementwise_methods import ElementwiseMethods
+from tinyconv.ops.tensor.exchange import Exchange
 from tinyconv.ops.tensor.methods import Methods
 from tinyconv.ops.tensor.new import New
 from tinyconv.ops.tensor.operators import Operators
 
 
-class Tensor(Attributes, Conversion, New, Operators, ElementwiseMethods, Methods, ArrayMethods):
+class Tensor(Attributes, Conversion, Exchange, New, Operators, ElementwiseMethods, Methods, ArrayMethods):
     """An n-dimensional array on a device, with a gradient.
 
     Made by ``tinyconv.tensor(data)`` and its relatives; ``Tensor(array)`` wraps a NumPy array of one of tinyconv's

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 class Attributes(TensorBase):
     """Sizes, types and layout; printing, iterating and copying; the way to Python numbers and NumPy arrays."""
 
-    # NumPy's operators step aside, so that ``np.float32(2) * tensor`` is a tensor.
-    __array_ufunc__ = None
     __hash__ = object.__hash__
 
     # --- what it is -------------------------------------------------------------------------------------------------
@@ -284,9 +282,6 @@ class Attributes(TensorBase):
         if self.requires_grad and not force:
             raise GraphError("numpy: this tensor requires a gradient, which the array would not track; detach() first")
         return to_host(self.array) if self.is_cuda else self.array
-
-    def __array__(self, dtype: Any = None, copy: builtins.bool | None = None) -> Any:
-        return np.asarray(self.numpy(), dtype) if not copy else np.array(self.numpy(), dtype)
 
     def __bool__(self) -> builtins.bool:
         if self.array.size != 1:
