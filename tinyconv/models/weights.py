@@ -1,8 +1,8 @@
-"""``tc.save`` and ``tc.load``: state dicts and checkpoints as safetensors files.
+"""``tc.save`` and ``tc.load``: state dicts and checkpoints as safetensors files, or as NumPy's ``.npz``.
 
 A flat dictionary of tensors is a plain safetensors file, which every reader of that format opens. Anything nested is
-one too, with its structure as JSON in the file's metadata. Nothing here can run code that a file contains, which is
-what loading a pickle does.
+one too, with its structure as JSON in the file's metadata. A path that ends in ``.npz`` is an archive of the same
+arrays, which NumPy alone reads. Nothing here can run code that a file contains, which is what loading a pickle does.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from tinyconv.core.arrays import Array
 from tinyconv.core.devices import Device
 from tinyconv.core.errors import ArgumentError, DTypeError, MissingFileError, RunError, UnsupportedError
 from tinyconv.core.transfer import placed, to_host
+from tinyconv.models import npz_archive
 from tinyconv.models.structure import Writer, restore
 from tinyconv.ops.tensor import Tensor
 from tinyconv.utils.files import write_atomically
@@ -41,7 +42,8 @@ CONVERT = (
 def save(obj: Any, f: File, metadata: Mapping[str, Any] | None = None) -> None:
     """Write ``obj`` to the file ``f``, a path or an open binary file, without pickle.
 
-    ``obj``: a state dict, as ``module.state_dict()`` gives it, becomes an ordinary safetensors file. Dictionaries,
+    ``obj``: a state dict, as ``module.state_dict()`` gives it, becomes an ordinary safetensors file; with a path that
+    ends in ``.npz``, an archive for ``numpy.load``, an array for each name. Dictionaries,
     lists and tuples of tensors, NumPy arrays, numbers, strings, True, False and None, nested as they may be, come back
     exactly as they were; so ``{"model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 3}`` is a
     checkpoint. Tensors are written without their gradients and graph, one that is there twice two times.
@@ -79,7 +81,10 @@ def save(obj: Any, f: File, metadata: Mapping[str, Any] | None = None) -> None:
         text = json.dumps(noted, sort_keys=True)
     except (TypeError, ValueError) as error:
         raise ArgumentError(f"save: the metadata cannot be expressed in JSON ({error})") from None
-    content = serialize(arrays, metadata={METADATA_KEY: text})
+    if isinstance(f, str | os.PathLike) and Path(f).suffix.lower() == ".npz":
+        content = npz_archive.written(arrays, text)
+    else:
+        content = serialize(arrays, metadata={METADATA_KEY: text})
     if isinstance(f, str | os.PathLike):
         write_atomically(Path(f), content)
     else:
@@ -89,7 +94,8 @@ def save(obj: Any, f: File, metadata: Mapping[str, Any] | None = None) -> None:
 def load(f: File, map_location: str | Device | None = None, *, weights_only: bool = True) -> Any:
     """What ``tc.save`` wrote to ``f``, a path or an open binary file.
 
-    From another writer's safetensors file, the dictionary of its tensors.
+    From another writer's safetensors or ``.npz`` file, the dictionary of its tensors. What kind of file it is shows in
+    its first bytes, not in its name.
 
     ``map_location``: the device to put tensors on, by default the CPU. ``weights_only=True`` is PyTorch's promise that
     no code of the file's runs, which always holds here.
@@ -191,7 +197,7 @@ def _content(f: File) -> bytes:
     if not path.exists():
         raise MissingFileError(f"weights file {path} does not exist")
     if path.is_dir():
-        raise RunError(f"{path} is a folder; give the path of a .safetensors file")
+        raise RunError(f"{path} is a folder; give the path of a .safetensors or .npz file")
     try:
         return path.read_bytes()
     except OSError as error:
@@ -199,10 +205,13 @@ def _content(f: File) -> bytes:
 
 
 def _read(f: File) -> tuple[dict[str, Array], dict[str, Any]]:
-    """Arrays (fresh and writable) and raw metadata of a safetensors file."""
+    """Arrays (fresh and writable) and raw metadata of a file."""
     from safetensors import SafetensorError, deserialize
 
     content = _content(f)
+    if npz_archive.is_one(content):
+        arrays, text = npz_archive.read(content, _name(f))
+        return arrays, {} if text is None else {METADATA_KEY: text}
     if content.startswith((b"PK\x03\x04", b"\x80")) and content[8:9] != b"{":  # where a header of JSON begins
         raise RunError(
             f"{_name(f)} is a pickle, as PyTorch's save makes, which may hold code and is not read; {CONVERT}"
@@ -214,7 +223,7 @@ def _read(f: File) -> tuple[dict[str, Array], dict[str, Any]]:
         metadata: dict[str, Any] = header.get("__metadata__") or {}
     except (SafetensorError, UnicodeDecodeError, ValueError, OverflowError, MemoryError) as error:
         reason = " ".join(str(error).split())
-        raise RunError(f"weights file {_name(f)} is damaged or not a safetensors file ({reason})") from None
+        raise RunError(f"weights file {_name(f)} is damaged, or no safetensors or npz file ({reason})") from None
     return arrays, metadata
 
 
