@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from shared_data import shared_data
 
 from tinyconv.core.errors import DataError
-from tinyconv.data.npz import _nchw
+from tinyconv.data.npz import nchw
 from tinyconv.data.sources import load
 
 
@@ -29,8 +29,8 @@ def test_images_and_labels_go_by_their_usual_names(tmp_path, images, labels):
 @given(st.integers(1, 3), st.integers(4, 9), st.integers(4, 9), st.sampled_from([1, 3]))
 def test_channels_are_found_first_or_last(samples, height, width, channels):
     images = np.arange(samples * channels * height * width).reshape(samples, channels, height, width)
-    np.testing.assert_array_equal(_nchw(images, ""), images)
-    np.testing.assert_array_equal(_nchw(images.transpose(0, 2, 3, 1), ""), images)
+    np.testing.assert_array_equal(nchw(images, ""), images)
+    np.testing.assert_array_equal(nchw(images.transpose(0, 2, 3, 1), ""), images)
 
 
 def test_where_both_readings_fit_channels_come_first(tmp_path):

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from tinyconv.core import dtypes, layout
+from tinyconv.core import dtypes, exchange, layout
 from tinyconv.core.arrays import Array
 from tinyconv.core.devices import CPU
 from tinyconv.core.errors import DataError, DTypeError, ShapeError, UnsupportedError
+from tinyconv.ops.creation.creation import as_tensor
 from tinyconv.ops.shape.join import stack
 from tinyconv.ops.tensor import Tensor
 
@@ -20,8 +21,9 @@ from tinyconv.ops.tensor import Tensor
 def default_collate(batch: Sequence[Any]) -> Any:
     """Stack samples along a new first dimension.
 
-    Tensors and arrays are stacked; numbers become a tensor; strings stay as they are, in a list, or as a field in a
-    tuple. Tuples and lists of fields, named tuples and dictionaries are collated field by field.
+    Tensors and arrays are stacked, PyTorch's and JAX's too; numbers become a tensor; strings stay as they are, in a
+    list, or as a field in a tuple. Tuples and lists of fields, named tuples and dictionaries are collated field by
+    field.
 
     Shape: B samples (...) become (B, ...).
     Dtype: of tensors and arrays their own; ints become int64, floats float64, bools bool.
@@ -35,6 +37,9 @@ def default_collate(batch: Sequence[Any]) -> Any:
     if not batch:
         raise DataError("default_collate: the batch is empty")
     first = batch[0]
+    if _is_array_of_others(first):
+        batch = [as_tensor(sample) for sample in batch]
+        first = batch[0]
     if isinstance(first, Tensor):
         arrays = [_array(sample) for sample in batch]
         return _stack(arrays) if all(sample.device == CPU for sample in batch) else stack(list(batch))
@@ -60,14 +65,15 @@ def default_collate(batch: Sequence[Any]) -> Any:
     raise DTypeError(
         "default_collate: samples must be tensors, arrays, numbers, strings, or tuples, lists and dictionaries of "
         f"them, got {type(first).__name__}; convert it in the dataset, or pass a collate_fn"
+        + ("; tinyconv.data.map_dataset.MapDataset makes arrays of images" if _is_picture(first) else "")
     )
 
 
 def default_convert(data: Any) -> Any:
     """Turn the arrays in one sample (or ready batch) into tensors; everything else stays as it is.
 
-    Arrays and NumPy's numbers inside dictionaries, lists and tuples are found; a tuple becomes a list, as in PyTorch,
-    unless its fields have names.
+    Arrays, those of other libraries and NumPy's numbers inside dictionaries, lists and tuples are found; a tuple
+    becomes a list, as in PyTorch, unless its fields have names.
 
     Shape: any; arrays keep theirs.
     Dtype: any; arrays keep theirs.
@@ -79,12 +85,23 @@ def default_convert(data: Any) -> Any:
     """
     if isinstance(data, np.ndarray | np.generic) and data.dtype.kind not in "USO":
         return Tensor(layout.ordered(np.asarray(data)))
+    if _is_array_of_others(data):
+        return as_tensor(data)
     if isinstance(data, Mapping):
         return _like(data, {key: default_convert(value) for key, value in data.items()})
     if isinstance(data, tuple | list):
         values = [default_convert(value) for value in data]
         return type(data)(*values) if hasattr(data, "_fields") else values
     return data
+
+
+def _is_array_of_others(value: Any) -> bool:
+    return not isinstance(value, Tensor) and exchange.is_foreign(value) and not _is_picture(value)
+
+
+def _is_picture(value: Any) -> bool:
+    """Whether ``value`` is Pillow's: no array, though it can be read as one, channels last and in bytes."""
+    return type(value).__module__.startswith("PIL.")
 
 
 def _like(mapping: Mapping[Any, Any], entries: dict[Any, Any]) -> Any:

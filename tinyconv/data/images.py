@@ -152,11 +152,15 @@ def decoded(
         raise DataError(f"{name} is damaged and cannot be decoded ({_one_line(error)}); replace or delete it") from None
     finally:
         image.close()
-    if channels == 1:
-        pixels = _luma(pixels)
-    elif len(pixels) == 1:
-        pixels = np.repeat(pixels, 3, axis=0)
+    pixels = in_channels(pixels, channels)
     return pixels if size is None else resize(pixels, size)
+
+
+def in_channels(pixels: Array, channels: int) -> Array:
+    """One image (1 or 3, H, W) with 1 channel (gray: ITU-R 601 luma) or 3."""
+    if channels == 1:
+        return _luma(pixels)
+    return np.repeat(pixels, 3, axis=0) if len(pixels) == 1 else pixels
 
 
 def bytes_of(image: Image.Image, name: str | Path, channels: int, size: Pair) -> Array | None:

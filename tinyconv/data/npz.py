@@ -61,10 +61,10 @@ def _train_and_test(arrays: dict[str, Array], path: Path, image_size: Pair | Non
         raise DataError(f"{path} has x_train but no {missing[0]}; it needs {', '.join(wanted)}")
     parts = []
     for part in ("train", "test"):
-        images, labels = _nchw(arrays[f"x_{part}"], f"{path}: x_{part}"), arrays[f"y_{part}"]
+        images, labels = nchw(arrays[f"x_{part}"], f"{path}: x_{part}"), arrays[f"y_{part}"]
         if len(images) != len(labels):
             raise DataError(f"{path}: {len(images)} images but {len(labels)} labels in x_{part} and y_{part}")
-        parts.append((_unit_range(images, f"{path}: x_{part}"), labels.reshape(len(labels), -1)))
+        parts.append((unit_range(images, f"{path}: x_{part}"), labels.reshape(len(labels), -1)))
     if parts[0][0].shape[1:] != parts[1][0].shape[1:]:
         raise DataError(f"{path}: images of x_train and x_test differ in shape")
     images, columns = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
@@ -98,7 +98,7 @@ def read(path: Path) -> dict[str, Array]:
 def images_in(arrays: dict[str, Array], path: Path) -> Array:
     """The images among ``arrays``, float32 (N, C, H, W) in [0, 1]. Raises ``DataError``, which names ``path``."""
     key = _key(arrays, IMAGE_NAMES, path, "images")
-    return _unit_range(_nchw(arrays[key], f"{path}: {key}"), f"{path}: {key}")
+    return unit_range(nchw(arrays[key], f"{path}: {key}"), f"{path}: {key}")
 
 
 def _key(arrays: dict[str, Array], names: tuple[str, ...], path: Path, what: str) -> str:
@@ -109,7 +109,8 @@ def _key(arrays: dict[str, Array], names: tuple[str, ...], path: Path, what: str
     raise DataError(f"{path} has no array of {what}: name it {' or '.join(names)} (the file holds: {held})")
 
 
-def _nchw(images: Array, what: str) -> Array:
+def nchw(images: Array, what: str) -> Array:
+    """Images (N, H, W), (N, C, H, W) or (N, H, W, C) as (N, C, H, W). Raises ``DataError``, which names ``what``."""
     if images.ndim == 3:
         images = images[:, None]
     elif images.ndim != 4:
@@ -123,7 +124,8 @@ def _nchw(images: Array, what: str) -> Array:
     return images
 
 
-def _unit_range(images: Array, what: str) -> Array:
+def unit_range(images: Array, what: str) -> Array:
+    """Images of bytes, 16 bits, truth values or fractions as float32 in [0, 1]. Raises ``DataError`` for others."""
     if images.dtype in (np.uint8, np.uint16):
         return images.astype(np.float32) / np.float32(np.iinfo(images.dtype).max)
     if images.dtype == np.bool_:
