@@ -22,6 +22,7 @@ SPACES = (
     "optim",
     "optim.lr_scheduler",
     "utils.data",
+    "utils.dlpack",
     "utils.profiler",
     "autograd",
     "cuda",
@@ -41,6 +42,7 @@ SPACES = (
     "explain.synthesis",
     "report",
     "sklearn",
+    "interop",
 )
 """Where public names are found. Of an object with several names the first one here is its main one."""
 
@@ -53,6 +55,7 @@ ENGINE_ATTRIBUTES = {
 
 OWN_SPACES = (
     "core.errors.", "data.", "models.", "train.", "features.", "explain.", "report.", "sklearn.", "utils.profiler.",
+    "interop.",
 )  # fmt: skip
 """What PyTorch has no counterpart of, or keeps in libraries of its own."""
 
@@ -80,6 +83,7 @@ ELSEWHERE = {"autograd.is_grad_enabled": "torch.is_grad_enabled"}
 
 FILES = {
     "data.images": ("ImageData", "read_image"),
+    "data.map_dataset": ("MapDataset",),
     "data.sources": ("load", "names"),
     "data.splits": ("stratified_split",),
     "data.transforms": (
@@ -92,6 +96,7 @@ FILES = {
         "RandomHorizontalFlip",
         "RandomShift",
     ),
+    "interop.pytorch": ("from_pytorch", "to_pytorch"),
     "models.zoo.facenet": ("FaceNet",),
     "models.zoo.lenet": ("LeNet",),
     "models.receptive_field": ("ReceptiveField",),
