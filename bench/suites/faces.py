@@ -63,10 +63,10 @@ def command(
             place = {"people": len(faces.people), "split": split, "seed": seed}
             if any(place.items() <= row.items() for row in rows):
                 continue
-            row = place | measure(faces, split, seed, epochs, beside)
+            row = place | {"threads": count} | measure(faces, split, seed, epochs, beside)
             rows.append(row)
             click.echo("  ".join(f"{key} {value:.4g}" for key, value in row.items()))
-            keep(out, "faces", rows, epochs=epochs, threads=count)
+            keep(out, "faces", rows, epochs=epochs)
         conclude([row for row in rows if row["people"] == len(faces.people)])
 
 
