@@ -40,6 +40,7 @@ VERBS = {
     "compare": "Set trained runs beside each other: their curves in one picture, and a table.",
     "tune": "Search for the learning rate, width and augmentation that suit your images.",
     "summary": "Show a model's layers: shapes, parameters, cost, receptive fields.",
+    "export": "Write a trained run as an ONNX file, for other frameworks.",
     "profile": "Show what a training step costs, layer by layer: time, memory, arithmetic.",
     "bench": "Measure a convolution or a model on this machine, beside PyTorch.",
     "warmup": "Compile the kernels now, so that no training waits for them.",

@@ -176,7 +176,7 @@ from tinyconv.ops.tensor import Tensor
 from tinyconv.ops.type_queries import is_floating_point, is_nonzero, is_tensor, numel, result_type
 
 if TYPE_CHECKING:
-    from tinyconv import autograd, cuda, data, explain, features, models, nn, optim, train, utils
+    from tinyconv import autograd, cuda, data, explain, features, models, nn, onnx, optim, train, utils
     from tinyconv.models.weights import load, save
     from tinyconv.utils.profiler import profile
 
@@ -189,7 +189,7 @@ long = int64
 # Importing the kernels' folder left its name here, where scripts mean ``torch.backends``.
 globals().pop("backends", None)
 
-_FOLDERS = ("autograd", "cuda", "data", "explain", "features", "models", "nn", "optim", "train", "utils")
+_FOLDERS = ("autograd", "cuda", "data", "explain", "features", "models", "nn", "onnx", "optim", "train", "utils")
 
 
 def __getattr__(name: str) -> Any:
@@ -441,6 +441,7 @@ __all__ = [
     "numel",
     "ones",
     "ones_like",
+    "onnx",
     "optim",
     "outer",
     "permute",

@@ -68,6 +68,8 @@ SPACES = {
     "explain.lrp": ("explain-lrp", "Layer-wise relevance propagation"),
     "explain.synthesis": ("explain-synthesis", "Images made by a network"),
     "explain": ("explain", "Explanations"),
+    "interop.onnx": ("onnx", "ONNX files"),
+    "onnx": ("onnx", "ONNX files"),
     "sklearn": ("sklearn", "Estimators for scikit-learn"),
     "interop": ("interop", "Doors to other tools"),
 }

@@ -26,6 +26,7 @@ SPACES = (
     "utils.profiler",
     "autograd",
     "cuda",
+    "onnx",
     "core.errors",
     "data",
     "models",
@@ -41,6 +42,7 @@ SPACES = (
     "explain.scoring",
     "explain.synthesis",
     "report",
+    "interop.onnx",
     "sklearn",
     "interop",
 )
@@ -54,8 +56,8 @@ ENGINE_ATTRIBUTES = {
 """What the engine keeps in a tensor; no part of the public interface."""
 
 OWN_SPACES = (
-    "core.errors.", "data.", "models.", "train.", "features.", "explain.", "report.", "sklearn.", "utils.profiler.",
-    "interop.",
+    "core.errors.", "data.", "models.", "train.", "features.", "explain.", "report.", "interop.", "sklearn.",
+    "utils.profiler.",
 )  # fmt: skip
 """What PyTorch has no counterpart of, or keeps in libraries of its own."""
 

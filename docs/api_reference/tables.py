@@ -35,6 +35,7 @@ MODULES = {
     "tc.features": "What the layers of a network make of an image: captured, drawn, kept in files.",
     "tc.models": "The architectures of the field; the summary of any model, and its weights on disk.",
     "tc.nn": "Layers, losses and containers.",
+    "tc.onnx": "ONNX files, as PyTorch writes them.",
     "tc.optim": "Optimisers.",
     "tc.train": "Training runs, with folders that hold all about them.",
     "tc.utils": "Datasets and loaders (`utils.data`), and the profiler (`utils.profiler`).",

@@ -32,6 +32,7 @@ FOLDERS = {
         "lr_scheduler",
         "models",
         "nn",
+        "onnx",
         "optim",
         "train",
     ),

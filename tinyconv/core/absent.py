@@ -45,7 +45,6 @@ NOT_OFFERED: dict[str, dict[str, str]] = {
         "jit": _KERNELS,
         "linalg": _ALGEBRA,
         "multiprocessing": _LAUNCHED,
-        "onnx": _GRAPHS,
         "set_default_dtype": "new tensors of floats are float32: give dtype=float64, or convert with .double()",
         "set_default_device": "new tensors are on the CPU unless they are told: give device=, or convert with .to()",
         "set_default_tensor_type": "new tensors of floats are float32: give dtype=float64, or convert with .double()",
