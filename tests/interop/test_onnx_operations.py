@@ -7,7 +7,6 @@ import pytest
 
 import tinyconv as tc
 from tinyconv import nn
-from tinyconv.nn import functional as F
 
 onnx = pytest.importorskip("onnx", reason="ONNX files need the extra [onnx]")
 onnxruntime = pytest.importorskip("onnxruntime", reason="exported files are held against ONNX Runtime")

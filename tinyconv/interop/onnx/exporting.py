@@ -11,7 +11,7 @@ from typing import IO, Any
 import numpy as np
 
 from tinyconv.autograd.tensor_base import TensorBase
-from tinyconv.core.errors import ArgumentError
+from tinyconv.core.errors import ArgumentError, TinyconvError, UnsupportedError
 from tinyconv.interop.onnx.writing.comparison import generalise
 from tinyconv.interop.onnx.writing.drafting import another, drafted
 from tinyconv.interop.onnx.writing.model_file import checked_opset, model_bytes
@@ -88,7 +88,7 @@ def export(
     if set(names) & set(out_names):
         raise ArgumentError(f"export: inputs and outputs share the name {sorted(set(names) & set(out_names))[0]!r}")
     axes = _open_axes(dynamic_axes, names, out_names, inputs)
-    second = trace(model, *another(inputs, [list(axes[name]) for name in names]))
+    second = _traced_again(model, inputs, [list(axes[name]) for name in names])
     draft = drafted(first, names, out_names)
     generalise(draft, drafted(second, names, out_names))
     input_sizes = _sizes(axes, names, [value.shape for value in first.inputs])
@@ -106,6 +106,19 @@ def export(
     else:
         path.write(content)
     return Exported(len(draft.nodes), opset, input_sizes, output_sizes)
+
+
+def _traced_again(model: Module, inputs: Sequence[Any], open_axes: Sequence[Sequence[int]]) -> Computation:
+    """What the model computes of other inputs, whose open sizes are larger."""
+    others = another(inputs, open_axes)
+    try:
+        return trace(model, *others)
+    except TinyconvError as error:
+        shapes = " and ".join(", ".join(str(tuple(x.shape)) for x in given) for given in (inputs, others))
+        raise UnsupportedError(
+            f"export: the sizes that were to stay open cannot: of inputs {shapes} the model takes the first only "
+            f"({' '.join(str(error).split())}); fix them"
+        ) from None
 
 
 def _tensors(images: Any) -> list[Any]:

@@ -19,19 +19,24 @@ ADVICE = "a file holds one graph for all inputs: write that part with operations
 
 def generalise(first: Draft, second: Draft) -> None:
     """Make ``first`` good for the sizes of ``second`` too. Raises ``UnsupportedError`` where nothing is."""
+    for (where, size), (other_where, other_size) in zip(first.facts, second.facts, strict=False):
+        if where == other_where and size != other_size:
+            raise UnsupportedError(
+                f"export: {where} is written for maps of {_by(size)}, and these sizes were to stay open; fix them"
+            )
     for one, other in zip(first.nodes, second.nodes, strict=False):
-        if one != other:
-            raise _differ(one, other)
+        if one.operator != other.operator:
+            raise UnsupportedError(
+                f"export: the model runs {one.where} on one input, where it runs {other.where} on another; {ADVICE}"
+            )
     if len(first.nodes) != len(second.nodes):
         raise UnsupportedError(
             f"export: the model runs {len(first.nodes)} operators on one input and {len(second.nodes)} on another; "
             f"{ADVICE}"
         )
-    for (where, size), (_, other_size) in zip(first.facts, second.facts, strict=True):
-        if size != other_size:
-            raise UnsupportedError(
-                f"export: {where} is written for maps of {_by(size)}, and these sizes were to stay open; fix them"
-            )
+    for one, other in zip(first.nodes, second.nodes, strict=True):
+        if one != other:
+            raise _differ(one, other)
     for name, array in first.weights.items():
         if name in first.targets:
             shapes = tuple(array.tolist()), tuple(second.weights[name].tolist())
@@ -45,10 +50,6 @@ def generalise(first: Draft, second: Draft) -> None:
 
 
 def _differ(one: Node, other: Node) -> UnsupportedError:
-    if one.operator != other.operator:
-        return UnsupportedError(
-            f"export: the model runs {one.where} on one input, where it runs {other.where} on another; {ADVICE}"
-        )
     names = [key for key in one.attributes | other.attributes if one.attributes.get(key) != other.attributes.get(key)]
     what = f"{names[0]} = {one.attributes.get(names[0])}" if names else f"operands {', '.join(one.inputs)}"
     return UnsupportedError(f"export: {one.where} has {what} for one input, and others for another; {ADVICE}")

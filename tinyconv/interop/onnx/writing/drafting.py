@@ -42,11 +42,12 @@ def drafted(computation: Computation, input_names: Sequence[str], output_names: 
 
 
 def another(inputs: Sequence[Any], open_axes: Sequence[Sequence[int]]) -> list[Any]:
-    """Inputs like ``inputs``, one longer along their open axes, with other numbers in them."""
+    """Inputs like ``inputs`` with other numbers in them, longer along their open axes, along each by another length."""
     random = np.random.default_rng(0)
     made = []
     for tensor, axes in zip(inputs, open_axes, strict=True):
-        shape = tuple(size + (axis in axes) for axis, size in enumerate(tensor.shape))
+        longer = {axis: number for number, axis in enumerate(sorted(axes), start=1)}
+        shape = tuple(size + longer.get(axis, 0) for axis, size in enumerate(tensor.shape))
         host = to_host(tensor.array)
         if host.dtype.kind == "f":
             array = random.standard_normal(shape).astype(host.dtype)
