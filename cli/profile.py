@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
 from . import options
-from .options import ImageSize, WholeNumber, say
-from .summary import network
+from .networks import changes, network
+from .options import WholeNumber, say
 
 
 @click.command("profile")
 @click.argument("model", metavar="MODEL|RUN")
 @click.option("--batch", type=WholeNumber(min=1), default=16, show_default=True, metavar="N", help="Images per step.")
 @click.option("--steps", type=WholeNumber(min=1), default=3, show_default=True, metavar="N", help="Measured steps.")
-@click.option("--input-size", type=ImageSize(), help="Image size, as in 56x46 (height, width) or 64.  [default: 64x64]")
-@click.option("--channels", type=WholeNumber(min=1), metavar="N", help="Channels of the image.  [default: 1]")
-@click.option("--classes", type=WholeNumber(min=1), metavar="N", help="Number of classes.  [default: 10]")
+@changes
 @click.option("--sort-by", metavar="AMOUNT", help="Largest first, as total_time, own_time or kept_bytes.")
 @click.option("--trace", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Keep a Chrome trace.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: sums over the steps, in nanoseconds and bytes.")
@@ -29,22 +28,21 @@ def command(
     model: str,
     batch: int,
     steps: int,
-    input_size: tuple[int, int] | None,
-    channels: int | None,
-    classes: int | None,
     sort_by: str | None,
     trace: Path | None,
     as_json: bool,
     threads: int | None,
     precision: str | None,
     device: str,
+    **changed: Any,
 ) -> None:
     """Measure training steps of a model by name, or of the model trained in a run folder, on random images.
 
-    Each step is a forward, the cross-entropy with random labels, and a backward; weights stay as they are. A first
-    step, which also compiles the kernels, is not measured. Multiply-adds are those of the whole batch, forward and
-    backward; tinyconv summary counts the forward of one image. Open the file of --trace, whose path is printed (with
-    --json on stderr), in chrome://tracing or ui.perfetto.dev.
+    A model by name is as it was published, but for what the options say otherwise. Each step is a forward, the
+    cross-entropy with random labels, and a backward; weights stay as they are. A first step, which also compiles the
+    kernels, is not measured. Multiply-adds are those of the whole batch, forward and backward; tinyconv summary counts
+    the forward of one image. Open the file of --trace, whose path is printed (with --json on stderr), in
+    chrome://tracing or ui.perfetto.dev.
 
     \b
     Examples:
@@ -57,7 +55,7 @@ def command(
     from tinyconv.utils.profiler.steps import profile_steps
 
     where = Device(device)
-    built, shape = network(model, input_size, channels, classes)
+    built, shape = network(model, changed)
     with options.announce_compilation():
         result = profile_steps(built.to(where), shape, batch, steps)
     table = result.table(sort_by)

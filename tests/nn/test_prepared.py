@@ -205,3 +205,19 @@ def test_a_residual_network_infers_as_its_steps_do():
         expected = inferred(model, x)
     for _ in range(3):
         np.testing.assert_allclose(inferred(model, x), expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        (lambda: [nn.MaxPool2d(3)]),
+        (lambda: [nn.Conv2d(3, 2, 5)]),
+        (lambda: [nn.Conv2d(3, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.MaxPool2d(3)]),
+    ],
+    ids=["pooling", "convolution", "row"],
+)
+def test_images_too_small_for_a_window_are_refused_as_in_training(layers):
+    model = nn.Sequential(*layers()).eval()
+    for size in ((2, 9), (4, 4))[: 1 + (len(model) > 1)]:
+        with pytest.raises(tc.TinyconvError, match="pixels, more than the padded input"):
+            inferred(model, tc.zeros(1, 3, *size))

@@ -1,6 +1,7 @@
 """Floor 1: arrays in, arrays out. A backend computes on one kind of device and knows no tensor and no gradient tape.
 
-``reference`` defines every function in plain loops; the other backends have the same functions, fast.
+``reference`` defines every function in plain loops; the other backends have the same functions, fast;
+``shapes`` only says which shapes the results have.
 """
 
 from __future__ import annotations
@@ -10,11 +11,16 @@ import importlib
 from typing import Any
 
 from tinyconv.core.devices import Device
+from tinyconv.core.shapes import is_shapes_only
 
 
 def backend(device: Device) -> Any:
-    """The module whose functions compute on ``device``. Imported on first use: its compiler takes a while to load."""
-    return _loaded(device.type)
+    """The module whose functions compute on ``device``. Imported on first use: its compiler takes a while to load.
+
+    Where shapes alone are wanted (``core.shapes``), it is the one that computes these in the place of the processor.
+    """
+    kind = device.type
+    return _loaded("shapes" if kind == "cpu" and is_shapes_only() else kind)
 
 
 @functools.cache

@@ -9,12 +9,16 @@ import importlib
 from typing import Any
 
 __all__ = [
+    "alexnet",
+    "alexnet_2012",
     "facenet",
     "lenet",
     "resnet18",
     "resnet34",
     "resnet50",
     "resnet101",
+    "squeezenet1_0",
+    "squeezenet1_1",
     "vgg11",
     "vgg11_bn",
     "vgg13",

@@ -10,13 +10,16 @@ from typing import Any
 from tinyconv import nn
 from tinyconv.core.arrays import Pair
 from tinyconv.core.errors import ArgumentError
-from tinyconv.models.zoo import resnet, vgg
+from tinyconv.core.shapes import shapes_only
+from tinyconv.models.zoo import alexnet, resnet, squeezenet, vgg
 from tinyconv.models.zoo.facenet import FaceNet
 from tinyconv.models.zoo.lenet import LeNet
 
 MODELS: dict[str, Callable[..., nn.Module]] = {
     "facenet": FaceNet,
     "lenet": LeNet,
+    "alexnet": alexnet.alexnet,
+    "alexnet_2012": alexnet.alexnet_2012,
     "vgg11": vgg.vgg11,
     "vgg11_bn": vgg.vgg11_bn,
     "vgg13": vgg.vgg13,
@@ -29,6 +32,8 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "resnet34": resnet.resnet34,
     "resnet50": resnet.resnet50,
     "resnet101": resnet.resnet101,
+    "squeezenet1_0": squeezenet.squeezenet1_0,
+    "squeezenet1_1": squeezenet.squeezenet1_1,
 }
 """Name: what builds it. The defaults of its arguments are the published network."""
 
@@ -42,7 +47,7 @@ def names() -> tuple[str, ...]:
 
     >>> from tinyconv.models import registry
     >>> registry.names()[:3]
-    ('facenet', 'lenet', 'vgg11')
+    ('facenet', 'lenet', 'alexnet')
     """
     return tuple(MODELS)
 
@@ -111,6 +116,33 @@ def build(name: str, in_channels: int, num_classes: int, image_size: Pair, **opt
     if in_channels < 1 or num_classes < 1:
         raise ArgumentError(f"model {name!r} needs at least 1 channel and 1 class, got {in_channels} and {num_classes}")
     return model(in_channels=in_channels, num_classes=num_classes, image_size=image_size, **options)
+
+
+def outline(
+    name: str,
+    in_channels: int | None = None,
+    num_classes: int | None = None,
+    image_size: Pair | None = None,
+    **options: Any,
+) -> nn.Module:
+    """Model ``name`` without memory for its weights, which are all 0: to be counted, not trained. As published.
+
+    ``in_channels``, ``num_classes``, ``image_size``, ``options``: where it should be another than the published one.
+    Raises: as ``build``.
+
+    >>> from tinyconv.models import registry
+    >>> sum(parameter.numel() for parameter in registry.outline("vgg16").parameters())
+    138357544
+    """
+    published_channels, published_classes, published_size = published(name)
+    with shapes_only():
+        return build(
+            name,
+            published_channels if in_channels is None else in_channels,
+            published_classes if num_classes is None else num_classes,
+            published_size if image_size is None else image_size,
+            **options,
+        )
 
 
 def _model(name: str) -> Callable[..., nn.Module]:

@@ -21,6 +21,7 @@ from tinyconv.core import layout
 from tinyconv.core.devices import CPU, array_module
 from tinyconv.core.dtypes import float32
 from tinyconv.core.errors import ArgumentError
+from tinyconv.core.shapes import shapes_only
 from tinyconv.models.receptive_field import FieldTracker, ReceptiveField
 from tinyconv.ops.tensor import Tensor
 from tinyconv.ops.work import multiply_adds
@@ -186,7 +187,8 @@ class Summary:
 def summary(model: nn.Module, input_size: Sequence[int]) -> Summary:
     """List the layers of ``model``, by running it on one input of zeros of shape ``input_size``, e.g. (1, 64, 64).
 
-    The run is in eval mode without a tape; every module's mode is as before afterwards.
+    The run is in eval mode without a tape; every module's mode is as before afterwards. On the CPU convolutions, matrix
+    products, poolings and norms are not computed: only the shapes of their results are (``core.shapes``).
 
     Raises: ``ArgumentError`` for an impossible ``input_size``, and whatever the model raises on it.
 
@@ -205,7 +207,7 @@ def summary(model: nn.Module, input_size: Sequence[int]) -> Summary:
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
-        with no_grad(), ExitStack() as watching:
+        with no_grad(), shapes_only(), ExitStack() as watching:
             watching.enter_context(observe(listing.operation))
             for module in model.modules():
                 watching.callback(module.register_forward_hook(listing.called).remove)

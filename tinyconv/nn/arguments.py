@@ -10,6 +10,7 @@ from tinyconv.core.devices import Device, array_module
 from tinyconv.core.dtypes import DType
 from tinyconv.core.errors import ArgumentError, DTypeError
 from tinyconv.core.geometry import pair
+from tinyconv.core.shapes import is_shapes_only, shape_alone
 from tinyconv.nn.parameter import Parameter
 from tinyconv.ops.tensor import Tensor
 
@@ -54,5 +55,7 @@ def new_tensor(shape: tuple[int, ...], device: Any, dtype: DType | None) -> Tens
 
 
 def new_parameter(shape: tuple[int, ...], device: Any, dtype: DType | None) -> Parameter:
-    """``new_tensor`` as a parameter."""
+    """``new_tensor`` as a parameter; without memory where shapes alone are wanted."""
+    if is_shapes_only():
+        return Parameter(Tensor(shape_alone(shape, (dtype or dtypes.float32).numpy)))
     return Parameter(new_tensor(shape, device, dtype))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinyconv.core.errors import ArgumentError, DTypeError, ShapeError
+from tinyconv.core.shapes import has_no_memory, is_shapes_only
 from tinyconv.core.transfer import placed
 from tinyconv.ops.tensor import Tensor
 
@@ -41,8 +42,12 @@ def require(name: str, tensor: Tensor, random: bool = True) -> None:
 
 
 def fill(tensor: Tensor, values: Any) -> Tensor:
+    """Write ``values`` into ``tensor``: a number, an array, or a function that draws one."""
+    if has_no_memory(tensor.array) and is_shapes_only():
+        return tensor
     # Straight into the array: an initialiser is no computation that the tape should know.
     tensor.check_writable("init")
+    values = values() if callable(values) else values
     tensor.array[...] = placed(values, tensor.device) if isinstance(values, np.ndarray) else values
     tensor.bump_version()
     return tensor

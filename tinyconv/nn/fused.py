@@ -10,7 +10,7 @@
 
 Results are those of the modules one by one, but for the rounding of float32. Whatever could tell the difference gets
 the modules one by one: a hook on one of them, a class or an instance with a ``forward`` of its own, anyone who watches
-operations (capture, profiler, summary), and the precision "exact".
+operations (capture, profiler, summary), the precision "exact", and who wants shapes alone.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from tinyconv.autograd.grad_mode import is_grad_enabled
 from tinyconv.autograd.observe import observed
 from tinyconv.core.errors import TinyconvError
 from tinyconv.core.precision import float32_precision
+from tinyconv.core.shapes import is_shapes_only
 from tinyconv.core.windows import Windows, sliding_windows
 from tinyconv.nn.activation import ReLU
 from tinyconv.nn.convolution import Conv2d
@@ -79,7 +80,7 @@ def in_row_with_shortcut(modules: Sequence[Module], x: Any, shortcut: Any, activ
 
 
 def _allowed() -> bool:
-    return not observed() and float32_precision() != "exact"
+    return not observed() and float32_precision() != "exact" and not is_shapes_only()
 
 
 def _together(row: Sequence[Module], x: Any) -> tuple[int, Any]:

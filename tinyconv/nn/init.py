@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from tinyconv.core import random
+from tinyconv.core.arrays import Array
 from tinyconv.core.errors import ArgumentError
 from tinyconv.core.random import Generator
 from tinyconv.nn.filling import fan, fill, require
@@ -87,7 +88,7 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generato
     require("uniform_", tensor)
     if not a <= b:
         raise ArgumentError(f"uniform_: a = {a} must not be above b = {b}")
-    return fill(tensor, a + (b - a) * random.uniform(tuple(tensor.shape), np.dtype(np.float64), generator))
+    return fill(tensor, lambda: a + (b - a) * random.uniform(tuple(tensor.shape), np.dtype(np.float64), generator))
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
@@ -105,7 +106,7 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Gene
     require("normal_", tensor)
     if not std >= 0:
         raise ArgumentError(f"normal_: std must be at least 0, got {std}")
-    return fill(tensor, mean + std * random.normal(tuple(tensor.shape), np.dtype(np.float64), generator))
+    return fill(tensor, lambda: mean + std * random.normal(tuple(tensor.shape), np.dtype(np.float64), generator))
 
 
 def trunc_normal_(
@@ -133,9 +134,12 @@ def trunc_normal_(
         raise ArgumentError(f"trunc_normal_: expected std > 0 and a <= b, got std={std}, a={a}, b={b}")
     # The inverse of the distribution function, of numbers that are uniform between its values at a and at b.
     low, high = (math.erf((bound - mean) / (std * math.sqrt(2))) for bound in (a, b))
-    drawn = low + (high - low) * random.uniform(tuple(tensor.shape), np.dtype(np.float64), generator)
-    values = mean + std * math.sqrt(2) * erfinv(Tensor(np.asarray(drawn))).array
-    return fill(tensor, np.clip(values, a, b))
+
+    def values() -> Array:
+        drawn = low + (high - low) * random.uniform(tuple(tensor.shape), np.dtype(np.float64), generator)
+        return np.clip(mean + std * math.sqrt(2) * erfinv(Tensor(np.asarray(drawn))).array, a, b)
+
+    return fill(tensor, values)
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:

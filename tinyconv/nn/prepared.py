@@ -15,6 +15,7 @@ from operator import is_
 from typing import Any
 
 from tinyconv.core.algorithms import convolution_algorithm
+from tinyconv.core.geometry import output_size
 from tinyconv.core.windows import sliding_windows
 from tinyconv.nn.activation import ReLU
 from tinyconv.nn.convolution import Conv2d
@@ -130,6 +131,8 @@ def _append(row: PreparedRow, modules: Sequence[Module], dtype: Any) -> int:
     if kinds[0] is Conv2d and is_map and first.weight.dtype is dtype and row.shape[1] == first.in_channels:
         if first.padding_mode != "zeros" or isinstance(first.padding, str):
             return 0
+        if not _fits(row, first.kernel_size, first.stride, first.padding, first.dilation):
+            return 0
         weight, bias, taken = first.weight, first.bias, 1
         if kinds[1:2] == [BatchNorm2d]:
             if not folds(first, modules[1]):
@@ -147,6 +150,8 @@ def _append(row: PreparedRow, modules: Sequence[Module], dtype: Any) -> int:
     if kinds[0] is MaxPool2d and is_map and not first.return_indices:
         asked = window("MaxPool2d", 2, first.kernel_size, first.stride, first.padding, first.dilation, first.ceil_mode)
         geometry = asked.kernel_size, asked.stride, asked.padding, asked.dilation, asked.ceil_mode
+        if not _fits(row, *geometry):
+            return 0
         row.max_pool2d(sliding_windows((row.shape[2], row.shape[3]), *geometry))
         return 1
     if kinds[0] is AdaptiveAvgPool2d and is_map and first.output_size in (1, (1, 1)):
@@ -159,6 +164,12 @@ def _append(row: PreparedRow, modules: Sequence[Module], dtype: Any) -> int:
         row.flatten()
         return 1
     return int(kinds[0] is Identity or (kinds[0] is Dropout and not first.training))
+
+
+def _fits(row: PreparedRow, *geometry: Any) -> bool:
+    """Whether the maps have a whole window; where they have none, the layer itself says so."""
+    axes = zip(row.shape[2:], *geometry[:4], strict=True)
+    return min(output_size(*axis, *geometry[4:]) for axis in axes) >= 1
 
 
 def _is_plain(module: Module) -> bool:

@@ -204,6 +204,13 @@ simple("search in a folder in use", "tune --data npz:{d}/data.npz --out {d}/full
 simple("search that was not begun", "tune --resume {d}/empty", "empty", "tune.json")
 simple("summary of nothing known", "summary resnet5000", "resnet5000", "facenet")
 simple("summary of a run with another size", "summary {d}/run --input-size 32", "--input-size")
+simple("summary of a run with options of a model", "summary {d}/run --model-option width=8", "--model-option")
+simple("summary of nothing", "summary", "name of a model", "--all")
+simple("summary of all models and of one", "summary vgg16 --all", "--all", "leave MODEL out")
+simple("summary of all models with other images", "summary --all --input-size 32", "--all", "leave --input-size out")
+simple("summary with an option that the model lacks", "summary lenet --model-option width=8", "'width'", "its options")
+simple("a head that there is not", "summary vgg16 --model-option head=wide", "'wide'", "published, linear")
+simple("images too small for AlexNet", "summary alexnet --input-size 32", "63x63", "32x32", "third 3x3 pooling")
 
 
 @command("evolution of a run without feature maps", "has no feature maps", "--probes")
