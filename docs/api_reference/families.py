@@ -56,6 +56,7 @@ SPACES = {
     "utils.profiler": ("profiler", "The profiler"),
     "autograd": ("autograd", "The tape"),
     "data": ("data", "Images: sources, transforms, splits"),
+    "models.graph": ("models-graph", "Models as graphs"),
     "models": ("models", "Models, summaries, weights"),
     "train.parallel": ("train-parallel", "Training by several processes"),
     "train": ("train", "Training"),
@@ -71,6 +72,7 @@ SPACES = {
     "interop.onnx": ("onnx", "ONNX files"),
     "onnx": ("onnx", "ONNX files"),
     "sklearn": ("sklearn", "Estimators for scikit-learn"),
+    "interop.onnx": ("interop-onnx", "ONNX files"),
     "interop": ("interop", "Doors to other tools"),
 }
 """Namespace: its page and the title of that."""

@@ -30,6 +30,7 @@ SPACES = (
     "core.errors",
     "data",
     "models",
+    "models.graph",
     "train",
     "train.parallel",
     "features",
@@ -45,6 +46,7 @@ SPACES = (
     "interop.onnx",
     "sklearn",
     "interop",
+    "interop.onnx",
 )
 """Where public names are found. Of an object with several names the first one here is its main one."""
 
