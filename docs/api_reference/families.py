@@ -19,7 +19,7 @@ FAMILIES: dict[str, tuple[str, str]] = {
     "indexing": ("Indexing", "gathering index_tensors indexing placement placing scatter selection"),
     "products": ("Matrix products and distances", "distance einsum linear matmul products"),
     "in-place": ("In place", "in_place in_place_forms"),
-    "convolution": ("Convolution", "convolution locally_connected patches transposed_convolution"),
+    "convolution": ("Convolution", "convolution functions locally_connected patches transposed_convolution"),
     "pooling": ("Pooling", "pooling"),
     "resizing": ("Padding, resizing, shuffling pixels", "grids interpolation padding pixel_shuffle resampling"),
     "activation": (
@@ -34,10 +34,13 @@ FAMILIES: dict[str, tuple[str, str]] = {
 
 LAYERS: dict[str, tuple[str, str]] = {
     "nn-module": ("Modules and containers", "containers module parameter parameter_containers registry"),
-    "nn-convolution": ("Layers: convolution", "convolution locally_connected patches transposed_convolution"),
+    "nn-convolution": (
+        "Layers: convolution",
+        "convolution locally_connected patches transposed_convolution volume_convolution",
+    ),
     "nn-linear": ("Layers: linear", "distance linear"),
     "nn-pooling": ("Layers: pooling", "pooling"),
-    "nn-resizing": ("Layers: padding, resizing, shuffling pixels", "padding pixel_shuffle upsampling"),
+    "nn-resizing": ("Layers: padding, resizing, shuffling pixels", "padding pixel_shuffle upsampling volume_padding"),
     "nn-normalization": ("Layers: normalisation", "normalization"),
     "nn-dropout": ("Layers: dropout", "dropout"),
     "nn-activation": ("Layers: activations", "activation soft_activation softmax"),

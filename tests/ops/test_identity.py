@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import tinyconv as tc
 from tinyconv.ops.activation.rectifier import relu
-from tinyconv.ops.convolution.convolution import conv2d
+from tinyconv.ops.convolution.functions import conv2d
 from tinyconv.ops.normalization import batch_norm
 from tinyconv.ops.pooling import adaptive_avg_pool2d, avg_pool2d, max_pool2d
 from tinyconv.ops.product.linear import linear

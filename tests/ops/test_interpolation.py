@@ -105,15 +105,16 @@ MISTAKES = {
         NotImplementedError,
         "antialias=True is not offered; mode='area' averages over the pixels that become one",
     ),
-    "a volume": (
-        lambda: F.interpolate(tc.zeros(1, 1, 2, 2, 2), 3, mode="trilinear"),
-        NotImplementedError,
-        "volumes are not offered: input (1, 1, 2, 2, 2), mode='trilinear'",
+    "the mode of volumes": (
+        lambda: F.interpolate(IMAGES, 3, mode="trilinear"),
+        RuntimeError,
+        "mode='trilinear' takes input of shape (N, C, D, H, W), got (1, 2, 4, 5)",
     ),
     "an unknown mode": (
         lambda: F.interpolate(IMAGES, 3, mode="cubic"),
         NotImplementedError,
-        "mode must be one of 'nearest', 'nearest-exact', 'area', 'linear', 'bilinear', 'bicubic', got 'cubic'",
+        "mode must be one of 'nearest', 'nearest-exact', 'area', 'linear', 'bilinear', "
+        "'trilinear', 'bicubic', got 'cubic'",
     ),
     "the mode of signals": (
         lambda: F.interpolate(IMAGES, 3, mode="linear"),

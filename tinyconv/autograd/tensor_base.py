@@ -405,8 +405,9 @@ class TensorBase:
         """Raise ``GraphError`` if the in-place operation ``name`` cannot write into this tensor."""
         if self.is_layout_copy:
             raise GraphError(
-                f"{name}: this tensor came from view(), which had to copy because 4-D tensors are stored channels-last;"
-                " writing into the copy would not reach the original. Write into the original, or reshape().clone() it"
+                f"{name}: this tensor came from view(), which had to copy because 4-D and 5-D tensors are stored "
+                "channels-last; writing into the copy would not reach the original. Write into the original, or "
+                "reshape().clone() it"
             )
         if not is_writable(self.array) or is_repeated(self.array):
             reason = (

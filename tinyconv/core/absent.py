@@ -7,7 +7,7 @@ from typing import Any
 
 _TYPES = "the types are float32, float64, int64, int32, uint8 and bool"
 _STREAMS = "all work goes to one stream; cuda.synchronize() waits for it"
-_IMAGES = "tinyconv computes on images and sequences of numbers, not volumes: the layers for two dimensions are there"
+_WINDOWS = "windows of random sizes are not offered: use MaxPool2d or MaxPool3d, or AdaptiveMaxPool2d to a given size"
 _TEXT = "layers for text and sequences are not offered, only those for images"
 _LAUNCHED = "several processes train by mpiexec -n 4 tinyconv train, or with train.parallel in a script"
 _KERNELS = "kernels are compiled on first use and kept on disk: delete the line"
@@ -54,16 +54,15 @@ NOT_OFFERED: dict[str, dict[str, str]] = {
         "vmap": _TRANSFORMS,
     },
     "tinyconv.nn": {
-        **dict.fromkeys(("AdaptiveAvgPool3d", "AdaptiveMaxPool3d", "AvgPool3d", "MaxPool3d"), _IMAGES),
-        **dict.fromkeys(("BatchNorm3d", "Conv3d", "ConvTranspose3d", "Dropout3d", "InstanceNorm3d"), _IMAGES),
         **dict.fromkeys(("GRU", "GRUCell", "LSTM", "LSTMCell", "MultiheadAttention", "RNN", "RNNCell"), _TEXT),
         **dict.fromkeys(("Transformer", "TransformerDecoder", "TransformerDecoderLayer"), _TEXT),
         **dict.fromkeys(("TransformerEncoder", "TransformerEncoderLayer"), _TEXT),
         **dict.fromkeys(("CTCLoss", "Embedding", "EmbeddingBag"), _TEXT),
-        **dict.fromkeys(("CircularPad3d", "ConstantPad3d", "FractionalMaxPool3d", "LPPool3d", "MaxUnpool3d"), _IMAGES),
-        **dict.fromkeys(("ReflectionPad3d", "ReplicationPad3d", "ZeroPad3d"), _IMAGES),
-        **dict.fromkeys(("LazyBatchNorm1d", "LazyBatchNorm2d", "LazyConv1d", "LazyConv2d"), _CHANNELS),
-        **dict.fromkeys(("LazyConvTranspose1d", "LazyConvTranspose2d", "LazyInstanceNorm2d"), _CHANNELS),
+        **dict.fromkeys(("FractionalMaxPool2d", "FractionalMaxPool3d"), _WINDOWS),
+        **dict.fromkeys(("LazyBatchNorm1d", "LazyBatchNorm2d", "LazyBatchNorm3d"), _CHANNELS),
+        **dict.fromkeys(("LazyConv1d", "LazyConv2d", "LazyConv3d"), _CHANNELS),
+        **dict.fromkeys(("LazyConvTranspose1d", "LazyConvTranspose2d", "LazyConvTranspose3d"), _CHANNELS),
+        **dict.fromkeys(("LazyInstanceNorm1d", "LazyInstanceNorm2d", "LazyInstanceNorm3d"), _CHANNELS),
         "LazyLinear": "give in_features; the error of Linear names the number that arrives",
         "DataParallel": f"{_LAUNCHED}: use the model itself",
         "attention": _TEXT,
@@ -72,8 +71,7 @@ NOT_OFFERED: dict[str, dict[str, str]] = {
         "quantized": "there are no 8-bit layers",
     },
     "tinyconv.nn.functional": {
-        **dict.fromkeys(("adaptive_avg_pool3d", "avg_pool3d", "conv3d", "conv_transpose3d", "dropout3d"), _IMAGES),
-        **dict.fromkeys(("adaptive_max_pool3d", "lp_pool3d", "max_pool3d", "max_unpool3d"), _IMAGES),
+        **dict.fromkeys(("fractional_max_pool2d", "fractional_max_pool3d"), _WINDOWS),
         **dict.fromkeys(("ctc_loss", "embedding", "embedding_bag"), _TEXT),
         **dict.fromkeys(("affine_grid", "grid_sample"), "interpolate() resizes; data.RandomAffine turns and shifts"),
         "multi_head_attention_forward": _TEXT,

@@ -14,6 +14,9 @@ FloatArray = NDArray[np.floating[Any]]
 Pair = tuple[int, int]
 """(vertical, horizontal), the order in which PyTorch and tinyconv write everything that has two spatial directions."""
 
+Sizes = tuple[int, ...]
+"""One number for each spatial direction: (depth, vertical, horizontal) where there are three."""
+
 
 def is_writable(array: Any) -> bool:
     """Whether ``array`` may be written. A GPU's always may."""

@@ -33,4 +33,4 @@ def blocks(result: Array, *operands: Array, xp: Any = np) -> Iterator[tuple[Arra
 
 def _flat(array: Array) -> Array:
     """The elements of an array in engine order, in the order that they have in memory: a view."""
-    return (array.transpose(0, 2, 3, 1) if array.ndim == 4 else array).reshape(-1)
+    return layout.stored(array).reshape(-1)

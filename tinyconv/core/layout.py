@@ -2,7 +2,8 @@
 
 Convolution, pooling and normalisation run along contiguous channels for any stride, padding or map size. So every 4-D
 array that an operation makes has the *shape* (N, C, H, W) and the *strides* of a C-contiguous (N, H, W, C) array.
-``a.transpose(0, 2, 3, 1)`` is then a free view, and that is what the kernels take.
+``a.transpose(0, 2, 3, 1)`` is then a free view, and that is what the kernels take. Volumes are likewise (N, C, D, H, W)
+with the strides of (N, D, H, W, C): their planes are images, one after another.
 
 NumPy loses this order easily (an NHWC plus an NCHW operand gives NCHW; ``copy()`` and ``pad`` reset it), therefore
 operations allocate their results here and pass them as ``out=``. Dimensions of size 1 count as either order.
@@ -17,16 +18,32 @@ import numpy as np
 from tinyconv.core import pool
 from tinyconv.core.arrays import Array, is_writable
 
+CHANNELS_LAST = {4: (0, 2, 3, 1), 5: (0, 2, 3, 4, 1)}
+"""Number of dimensions: the order in which memory has them."""
+
+CHANNELS_SECOND = {4: (0, 3, 1, 2), 5: (0, 4, 1, 2, 3)}
+"""Number of dimensions: the way back."""
+
 
 def empty(shape: tuple[int, ...], dtype: Any, xp: Any = np) -> Array:
-    """An uninitialised array; 4-D shapes (N, C, H, W) are stored channels-last. Large ones come from ``core.pool``."""
+    """An uninitialised array; images and volumes are stored channels-last. Large ones come from ``core.pool``."""
     allocate = pool.empty if xp is np else xp.empty
-    if len(shape) == 4:
-        n, c, h, w = shape
-        nhwc_array: Array = allocate((n, h, w, c), dtype)
-        return nhwc_array.transpose(0, 3, 1, 2)
-    result: Array = allocate(shape, dtype)
-    return result
+    return logical(allocate((shape[0], *shape[2:], shape[1]) if len(shape) in CHANNELS_LAST else shape, dtype))
+
+
+def stored(array: Array) -> Array:
+    """``array`` with its dimensions in the order of memory, if it is in the engine's order: a view.
+
+    (N, H, W, C) for images, (N, D, H, W, C) for volumes, all others as they are.
+    """
+    order = CHANNELS_LAST.get(array.ndim)
+    return array if order is None else array.transpose(order)
+
+
+def logical(array: Array) -> Array:
+    """The inverse of ``stored``: (N, H, W, C) as (N, C, H, W), (N, D, H, W, C) as (N, C, D, H, W)."""
+    order = CHANNELS_SECOND.get(array.ndim)
+    return array if order is None else array.transpose(order)
 
 
 def full(shape: tuple[int, ...], value: Any, dtype: Any, xp: Any = np) -> Array:
@@ -42,9 +59,8 @@ def zeros(shape: tuple[int, ...], dtype: Any, xp: Any = np) -> Array:
 
 
 def is_engine_order(array: Array) -> bool:
-    """Whether ``array`` already has the engine's order: channels-last if 4-D, C-contiguous otherwise."""
-    ordered = array.transpose(0, 2, 3, 1) if array.ndim == 4 else array
-    return bool(ordered.flags.c_contiguous)
+    """Whether ``array`` already has the engine's order: channels-last if 4-D or 5-D, C-contiguous otherwise."""
+    return bool(stored(array).flags.c_contiguous)
 
 
 def ordered(array: Array, xp: Any = np) -> Array:

@@ -16,19 +16,15 @@ def to_host(array: Any) -> Array:
     """The elements of ``array`` for code that computes with NumPy: NumPy's array itself, a copy of a GPU's."""
     if isinstance(array, np.ndarray):
         return array
-    if array.ndim == 4:  # a copy to the host keeps no order but C's
-        copied: Array = array.transpose(0, 2, 3, 1).get()
-        return copied.transpose(0, 3, 1, 2)
-    result: Array = array.get()
-    return result
+    stored: Any = layout.stored(array)
+    return layout.logical(stored.get())  # a copy to the host keeps no order but C's
 
 
 def to_gpu(array: Array) -> Any:
     """A copy of NumPy's ``array`` on the GPU."""
     xp = gpu.array_module()
-    if array.ndim == 4:
-        return xp.array(layout.ordered(array).transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
-    return xp.array(np.ascontiguousarray(array).reshape(array.shape))
+    stored = layout.stored(array)
+    return layout.logical(xp.array(np.ascontiguousarray(stored).reshape(stored.shape)))
 
 
 def placed(array: Array, device: Device) -> Any:

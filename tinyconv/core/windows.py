@@ -7,13 +7,16 @@ them would take longer than to pool.
 from __future__ import annotations
 
 import functools
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from tinyconv.core.arrays import Array, Pair
+from tinyconv.core.arrays import Array, Pair, Sizes
 from tinyconv.core.geometry import adaptive_window, output_size, window_extent
+from tinyconv.core.volumes import volumes_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +58,45 @@ class Windows:
 
 
 @dataclass(frozen=True, eq=False)
+class VolumeWindows:
+    """The windows of a maximum over volumes: those in each plane, and then those over the planes' maxima.
+
+    The first of the maxima over planes is the first of all, for planes come before rows, and rows before columns.
+    """
+
+    planes: Windows
+    """In maps (H, W)."""
+
+    depth: Windows
+    """Of one column, in maps (D, H' W') whose rows are planes."""
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """(D, H, W) of the volumes."""
+        return self.depth.size[0], *self.planes.size
+
+    @property
+    def positions(self) -> tuple[int, int, int]:
+        """(D', H', W'): how many windows there are."""
+        return len(self.depth.down), len(self.planes.down), len(self.planes.across)
+
+    def indices(self, switches: tuple[Array, Array], xp: Any = np) -> Array:
+        """The places, counted plane by plane and row by row, that the switches of both steps name: int64.
+
+        ``switches``: (N D, C, H', W') of the planes and (N, C, D', H' W') over them.
+        """
+        within, over = switches
+        samples, channels = over.shape[:2]
+        columns = self.depth.size[1]
+        in_plane = volumes_of(self.planes.indices(within, xp), samples, self.size[0])
+        chosen = self.depth.indices(over, xp).reshape(samples, channels, -1)
+        in_plane = in_plane.reshape(samples, channels, self.size[0] * columns)
+        found = chosen // columns * math.prod(self.planes.size) + xp.take_along_axis(in_plane, chosen, axis=2)
+        places: Array = found.reshape(samples, channels, *self.positions)
+        return places
+
+
+@dataclass(frozen=True, eq=False)
 class Spans:
     """The neighbouring pixels that each window of an average sums up. Not to be written into."""
 
@@ -91,6 +133,30 @@ def adaptive_windows(size: Pair, outputs: Pair) -> Windows:
     spans = [_adaptive_spans(*axis) for axis in zip(size, outputs, strict=True)]
     down, across = (_repeating_the_last(span[:, 0], span[:, 2], 1) for span in spans)
     return Windows(size, down, across, _covering(down[:, 0], down[:, -1] + 1, size[0]))
+
+
+def sliding_volume_windows(
+    size: Sizes, kernel_size: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, ceil_mode: bool
+) -> VolumeWindows:
+    """``sliding_windows`` with three axes."""
+    (depth, *plane), (deep, *window), (step, *steps) = size, kernel_size, stride
+    (margin, *margins), (gap, *gaps) = padding, dilation
+    in_planes = tuple(map(_pair, (plane, window, steps, margins, gaps)))
+    planes = sliding_windows(*in_planes, ceil_mode)
+    rows = depth, len(planes.down) * len(planes.across)
+    return VolumeWindows(planes, sliding_windows(rows, (deep, 1), (step, 1), (margin, 0), (gap, 1), ceil_mode))
+
+
+def adaptive_volume_windows(size: Sizes, outputs: Sizes) -> VolumeWindows:
+    """``adaptive_windows`` with three axes."""
+    planes = adaptive_windows(_pair(size[1:]), _pair(outputs[1:]))
+    columns = len(planes.down) * len(planes.across)
+    return VolumeWindows(planes, adaptive_windows((size[0], columns), (outputs[0], columns)))
+
+
+def _pair(numbers: Sequence[int]) -> Pair:
+    first, second = numbers
+    return first, second
 
 
 @functools.lru_cache(maxsize=256)

@@ -17,7 +17,7 @@ from tinyconv.nn.activation import (
 from tinyconv.nn.containers import ModuleDict, ModuleList, Sequential
 from tinyconv.nn.convolution import Conv1d, Conv2d
 from tinyconv.nn.distance import CosineSimilarity, PairwiseDistance
-from tinyconv.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, FeatureAlphaDropout
+from tinyconv.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
 from tinyconv.nn.linear import Bilinear, Flatten, Identity, Linear, Unflatten
 from tinyconv.nn.locally_connected import LocallyConnected2d
 from tinyconv.nn.loss import (
@@ -41,9 +41,11 @@ from tinyconv.nn.module import Module
 from tinyconv.nn.normalization import (
     BatchNorm1d,
     BatchNorm2d,
+    BatchNorm3d,
     GroupNorm,
     InstanceNorm1d,
     InstanceNorm2d,
+    InstanceNorm3d,
     LayerNorm,
     LocalResponseNorm,
     RMSNorm,
@@ -68,16 +70,22 @@ from tinyconv.nn.pixel_shuffle import ChannelShuffle, PixelShuffle, PixelUnshuff
 from tinyconv.nn.pooling import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d,
     AdaptiveMaxPool1d,
     AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d,
     AvgPool1d,
     AvgPool2d,
+    AvgPool3d,
     LPPool1d,
     LPPool2d,
+    LPPool3d,
     MaxPool1d,
     MaxPool2d,
+    MaxPool3d,
     MaxUnpool1d,
     MaxUnpool2d,
+    MaxUnpool3d,
 )
 from tinyconv.nn.regression_loss import (
     GaussianNLLLoss,
@@ -105,6 +113,8 @@ from tinyconv.nn.soft_activation import (
 from tinyconv.nn.softmax import GLU, LogSoftmax, PReLU, Softmax, Softmax2d, Softmin
 from tinyconv.nn.transposed_convolution import ConvTranspose1d, ConvTranspose2d
 from tinyconv.nn.upsampling import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
+from tinyconv.nn.volume_convolution import Conv3d, ConvTranspose3d
+from tinyconv.nn.volume_padding import CircularPad3d, ConstantPad3d, ReflectionPad3d, ReplicationPad3d, ZeroPad3d
 
 __getattr__ = explaining(__name__)
 
@@ -116,32 +126,41 @@ __all__ = [
     "SELU",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
+    "AdaptiveAvgPool3d",
     "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
+    "AdaptiveMaxPool3d",
     "AlphaDropout",
     "AvgPool1d",
     "AvgPool2d",
+    "AvgPool3d",
     "BCELoss",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
+    "BatchNorm3d",
     "Bilinear",
     "Buffer",
     "ChannelShuffle",
     "CircularPad1d",
     "CircularPad2d",
+    "CircularPad3d",
     "ConstantPad1d",
     "ConstantPad2d",
+    "ConstantPad3d",
     "Conv1d",
     "Conv2d",
+    "Conv3d",
     "ConvTranspose1d",
     "ConvTranspose2d",
+    "ConvTranspose3d",
     "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CrossEntropyLoss",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
+    "Dropout3d",
     "FeatureAlphaDropout",
     "Flatten",
     "Fold",
@@ -156,10 +175,12 @@ __all__ = [
     "Identity",
     "InstanceNorm1d",
     "InstanceNorm2d",
+    "InstanceNorm3d",
     "KLDivLoss",
     "L1Loss",
     "LPPool1d",
     "LPPool2d",
+    "LPPool3d",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
@@ -171,8 +192,10 @@ __all__ = [
     "MarginRankingLoss",
     "MaxPool1d",
     "MaxPool2d",
+    "MaxPool3d",
     "MaxUnpool1d",
     "MaxUnpool2d",
+    "MaxUnpool3d",
     "Mish",
     "Module",
     "ModuleDict",
@@ -195,8 +218,10 @@ __all__ = [
     "ReLU6",
     "ReflectionPad1d",
     "ReflectionPad2d",
+    "ReflectionPad3d",
     "ReplicationPad1d",
     "ReplicationPad2d",
+    "ReplicationPad3d",
     "Sequential",
     "SiLU",
     "Sigmoid",
@@ -221,6 +246,7 @@ __all__ = [
     "UpsamplingNearest2d",
     "ZeroPad1d",
     "ZeroPad2d",
+    "ZeroPad3d",
     "functional",
     "init",
     "utils",

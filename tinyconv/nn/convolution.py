@@ -1,10 +1,10 @@
-"""Convolution layers."""
+"""Convolution layers of signals and images (those of volumes: ``volume_convolution``)."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from tinyconv.core.arrays import Pair
+from tinyconv.core.arrays import Pair, Sizes
 from tinyconv.core.dtypes import DType
 from tinyconv.core.errors import ArgumentError
 from tinyconv.core.geometry import sizes
@@ -12,11 +12,9 @@ from tinyconv.nn import init
 from tinyconv.nn.arguments import new_parameter, positive
 from tinyconv.nn.module import Module
 from tinyconv.nn.parameter import Parameter
-from tinyconv.ops.convolution.convolution import conv1d, conv2d
+from tinyconv.ops.convolution.functions import conv1d, conv2d
 from tinyconv.ops.resizing.padding import pad
 from tinyconv.ops.tensor import Tensor
-
-Sizes = tuple[int, ...]
 
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
@@ -25,7 +23,7 @@ def at_least(lowest: int, value: Any, name: str, rank: int) -> Sizes:
     """``value`` as one int for each of ``rank`` dimensions, none below ``lowest``."""
     numbers = sizes(value, name, rank)
     if min(numbers) < lowest:
-        where = " in both directions" if rank == 2 else ""
+        where = {1: "", 2: " in both directions", 3: " in all directions"}[rank]
         raise ArgumentError(f"{name} must be at least {lowest}{where}, got {value!r}")
     return numbers
 

@@ -80,6 +80,22 @@ class Dropout2d(_Dropout):
     function = dropout.dropout2d
 
 
+class Dropout3d(_Dropout):
+    """Whole channels of volumes set to 0 with probability ``p`` in training, the others scaled by 1 / (1 - p).
+
+    In evaluation it passes its input on. ``inplace``: write into the input.
+
+    Shape: (N, C, D, H, W) or (C, D, H, W).
+    Dtype: float32 or float64; the result has the input's.
+    Raises: ``ArgumentError`` for p outside [0, 1]; in the call ``ShapeError`` for other numbers of dimensions.
+
+    >>> nn.Dropout3d(0.5).eval()(tc.ones(1, 1, 1, 1, 2))
+    tensor([[[[[1., 1.]]]]])
+    """
+
+    function = dropout.dropout3d
+
+
 class AlphaDropout(_Dropout):
     """Dropout for SELU networks: elements take SELU's saturation value, and a mean of 0 and a variance of 1 stay.
 

@@ -18,11 +18,11 @@ from tinyconv.ops.activation.soft_activation import (
     tanhshrink,
 )
 from tinyconv.ops.activation.softmax import log_softmax, softmax, softmin
-from tinyconv.ops.convolution.convolution import conv1d, conv2d
+from tinyconv.ops.convolution.functions import conv1d, conv2d, conv3d
 from tinyconv.ops.convolution.locally_connected import locally_connected2d
 from tinyconv.ops.convolution.patches import fold, unfold
-from tinyconv.ops.convolution.transposed_convolution import conv_transpose1d, conv_transpose2d
-from tinyconv.ops.dropout import alpha_dropout, dropout, dropout1d, dropout2d, feature_alpha_dropout
+from tinyconv.ops.convolution.transposed_convolution import conv_transpose1d, conv_transpose2d, conv_transpose3d
+from tinyconv.ops.dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
 from tinyconv.ops.elementwise.elementwise import sigmoid
 from tinyconv.ops.elementwise.hyperbolic import tanh
 from tinyconv.ops.loss.binary_loss import (
@@ -63,16 +63,22 @@ from tinyconv.ops.normalization import (
 from tinyconv.ops.pooling import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
     adaptive_max_pool1d,
     adaptive_max_pool2d,
+    adaptive_max_pool3d,
     avg_pool1d,
     avg_pool2d,
+    avg_pool3d,
     lp_pool1d,
     lp_pool2d,
+    lp_pool3d,
     max_pool1d,
     max_pool2d,
+    max_pool3d,
     max_unpool1d,
     max_unpool2d,
+    max_unpool3d,
 )
 from tinyconv.ops.product.linear import bilinear, linear
 from tinyconv.ops.reduction.counting import one_hot
@@ -85,11 +91,14 @@ __getattr__ = explaining(__name__)
 __all__ = [
     "adaptive_avg_pool1d",
     "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
     "adaptive_max_pool1d",
     "adaptive_max_pool2d",
+    "adaptive_max_pool3d",
     "alpha_dropout",
     "avg_pool1d",
     "avg_pool2d",
+    "avg_pool3d",
     "batch_norm",
     "bilinear",
     "binary_cross_entropy",
@@ -99,14 +108,17 @@ __all__ = [
     "channel_shuffle",
     "conv1d",
     "conv2d",
+    "conv3d",
     "conv_transpose1d",
     "conv_transpose2d",
+    "conv_transpose3d",
     "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
     "dropout",
     "dropout1d",
     "dropout2d",
+    "dropout3d",
     "elu",
     "elu_",
     "feature_alpha_dropout",
@@ -136,11 +148,14 @@ __all__ = [
     "logsigmoid",
     "lp_pool1d",
     "lp_pool2d",
+    "lp_pool3d",
     "margin_ranking_loss",
     "max_pool1d",
     "max_pool2d",
+    "max_pool3d",
     "max_unpool1d",
     "max_unpool2d",
+    "max_unpool3d",
     "mish",
     "mse_loss",
     "multi_margin_loss",

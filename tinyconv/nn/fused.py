@@ -34,7 +34,7 @@ from tinyconv.nn.module import Module
 from tinyconv.nn.normalization.batch import BatchNorm2d
 from tinyconv.nn.pooling.maximum import MaxPool2d
 from tinyconv.nn.prepared import prepared
-from tinyconv.ops.convolution.convolution import conv2d, conv2d_relu
+from tinyconv.ops.convolution.functions import conv2d, conv2d_relu
 from tinyconv.ops.pooling.windows import window
 from tinyconv.ops.prepared import add_relu
 from tinyconv.ops.product.linear import linear_relu

@@ -1,4 +1,4 @@
-"""Padding layers: margins around signals and images."""
+"""Padding layers: margins around signals and images (those around volumes: ``volume_padding``)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class PaddingLayer(Module):
     def __init__(self, padding: int | tuple[int, ...]) -> None:
         super().__init__()
         layer, count = type(self).__name__, 2 * self.rank
-        order = "(left, right)" if self.rank == 1 else "(left, right, top, bottom)"
+        order = f"({', '.join(('left', 'right', 'top', 'bottom', 'front', 'back')[:count])})"
         if not isinstance(padding, int) and (not isinstance(padding, Sequence) or len(padding) != count):
             raise ArgumentError(f"{layer}: padding must be an int, or {count} ints {order}, got {padding!r}")
         self.padding = sizes(padding, f"{layer}: padding", count)

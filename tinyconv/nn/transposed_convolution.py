@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tinyconv.core.arrays import Pair
+from tinyconv.core.arrays import Pair, Sizes
 from tinyconv.core.dtypes import DType
 from tinyconv.core.errors import ArgumentError, ShapeError
 from tinyconv.core.geometry import transposed_size
-from tinyconv.nn.convolution import ConvolutionLayer, Sizes
+from tinyconv.nn.convolution import ConvolutionLayer
 from tinyconv.ops.convolution.transposed_convolution import conv_transpose1d, conv_transpose2d
 from tinyconv.ops.tensor import Tensor
 

@@ -9,9 +9,10 @@ from tinyconv.ops.tensor import Tensor
 
 
 class Upsample(Module):
-    """Images or signals of another size, by ``functional.interpolate``, which explains the options.
+    """Images, signals or volumes of another size, by ``functional.interpolate``, which explains the options.
 
-    Shape: input (N, C, L) or (N, C, H, W); result of the ``size``, or ``scale_factor`` times as large, rounded down.
+    Shape: input (N, C, L), (N, C, H, W) or (N, C, D, H, W); result of the ``size``, or ``scale_factor`` times as large,
+        rounded down.
     Dtype: float32 or float64, for the nearest also uint8; the result has the input's.
     Raises: on a call ``ArgumentError``, ``ShapeError``, ``UnsupportedError``, ``DTypeError``, like the function.
 

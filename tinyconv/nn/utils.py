@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyconv.core import dtypes
+from tinyconv.core import dtypes, layout
 from tinyconv.core.absent import explaining
 from tinyconv.core.devices import CPU, array_module
 from tinyconv.core.errors import ArgumentError, DTypeError, ShapeError
@@ -224,7 +224,7 @@ def _norm(name: str, tensors: list[Tensor], norm_type: float, error_if_nonfinite
 def _sum_of_squares(tensor: Tensor) -> float:
     """In float64, block by block: whole arrays of it would be written to memory and read again, five times as slow."""
     array = tensor.array
-    flat = (array.transpose(0, 2, 3, 1) if array.ndim == 4 else array).reshape(-1)
+    flat = layout.stored(array).reshape(-1)
     total = 0.0
     for start in range(0, flat.size, BLOCK):
         block = flat[start : start + BLOCK].astype(np.float64)

@@ -147,6 +147,28 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     return _drop("dropout2d", Dropout, input, p, training, inplace, channel_dims=2)
 
 
+def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """``input`` with whole channels of volumes set to 0 with probability ``p``, the others scaled by 1 / (1 - p).
+
+    Neighbouring voxels of a channel are alike, so that leaving out single ones would hide little. Without ``training``
+    it is ``input`` itself. ``inplace`` as in ``dropout``.
+
+    Shape: (N, C, D, H, W) or (C, D, H, W).
+    Dtype: float32 or float64; the result has the input's.
+    Raises: ``ShapeError`` for other numbers of dimensions; ``ArgumentError`` for p outside [0, 1]; ``DTypeError``.
+    Source: Tompson, Goroshin, Jain, LeCun & Bregler, "Efficient Object Localization Using Convolutional Networks",
+        2015, section 3.2 (for images).
+
+    >>> F.dropout3d(tc.ones(1, 2, 1, 1, 3), p=1.0).flatten().tolist()
+    [0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    """
+    if input.ndim not in (4, 5):
+        raise ShapeError(
+            f"dropout3d: input must be volumes (N, C, D, H, W), or one (C, D, H, W), got shape {tuple(input.shape)}"
+        )
+    return _drop("dropout3d", Dropout, input, p, training, inplace, channel_dims=input.ndim - 3)
+
+
 def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
     """Dropout for SELU networks: elements take SELU's saturation value, and a mean of 0 and a variance of 1 stay.
 

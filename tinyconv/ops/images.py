@@ -6,26 +6,32 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tinyconv.autograd.tensor_base import TensorBase
-from tinyconv.core.arrays import Pair
+from tinyconv.core.arrays import Pair, Sizes
 from tinyconv.core.errors import ArgumentError, DTypeError, ShapeError
 from tinyconv.core.geometry import output_size, sizes, window_extent
-from tinyconv.ops.shape.shape import squeeze, unsqueeze
+from tinyconv.ops.shape.shape import contiguous, squeeze, unsqueeze
 
 if TYPE_CHECKING:
     from tinyconv.ops.tensor import Tensor
 
 
+THINGS = {1: "signals", 2: "images", 3: "volumes"}
+AXES = {1: "L", 2: "H, W", 3: "D, H, W"}
+"""What has so many spatial dimensions, and what those are called."""
+
+
 def on_batch(name: str, input: Tensor, function: Callable[[Tensor], Any], rank: int = 2) -> Any:
     """``function(input)`` for images (N, C, H, W); one image (C, H, W) becomes a batch of one on the way.
 
-    With ``rank=1``: for signals (N, C, L), and one signal (C, L). Raises ``ShapeError`` for other numbers of
-    dimensions, ``DTypeError`` if the elements are not floating-point.
+    With ``rank=1`` for signals (N, C, L) and one signal (C, L), with ``rank=3`` for volumes (N, C, D, H, W) and one
+    volume. Raises ``ShapeError`` for other numbers of dimensions, ``DTypeError`` if the elements are not
+    floating-point.
     """
     require_floating(name, input=input)
     if len(input.shape) == rank + 2:
         return function(input)
     if len(input.shape) != rank + 1:
-        what, spatial = ("images", "H, W") if rank == 2 else ("signals", "L")
+        what, spatial = THINGS[rank], AXES[rank]
         raise ShapeError(
             f"{name}: input must be {what} of shape (N, C, {spatial}), or one {what[:-1]} (C, {spatial}), got shape "
             f"{input.shape}"
@@ -42,6 +48,8 @@ def on_batch_of_one(input: Tensor, function: Callable[[Tensor], Any]) -> Any:
 def _unbatched(result: Tensor) -> Tensor:
     """The only image of the batch ``result``: no view, unless ``result`` itself is one of what the caller has."""
     image = squeeze(result, 0)
+    if image.ndim == 4:
+        return contiguous(image)  # (C, D, H, W) lies in memory as four dimensions do, for whatever comes next
     return image if result.is_view else image.own_memory()
 
 
@@ -67,8 +75,8 @@ def require_floating(name: str, **tensors: Tensor | None) -> None:
 
 
 def as_images(array: Any) -> Any:
-    """Signals (N, C, L) as images of one row, and a weight (K, C, S) as one of one row; images as they are."""
-    return array if array.ndim == 4 else array[:, :, None]
+    """Signals (N, C, L) as images of one row, and a weight (K, C, S) as one of one row; images, volumes as they are."""
+    return array[:, :, None] if array.ndim == 3 else array
 
 
 def like(array: Any, given: Any) -> Any:
@@ -78,12 +86,12 @@ def like(array: Any, given: Any) -> Any:
     a normalisation, pooling or convolution that follows takes them without moving an element, and an elementwise
     operation, which writes (N, C, L), reads across the memory instead of this function copying it.
     """
-    return array if given.ndim == 4 else array[:, :, 0]
+    return array[:, :, 0] if given.ndim == 3 else array
 
 
-def on_rows(numbers: tuple[int, ...], vertical: int) -> Pair:
-    """``numbers`` as (vertical, horizontal); those of a signal are horizontal, along its one row."""
-    return numbers if len(numbers) == 2 else (vertical, numbers[0])
+def on_rows(numbers: Sizes, vertical: int) -> Sizes:
+    """``numbers`` with (vertical, horizontal) last; those of a signal are horizontal, along its one row."""
+    return (vertical, numbers[0]) if len(numbers) == 1 else numbers
 
 
 def check_weight(name: str, rank: int, input: Tensor, weight: Tensor, bias: Tensor | None, form: str) -> None:
@@ -139,7 +147,7 @@ def window_positions(
     padding: tuple[int, ...],
     dilation: tuple[int, ...],
 ) -> tuple[int, ...]:
-    """The output's (H, W), or its (L,). Raises ``ShapeError`` where the window is larger than the padded input."""
+    """(H, W), (L,) or (D, H, W) of the output. Raises ``ShapeError`` where the window exceeds the padded input."""
     axes = range(len(size))
     positions = tuple(
         output_size(size[axis], kernel_size[axis], stride[axis], padding[axis], dilation[axis]) for axis in axes
@@ -148,7 +156,8 @@ def window_positions(
         padded = tuple(size[axis] + 2 * padding[axis] for axis in axes)
         extent = tuple(window_extent(kernel_size[axis], dilation[axis]) for axis in axes)
         kernel, gaps, span, length, margins, total = map(_shown, (kernel_size, dilation, extent, size, padding, padded))
-        what, axis_names = ("images", "(H, W)") if len(size) == 2 else ("signals", "L")
+        what, axes_of = THINGS[len(size)], AXES[len(size)]
+        axis_names = axes_of if len(size) == 1 else f"({axes_of})"
         raise ShapeError(
             f"{name}: kernel_size {kernel} with dilation {gaps} spans dilation (kernel_size - 1) + 1 = "
             f"{span} pixels, more than the padded input: {axis_names} + 2 padding = {length} + 2 * {margins} = "
@@ -158,5 +167,5 @@ def window_positions(
 
 
 def _shown(numbers: tuple[int, ...]) -> Any:
-    """(3, 3) for images, 3 for signals."""
+    """(3, 3) for images, (3, 3, 3) for volumes, 3 for signals."""
     return numbers[0] if len(numbers) == 1 else numbers

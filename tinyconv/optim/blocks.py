@@ -23,7 +23,7 @@ BLOCK = 16384
 
 def flat(array: Array) -> Array:
     """The elements of ``array`` as one dimension in memory order: a view of an array in engine order."""
-    return (array.transpose(0, 2, 3, 1) if array.ndim == 4 else array).reshape(-1)
+    return layout.stored(array).reshape(-1)
 
 
 def blocks(written: Tensor, *others: Tensor) -> Iterator[tuple[Array, ...]]:

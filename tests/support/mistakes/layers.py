@@ -79,8 +79,39 @@ add(
     "(3, 3, 3)",
     way_out="pair",
 )
+add(
+    "images into a convolution of volumes",
+    "nn.Conv3d(3, 8, 3)(tc.zeros(2, 3, 8, 8))",
+    "Conv3d",
+    "input has 2 channels",
+    "(2, 3, 8, 8) is read as (C, D, H, W)",
+    way_out="groups = 3",
+)
+add(
+    "a kernel deeper than the volume",
+    "F.conv3d(tc.zeros(1, 1, 2, 9, 9), tc.zeros(4, 1, 3, 3, 3))",
+    "conv3d:",
+    "(3, 3, 3)",
+    "(2, 9, 9)",
+    way_out="more padding",
+)
+add(
+    "a 3-D kernel of two sizes",
+    "nn.Conv3d(1, 8, (3, 3))",
+    "Conv3d:",
+    "(3, 3)",
+    way_out="3 ints",
+)
 
 add = family("transposed convolution")
+add(
+    "a transposed convolution of volumes with an ordinary one's weight",
+    "F.conv_transpose3d(tc.zeros(1, 8, 2, 5, 5), tc.zeros(4, 8, 3, 3, 3))",
+    "conv_transpose3d:",
+    "8 channels",
+    "(4, 8, 3, 3, 3)",
+    way_out="4",
+)
 add(
     "output padding as large as the stride",
     "nn.ConvTranspose2d(8, 4, 3, stride=2, output_padding=2)(tc.zeros(1, 8, 5, 5))",
@@ -127,6 +158,28 @@ add(
     "max_pool2d:",
     "(2, 2)",
     way_out="at most half the window",
+)
+add(
+    "a pooling window deeper than the volume",
+    "F.max_pool3d(tc.zeros(1, 1, 1, 8, 8), 2)",
+    "max_pool3d:",
+    "(2, 2, 2)",
+    "(1, 8, 8)",
+    way_out="smaller kernel",
+)
+add(
+    "pooling three dimensions to two sizes",
+    "F.adaptive_avg_pool3d(tc.zeros(1, 1, 4, 4, 4), (2, 2))",
+    "adaptive_avg_pool3d:",
+    "(2, 2)",
+    way_out="a number or three",
+)
+add(
+    "a batch of images into pooling of volumes without channels",
+    "nn.MaxPool3d(2)(tc.zeros(4, 8, 8))",
+    "max_pool3d:",
+    "(4, 8, 8)",
+    way_out="(N, C, D, H, W)",
 )
 add("a pooling window of size zero", "nn.MaxPool2d(0)(tc.zeros(1, 1, 4, 4))", "MaxPool2d", "0", way_out="at least 1")
 add(

@@ -20,6 +20,7 @@ from operation_cases import (
     products,
     rearrangement,
     reductions,
+    volumes,
 )
 from operation_cases.case import Case
 
@@ -35,6 +36,7 @@ CASES: list[Case] = [
     *normalizations.CASES,
     *activations.CASES,
     *losses.CASES,
+    *volumes.CASES,
 ]
 
 NO_FAMILY = {

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from operation_cases.case import IMAGES, after, case, normal
-from tinyconv.ops.convolution import convolution, locally_connected, patches, transposed_convolution
+from tinyconv.ops.convolution import functions, locally_connected, patches, transposed_convolution
 from tinyconv.ops.resizing import interpolation, padding, pixel_shuffle
 
 CASES = [
     *(
-        case(convolution.conv2d, normal(*x), normal(*weight), normal(weight[0]), label=label, **keywords)
+        case(functions.conv2d, normal(*x), normal(*weight), normal(weight[0]), label=label, **keywords)
         for label, x, weight, keywords in (
             ("plain", (2, 2, 5, 4), (3, 2, 3, 2), {}),
             ("strided", (1, 2, 6, 7), (2, 2, 3, 3), {"stride": (2, 3), "padding": (1, 2)}),
@@ -21,11 +21,11 @@ CASES = [
             ("1x1", (2, 3, 2, 2), (2, 3, 1, 1), {}),
         )
     ),
-    case(convolution.conv2d, normal(1, 2, 4, 4), normal(2, 2, 3, 3), label="no bias", padding=1),
-    case(convolution.conv2d, normal(1, 2, 4, 4), normal(2, 2, 3, 3), label="constant input", constants=(0,)),
-    case(convolution.conv2d, normal(1, 2, 4, 4), normal(2, 2, 3, 3), label="constant weight", constants=(1,)),
+    case(functions.conv2d, normal(1, 2, 4, 4), normal(2, 2, 3, 3), label="no bias", padding=1),
+    case(functions.conv2d, normal(1, 2, 4, 4), normal(2, 2, 3, 3), label="constant input", constants=(0,)),
+    case(functions.conv2d, normal(1, 2, 4, 4), normal(2, 2, 3, 3), label="constant weight", constants=(1,)),
     *(
-        case(convolution.conv1d, normal(*x), normal(*weight), normal(weight[0]), label=label, **keywords)
+        case(functions.conv1d, normal(*x), normal(*weight), normal(weight[0]), label=label, **keywords)
         for label, x, weight, keywords in (
             ("plain", (2, 2, 5), (3, 2, 3), {}),
             ("strided", (2, 2, 8), (2, 2, 3), {"stride": 3, "padding": 2}),
@@ -36,10 +36,10 @@ CASES = [
             ("1x1", (2, 3, 4), (2, 3, 1), {}),
         )
     ),
-    case(convolution.conv1d, normal(2, 2, 5), normal(2, 2, 3), label="no bias", padding=1),
+    case(functions.conv1d, normal(2, 2, 5), normal(2, 2, 3), label="no bias", padding=1),
     *(
         case(
-            convolution.conv2d_relu,
+            functions.conv2d_relu,
             normal(2, 4, 4, 5),
             normal(6, 4 // groups, 3, 2),
             normal(6),

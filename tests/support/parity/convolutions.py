@@ -1,4 +1,4 @@
-"""Convolution, transposed and locally connected too: functions and layers.
+"""Convolution of signals, images and volumes, transposed and locally connected too: functions and layers.
 
 Not drawn: images without channels, which tinyconv refuses, and integers, which it does not convolve.
 """
@@ -24,7 +24,7 @@ def sized(values: list[int], draw: Any) -> Any:
 
 @st.composite
 def convolutions(draw: Any, rank: int, layer: bool = False, modes: tuple[str, ...] = ("zeros",)) -> Call:
-    """Signals or images at least as large as the dilated kernel needs; ragged sizes, strides beyond the kernel."""
+    """Inputs at least as large as the dilated kernel needs; ragged sizes, strides beyond the kernel."""
     groups, channels, outputs = draw(st.sampled_from(GROUPS))
     numbers = lambda low, high: draw(st.lists(st.integers(low, high), min_size=rank, max_size=rank))  # noqa: E731
     kernel, stride, dilation, extra = numbers(1, 3), numbers(1, 4), numbers(1, 3), numbers(0, 4)
@@ -173,23 +173,25 @@ ENTRIES = [
     Entry("F.conv2d", calls=convolutions(2), bad=bad_convolutions(2), example_count=25),
     Entry("F.conv_transpose1d", calls=transposed(1), bad=bad_transposed(1), example_count=25),
     Entry("F.conv_transpose2d", calls=transposed(2), bad=bad_transposed(2), example_count=25),
+    Entry("F.conv3d", calls=convolutions(3), bad=bad_convolutions(3), example_count=15),
+    Entry("F.conv_transpose3d", calls=transposed(3), bad=bad_transposed(3), example_count=15),
     *(
         Entry(
             f"nn.Conv{rank}d",
             calls=convolutions(rank, layer=True, modes=("zeros", "reflect", "replicate", "circular")),
             bad=bad_layers(rank),
-            example_count=15,
+            example_count=15 if rank < 3 else 6,
         )
-        for rank in (1, 2)
+        for rank in (1, 2, 3)
     ),
     *(
         Entry(
             f"nn.ConvTranspose{rank}d",
             calls=transposed(rank, layer=True),
             bad=bad_transposed_layers(rank),
-            example_count=15,
+            example_count=15 if rank < 3 else 6,
         )
-        for rank in (1, 2)
+        for rank in (1, 2, 3)
     ),
     Entry(
         "F.locally_connected2d",

@@ -20,11 +20,13 @@ SHAPES: dict[str, st.SearchStrategy[tuple[int, ...]]] = {
     "dropout1d": shapes(min_dims=2, max_dims=3),
     # Of three dimensions both warn; of others PyTorch warns that they will be refused, and tinyconv refuses them.
     "dropout2d": shapes(min_dims=4, max_dims=4),
+    "dropout3d": shapes(min_dims=4, max_dims=5),
 }
 LAYERS = {
     "dropout": "Dropout",
     "dropout1d": "Dropout1d",
     "dropout2d": "Dropout2d",
+    "dropout3d": "Dropout3d",
     "alpha_dropout": "AlphaDropout",
     "feature_alpha_dropout": "FeatureAlphaDropout",
 }

@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from parity.draws import filled, seeds
 from parity.entry import Call, Entry, call, ones
 
-RANKS = {"nearest": (1, 2), "nearest-exact": (1, 2), "area": (1, 2), "linear": (1,), "bilinear": (2,), "bicubic": (2,)}
+RANKS = {
+    **dict.fromkeys(("nearest", "nearest-exact", "area"), (1, 2, 3)),
+    "linear": (1,),
+    "bilinear": (2,),
+    "trilinear": (3,),
+    "bicubic": (2,),
+}
 
 
 @st.composite
@@ -33,7 +39,7 @@ def interpolations(draw: Any, layer: bool = False, modes: tuple[str, ...] = tupl
         options["scale_factor"] = max(factors) if draw(st.booleans()) else tuple(factors)
         if draw(st.booleans()):
             options["recompute_scale_factor"] = draw(st.booleans())
-    if mode in ("linear", "bilinear", "bicubic") and draw(st.booleans()):
+    if mode in ("linear", "bilinear", "trilinear", "bicubic") and draw(st.booleans()):
         options["align_corners"] = draw(st.booleans())
     return call(**options).on(x) if layer else call(x, **options)
 
@@ -99,6 +105,9 @@ BAD_INTERPOLATIONS = (
     call(ones(1, 2, 4, 5), size=3, mode="linear"),
     call(ones(1, 2, 5), size=3, mode="bilinear"),
     call(ones(1, 2, 4, 5), size=3, mode="trilinear"),
+    call(ones(1, 2, 3, 4, 5), size=3, mode="bilinear"),
+    call(ones(1, 2, 3, 4, 5), size=(3, 4)),
+    call(ones(1, 1, 2, 3, 4, 5), size=3),
     call(ones(1, 2, 4, 5), size=3, mode="cubic"),
     call(ones(1, 2, 4, 5), size=3, align_corners=True),
     call(ones(1, 2, 4, 5), size=3, mode="area", align_corners=False),

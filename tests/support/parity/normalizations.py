@@ -111,7 +111,7 @@ def layer_norms(draw: st.DrawFn, layer: bool = False, centred: bool = True) -> C
 
 @st.composite
 def channel_layers(draw: st.DrawFn, spatial: str, instance: bool) -> Call:
-    """Batch and instance normalisation of vectors, sequences or images; now and then evaluated."""
+    """Batch and instance normalisation of vectors, sequences, images or volumes; now and then evaluated."""
     channels = draw(st.integers(1, 4))
     kind = draw(st.sampled_from(["vectors", "sequences"])) if spatial == "sequences" and not instance else spatial
     batch = draw(st.sampled_from([(), (1,), (3,)])) if instance else (draw(st.integers(2, 4)),)
@@ -244,6 +244,17 @@ ENTRIES = [
         ),
     ),
     Entry(
+        "nn.BatchNorm3d",
+        calls=channel_layers("volumes", instance=False),
+        bad=(
+            call(3).on(rows),
+            call(3).on(ones(2, 3, 4, 4)),
+            call(3).on(ones(2, 4, 2, 2, 2)),
+            call(3).on(ones(1, 3, 1, 1, 1)),
+        ),
+        example_count=10,
+    ),
+    Entry(
         "nn.SyncBatchNorm",
         calls=channel_layers("images", instance=False),
         bad=(call(3).on(ones(2, 4, 2, 2)), call(3).on(ones(1, 3, 1, 1))),
@@ -266,6 +277,16 @@ ENTRIES = [
             call(3, affine=True).on(ones(2, 4, 5, 5)),
             call(3).on(ones(2, 3, 1, 1)),
         ),
+    ),
+    Entry(
+        "nn.InstanceNorm3d",
+        calls=channel_layers("volumes", instance=True),
+        bad=(
+            call(3).on(ones(2, 3, 4)),
+            call(3, affine=True).on(ones(2, 4, 5, 5, 5)),
+            call(3).on(ones(2, 3, 1, 1, 1)),
+        ),
+        example_count=10,
     ),
     Entry(
         "nn.GroupNorm",

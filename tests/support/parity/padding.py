@@ -78,7 +78,7 @@ def layer(mode: str, rank: int) -> st.SearchStrategy[Call]:
 
 @st.composite
 def constant_layers(draw: Any, rank: int, valued: bool) -> Call:
-    shape = draw(shapes(min_dims=rank, max_dims=4, min_side=1, max_side=4))
+    shape = draw(shapes(min_dims=rank, max_dims=max(4, rank + 1), min_side=1, max_side=4))
     margins: Any = tuple(draw(st.lists(st.integers(0, 3), min_size=2 * rank, max_size=2 * rank)))
     if draw(st.booleans()):
         margins = draw(st.integers(0, 2))
@@ -132,11 +132,11 @@ ENTRIES = [
     *(
         Entry(f"nn.{name}Pad{rank}d", calls=constant_layers(rank, name == "Constant"), bad=bad(rank, *value))
         for name, value in (("Zero", ()), ("Constant", (1.5,)))
-        for rank in (1, 2)
+        for rank in (1, 2, 3)
     ),
     *(
         Entry(f"nn.{name}Pad{rank}d", calls=layer(mode, rank), bad=bad_repeats(mode, rank))
         for name, mode in (("Reflection", "reflect"), ("Replication", "replicate"), ("Circular", "circular"))
-        for rank in (1, 2)
+        for rank in (1, 2, 3)
     ),
 ]

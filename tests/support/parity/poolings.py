@@ -1,4 +1,4 @@
-"""Pooling: functions and layers of one and of two directions, batched or not, over every geometry PyTorch takes."""
+"""Pooling: functions and layers of one to three directions, batched or not, over every geometry PyTorch takes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 from parity.draws import filled
 from parity.entry import Call, Entry, call, ones
 
-BOTH = (1, 2)
+DIRECTIONS = (1, 2, 3)
+
+EXAMPLES = {1: 20, 2: 20, 3: 8}
+"""How many calls are drawn: volumes have the checks and the windows of the others."""
 
 
 @st.composite
@@ -72,8 +75,11 @@ def max_pools(draw: st.DrawFn, directions: int, layer: bool = False) -> Call:
 def avg_pools(draw: st.DrawFn, directions: int, layer: bool = False) -> Call:
     keywords, least = draw(windows(directions, dilates=False, pads=True))
     keywords["count_include_pad"] = draw(st.booleans())
-    if directions == 2:
+    if directions > 1:
         keywords["divisor_override"] = draw(st.sampled_from([None, None, 1, 3, -2]))
+    if directions == 3:  # PyTorch's refuses volumes smaller than the window, whatever the padding
+        given = keywords["kernel_size"]
+        least = given if isinstance(given, tuple) else (given,) * 3
     x = draw(maps(directions, least))
     return call(**keywords).on(x) if layer else call(x, **keywords)
 
@@ -95,8 +101,9 @@ def lp_pools(draw: st.DrawFn, directions: int, layer: bool = False) -> Call:
 def adaptive_pools(draw: st.DrawFn, directions: int, maxima: bool, layer: bool = False) -> Call:
     numbers = tuple(draw(st.integers(1, 6)) for _ in range(directions))
     output: Any = as_given(draw, numbers)
-    if directions == 2 and draw(st.booleans()):
-        output = draw(st.sampled_from([(None, numbers[0]), (numbers[0], None), (None, None)]))
+    if directions > 1 and draw(st.booleans()):
+        kept = draw(st.lists(st.booleans(), min_size=directions, max_size=directions))
+        output = tuple(None if keep else number for keep, number in zip(kept, numbers, strict=True))
     keywords = {"return_indices": draw(st.booleans())} if maxima else {}
     x = draw(maps(directions, (1,) * directions, distinct=maxima))
     return call(output, **keywords).on(x) if layer else call(x, output, **keywords)
@@ -196,60 +203,80 @@ def adaptive_mistakes(directions: int, layer: bool) -> tuple[Call, ...]:
 ENTRIES = [
     *(
         entry
-        for n in BOTH
+        for n in DIRECTIONS
         for entry in (
             Entry(
                 f"F.max_pool{n}d",
                 calls=max_pools(n),
                 bad=bad_windows(n, pads=True, dilates=True, layer=False),
+                example_count=EXAMPLES[n],
             ),
             Entry(
                 f"nn.MaxPool{n}d",
                 calls=max_pools(n, layer=True),
                 bad=bad_windows(n, pads=True, dilates=True, layer=True),
+                example_count=EXAMPLES[n],
             ),
             Entry(
                 f"F.avg_pool{n}d",
                 calls=avg_pools(n),
                 bad=bad_windows(n, pads=True, dilates=False, layer=False),
+                example_count=EXAMPLES[n],
             ),
             Entry(
                 f"nn.AvgPool{n}d",
                 calls=avg_pools(n, layer=True),
                 bad=bad_windows(n, pads=True, dilates=False, layer=True),
+                example_count=EXAMPLES[n],
             ),
             Entry(
                 f"F.lp_pool{n}d",
                 calls=lp_pools(n),
                 bad=with_norm(bad_windows(n, pads=False, dilates=False, layer=False)),
+                example_count=EXAMPLES[n],
             ),
             Entry(
                 f"nn.LPPool{n}d",
                 calls=lp_pools(n, layer=True),
                 bad=with_norm(bad_windows(n, pads=False, dilates=False, layer=True)),
+                example_count=EXAMPLES[n],
             ),
             Entry(
                 f"F.adaptive_avg_pool{n}d",
                 calls=adaptive_pools(n, maxima=False),
                 bad=adaptive_mistakes(n, layer=False),
+                example_count=EXAMPLES[n],
             ),
             Entry(
                 f"nn.AdaptiveAvgPool{n}d",
                 calls=adaptive_pools(n, maxima=False, layer=True),
                 bad=adaptive_mistakes(n, layer=True),
+                example_count=EXAMPLES[n],
             ),
             Entry(
                 f"F.adaptive_max_pool{n}d",
                 calls=adaptive_pools(n, maxima=True),
                 bad=adaptive_mistakes(n, layer=False),
+                example_count=EXAMPLES[n],
             ),
             Entry(
                 f"nn.AdaptiveMaxPool{n}d",
                 calls=adaptive_pools(n, maxima=True, layer=True),
                 bad=adaptive_mistakes(n, layer=True),
+                example_count=EXAMPLES[n],
             ),
-            Entry(f"F.max_unpool{n}d", calls=unpools(n), bad=unpool_mistakes(n, layer=False)),
-            Entry(f"nn.MaxUnpool{n}d", calls=unpools(n, layer=True), bad=unpool_mistakes(n, layer=True)),
+            Entry(
+                f"F.max_unpool{n}d",
+                calls=unpools(n),
+                bad=unpool_mistakes(n, layer=False),
+                example_count=EXAMPLES[n],
+            ),
+            Entry(
+                f"nn.MaxUnpool{n}d",
+                calls=unpools(n, layer=True),
+                bad=unpool_mistakes(n, layer=True),
+                example_count=EXAMPLES[n],
+            ),
         )
     ),
 ]

@@ -18,7 +18,7 @@ except ImportError:  # the tests that need it are skipped then
     torch = None  # type: ignore[assignment]
 
 DIFFERENCES = {
-    "4-D tensors are stored channels-last": "reshape and flatten of one give a view in one library, a copy in "
+    "4-D and 5-D tensors are stored channels-last": "reshape and flatten of one give a view in one library, a copy in "
     "the other, and view copies where PyTorch's gives a view or raises: where they differ, both go on with a clone",
     "a result may overlap an operand of an operation in place": "tinyconv computes the result before it writes, "
     "PyTorch refuses or not, depending on the strides: operands never share the memory that is written",

@@ -39,15 +39,30 @@ from tinyconv.backends.cuda.prepared import (
 )
 from tinyconv.backends.cuda.rows import row_norm, row_norm_gradient
 from tinyconv.backends.cuda.special import erf, erfc, erfinv
+from tinyconv.backends.cuda.volumes import (
+    adaptive_avg_pool3d,
+    adaptive_avg_pool3d_gradient,
+    avg_pool3d,
+    avg_pool3d_gradient,
+    conv3d,
+    conv3d_input_gradient,
+    conv3d_weight_gradient,
+    max_pool3d,
+    max_pool3d_gradient,
+)
 
 __all__ = [
     "adam_step",
     "adaptive_avg_pool2d",
     "adaptive_avg_pool2d_gradient",
+    "adaptive_avg_pool3d",
+    "adaptive_avg_pool3d_gradient",
     "add",
     "add_relu",
     "avg_pool2d",
     "avg_pool2d_gradient",
+    "avg_pool3d",
+    "avg_pool3d_gradient",
     "batch_norm",
     "batch_norm_gradient",
     "batch_norm_max_pool2d",
@@ -61,6 +76,9 @@ __all__ = [
     "conv2d",
     "conv2d_input_gradient",
     "conv2d_weight_gradient",
+    "conv3d",
+    "conv3d_input_gradient",
+    "conv3d_weight_gradient",
     "cross_entropy",
     "cross_entropy_gradient",
     "divide",
@@ -75,6 +93,8 @@ __all__ = [
     "matmul",
     "max_pool2d",
     "max_pool2d_gradient",
+    "max_pool3d",
+    "max_pool3d_gradient",
     "multiply",
     "prepared_adaptive_avg_pool2d",
     "prepared_conv2d",

@@ -28,7 +28,7 @@ def flat(array: Array) -> Array:
 
 def flat_view(array: Array) -> Array:
     """The same of an array in the engine's order: always a view."""
-    result: Array = (array.transpose(0, 2, 3, 1) if array.ndim == 4 else array).reshape(-1)
+    result: Array = layout.stored(array).reshape(-1)
     return result
 
 

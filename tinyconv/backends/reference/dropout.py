@@ -15,7 +15,7 @@ def draw_mask(seed: int, stream: int, low: int, high: int, p: float, shape: tupl
     ``first``: how many numbers there are passed over.
     """
     keep = layout.empty(shape, np.bool_)
-    ordered = keep.transpose(0, 2, 3, 1) if len(shape) == 4 else keep
+    ordered = layout.stored(keep)
     numbers = Place(seed, stream, low, high).generator().random(first + keep.size, dtype="float32")
     ordered[...] = (numbers[first:] >= p).reshape(ordered.shape)
     return keep

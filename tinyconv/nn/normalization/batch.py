@@ -123,3 +123,26 @@ class BatchNorm2d(_BatchNorm):
     """
 
     shapes: ClassVar[dict[int, str]] = {4: "(N, C, H, W)"}
+
+
+class BatchNorm3d(_BatchNorm):
+    """Batch normalisation of volumes of ``num_features`` channels.
+
+        y = (x - mean) / √(variance + eps) · weight + bias,   mean and variance per channel
+
+    In training they are those of the batch (the variance biased), and the running ones move towards them by
+    ``momentum`` (the running variance unbiased); ``momentum=None`` keeps the plain average over all batches. In
+    evaluation the running ones are used, unless ``track_running_stats=False``. ``affine=False``: no weight and bias,
+    ``bias=False``: no bias.
+
+    Shape: input (N, num_features, D, H, W); result the same.
+    Dtype: float32 or float64, the parameters'.
+    Raises: ``ArgumentError`` for no features or an eps below 0; in the call ``ShapeError`` for other channels or
+        shapes, and in training for a single value per channel.
+    Source: Ioffe & Szegedy, "Batch Normalization", 2015, algorithm 1.
+
+    >>> nn.BatchNorm3d(1, eps=0.0)(tc.tensor([1.0, 3.0]).reshape(1, 1, 2, 1, 1)).flatten().detach()
+    tensor([-1.,  1.])
+    """
+
+    shapes: ClassVar[dict[int, str]] = {5: "(N, C, D, H, W)"}

@@ -159,3 +159,24 @@ class InstanceNorm2d(_InstanceNorm):
     """
 
     batch_dims, shapes = 4, "(N, C, H, W) or (C, H, W)"
+
+
+class InstanceNorm3d(_InstanceNorm):
+    """Normalisation of each channel of each volume by its own mean and variance.
+
+        y = (x - mean) / √(variance + eps) · weight + bias
+
+    ``affine``: with weight and bias, or with ``bias=False`` the weight alone. ``track_running_stats``: training moves
+    running statistics by ``momentum`` towards the averages over the batch, and evaluation uses those.
+
+    Shape: input (N, num_features, D, H, W) or (num_features, D, H, W); result the same.
+    Dtype: float32 or float64; the result has the input's.
+    Raises: ``ArgumentError`` for no features or an eps below 0; in the call ``ShapeError`` for other channels or
+        shapes, and for a single voxel per channel.
+    Source: Ulyanov, Vedaldi & Lempitsky, "Instance Normalization", 2016.
+
+    >>> nn.InstanceNorm3d(1, eps=0.0)(tc.tensor([[[[1.0]], [[3.0]]]])).flatten()
+    tensor([-1.,  1.])
+    """
+
+    batch_dims, shapes = 5, "(N, C, D, H, W) or (C, D, H, W)"

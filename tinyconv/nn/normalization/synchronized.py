@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from tinyconv.core.communication import Communicator, world
 from tinyconv.core.dtypes import DType
 from tinyconv.nn.module import Module
-from tinyconv.nn.normalization.batch import BatchNorm1d, BatchNorm2d, _BatchNorm
+from tinyconv.nn.normalization.batch import BatchNorm1d, BatchNorm2d, BatchNorm3d, _BatchNorm
 from tinyconv.ops.normalization.synchronized import synchronized_batch_norm
 from tinyconv.ops.tensor import Tensor
 
@@ -17,11 +17,12 @@ class SyncBatchNorm(_BatchNorm):
 
         y = (x - mean) / √(variance + eps) · weight + bias,   mean and variance per channel
 
-    Otherwise, and in a process alone, it is ``BatchNorm1d`` or ``BatchNorm2d``. ``process_group``: the communicator of
-    the processes, by default that of all that were launched together. All of them call the layer equally often.
+    Otherwise, and in a process alone, it is ``BatchNorm1d``, ``BatchNorm2d`` or ``BatchNorm3d``. ``process_group``: the
+    communicator of the processes, by default that of all that were launched together. All of them call the layer
+    equally often.
 
-    Shape: input (N, num_features), (N, num_features, L) or (N, num_features, H, W); result the same. N may differ
-        between processes.
+    Shape: input (N, num_features), (N, num_features, L), (N, num_features, H, W) or (N, num_features, D, H, W); result
+        the same. N may differ between processes.
     Dtype: float32 or float64, the parameters'.
     Raises: as ``BatchNorm2d``; ``UnsupportedError`` on a GPU, with several processes.
     Source: Ioffe & Szegedy, "Batch Normalization", 2015, algorithm 1.
@@ -31,7 +32,7 @@ class SyncBatchNorm(_BatchNorm):
             [ 1.]])
     """
 
-    shapes: ClassVar[dict[int, str]] = {2: "(N, C)", 3: "(N, C, L)", 4: "(N, C, H, W)"}
+    shapes: ClassVar[dict[int, str]] = {2: "(N, C)", 3: "(N, C, L)", 4: "(N, C, H, W)", 5: "(N, C, D, H, W)"}
 
     def __init__(
         self,
@@ -78,7 +79,7 @@ class SyncBatchNorm(_BatchNorm):
         >>> type(model[1]).__name__
         'SyncBatchNorm'
         """
-        if isinstance(module, BatchNorm1d | BatchNorm2d):
+        if isinstance(module, BatchNorm1d | BatchNorm2d | BatchNorm3d):
             return cls._from(module, process_group)
         for name, child in list(module._modules.items()):
             if child is not None:

@@ -10,6 +10,7 @@ from tinyconv.ops import pooling
 from tinyconv.ops.tensor import Tensor
 
 Sizes = int | tuple[int | None, int | None] | None
+Sizes3d = int | tuple[int | None, int | None, int | None] | None
 
 
 class _Adaptive(Module):
@@ -122,3 +123,49 @@ class AdaptiveMaxPool2d(_Adaptive):
 
     def forward(self, input: Tensor) -> Any:
         return pooling.adaptive_max_pool2d(input, self.output_size, self.return_indices)
+
+
+class AdaptiveAvgPool3d(_Adaptive):
+    """The means of D' x H' x W' windows that share a volume out between them; one window is global pooling.
+
+    ``output_size``: D', H' and W', one number for all; ``None`` keeps the input's.
+
+    Shape: input (N, C, D, H, W) or (C, D, H, W); result (N, C, D', H', W').
+    Dtype: float32 or float64; the result has the input's.
+    Raises: ``ArgumentError`` for fewer windows than 1; in the call ``ShapeError`` for an input without pixels.
+
+    >>> nn.AdaptiveAvgPool3d(1)(tc.arange(12.0).reshape(1, 2, 2, 3)).tolist()
+    [[[[5.5]]]]
+    """
+
+    directions = 3
+
+    def __init__(self, output_size: Sizes3d) -> None:
+        super().__init__(output_size)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return pooling.adaptive_avg_pool3d(input, self.output_size)
+
+
+class AdaptiveMaxPool3d(_Adaptive):
+    """The maxima of D' x H' x W' windows that share a volume out between them.
+
+    ``output_size``: D', H' and W', one number for all; ``None`` keeps the input's. With ``return_indices`` the result
+    is (output, indices), the indices flat in D·H·W.
+
+    Shape: input (N, C, D, H, W) or (C, D, H, W); result (N, C, D', H', W').
+    Dtype: float32 or float64; the result has the input's.
+    Raises: ``ArgumentError`` for fewer windows than 1; in the call ``ShapeError`` for an input without pixels.
+
+    >>> nn.AdaptiveMaxPool3d((1, 1, None))(tc.arange(12.0).reshape(1, 2, 2, 3))
+    tensor([[[[ 9., 10., 11.]]]])
+    """
+
+    directions = 3
+
+    def __init__(self, output_size: Sizes3d, return_indices: bool = False) -> None:
+        super().__init__(output_size)
+        self.return_indices = return_indices
+
+    def forward(self, input: Tensor) -> Any:
+        return pooling.adaptive_max_pool3d(input, self.output_size, self.return_indices)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-from tinyconv.core.arrays import Pair
+from tinyconv.core.arrays import Sizes
 from tinyconv.nn.module import Module
 from tinyconv.ops import pooling
 from tinyconv.ops.pooling.windows import numbers, window
@@ -95,6 +95,26 @@ class MaxPool2d(_MaxPool):
     function, directions = pooling.max_pool2d, 2
 
 
+class MaxPool3d(_MaxPool):
+    """The largest voxel of each window.
+
+    ``stride``: the kernel size by default. ``padding``: with -inf, at most half the window. ``dilation``: the step
+    between the voxels that a window sees. ``ceil_mode``: a last window may hang over the end. With ``return_indices``
+    the result is (output, indices), the indices flat in D·H·W, as ``MaxUnpool3d`` takes them.
+
+    Shape: input (N, C, D, H, W) or (C, D, H, W); result (N, C, D', H', W') with
+        D' = floor((D + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1, ceil with ``ceil_mode``.
+    Dtype: float32 or float64; the result has the input's.
+    Raises: ``ArgumentError`` for numbers below 1 or padding of more than half a window; in the call ``ShapeError`` for
+        a window larger than the padded input.
+
+    >>> nn.MaxPool3d(2)(tc.arange(16.0).reshape(1, 2, 2, 4))
+    tensor([[[[13., 15.]]]])
+    """
+
+    function, directions = pooling.max_pool3d, 3
+
+
 class _MaxUnpool(Module):
     """Base: the window of the pooling to undo."""
 
@@ -113,8 +133,8 @@ class _MaxUnpool(Module):
         self.padding = self._numbers("padding", padding, least=0)
 
     def _numbers(self, argument: str, value: Any, least: int) -> tuple[int, ...]:
-        found: Pair = numbers(type(self).__name__, argument, value, self.directions, least)
-        return found[2 - self.directions :]
+        found: Sizes = numbers(type(self).__name__, argument, value, self.directions, least)
+        return found[-self.directions :]
 
     def forward(self, input: Tensor, indices: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
         return type(self).function(input, indices, self.kernel_size, self.stride, self.padding, output_size)
@@ -162,3 +182,24 @@ class MaxUnpool2d(_MaxUnpool):
     """
 
     function, directions = pooling.max_unpool2d, 2
+
+
+class MaxUnpool3d(_MaxUnpool):
+    """The maxima of ``MaxPool3d`` put back where they were, zeros between them.
+
+    ``kernel_size``, ``stride``, ``padding``: those of the pooling. Called with its output and indices, and with
+    ``output_size`` where several sizes pool to the same one.
+
+    Shape: input and indices (N, C, D', H', W') or (C, D', H', W'); result (N, C, D, H, W) with
+        D = (D' - 1) stride - 2 padding + kernel_size.
+    Dtype: input float32 or float64, indices int64; the result has the input's.
+    Raises: ``ArgumentError`` for numbers below 1; in the call ``ShapeError`` for indices of another shape or beyond the
+        result.
+
+    >>> values, places = nn.MaxPool3d((1, 2, 2), return_indices=True)(tc.arange(4.0).reshape(1, 1, 2, 2))
+    >>> nn.MaxUnpool3d((1, 2, 2))(values, places)
+    tensor([[[[0., 0.],
+              [0., 3.]]]])
+    """
+
+    function, directions = pooling.max_unpool3d, 3

@@ -82,3 +82,22 @@ class LPPool2d(_LPPool):
     """
 
     function, directions = pooling.lp_pool2d, 2
+
+
+class LPPool3d(_LPPool):
+    """The p-norm without absolute values of each window of a volume: (sum x^p)^(1/p).
+
+    ``norm_type``: p; 1 gives sums, infinity the largest |x|. ``stride``: the kernel size by default. ``ceil_mode``: a
+    last window may hang over the end; its sum is scaled up to a whole window.
+
+    Shape: input (N, C, D, H, W) or (C, D, H, W); result (N, C, D', H', W') with
+        D' = floor((D - kernel_size) / stride) + 1, ceil with ``ceil_mode``.
+    Dtype: float32 or float64; the result has the input's.
+    Raises: ``ArgumentError`` for numbers below 1 or a norm_type of 0; in the call ``ShapeError`` for a window larger
+        than the input.
+
+    >>> nn.LPPool3d(2, (1, 2, 2))(tc.ones(1, 1, 2, 2))
+    tensor([[[[2.]]]])
+    """
+
+    function, directions = pooling.lp_pool3d, 3

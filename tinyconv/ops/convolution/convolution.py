@@ -1,4 +1,4 @@
-"""Convolution of images and signals: three operations, each the derivative of the other two.
+"""Convolution of images, signals and volumes: three operations, each the derivative of the other two.
 
 With  h = i stride + r dilation - padding,  w = j stride + s dilation - padding  (pixels outside the image count as 0),
 and c running over the channels of k's group:
@@ -13,47 +13,49 @@ All three are one trilinear form  <dy, conv(x, weight)>  with one of its argumen
 with respect to either operand is again one of them, and derivatives of any order need nothing else.
 
 A signal (N, C, L) is an image of one row, (N, C, 1, L), and its weight (K, C, S) a kernel of one row: the operations
-take either.
+take either. For volumes (N, C, D, H, W) there is one more index, as in ``backends.reference.volumes``, and the same
+three operations.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from tinyconv.autograd.operation import Operation
 from tinyconv.backends import backend
 from tinyconv.core import layout
-from tinyconv.core.arrays import Pair
-from tinyconv.core.errors import ArgumentError, ShapeError
+from tinyconv.core.arrays import Sizes
 from tinyconv.ops.activation.rectifier import ReluGradient
-from tinyconv.ops.images import (
-    as_images,
-    check_groups,
-    check_weight,
-    like,
-    on_batch,
-    on_rows,
-    padding_sizes,
-    positive_sizes,
-    window_positions,
-)
+from tinyconv.ops.images import as_images, like
 from tinyconv.ops.resizing.padding import ConstantPad
 
 if TYPE_CHECKING:
     from tinyconv.ops.tensor import Tensor
 
-Sizes = tuple[int, ...]
-
 
 class Windowed(Operation):
-    """The geometry that the three operations share: (vertical, horizontal) each."""
+    """The geometry that the three operations share: (vertical, horizontal) each, for volumes the depth before them."""
 
-    def __init__(self, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> None:
+    def __init__(self, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> None:
         self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
 
     @property
-    def geometry(self) -> tuple[Pair, Pair, Pair, int]:
+    def name(self) -> str:
+        """Of images and signals "...2d", of volumes "...3d"."""
+        return type(self).__name__.replace("2d", self._suffix)
+
+    @property
+    def geometry(self) -> tuple[Sizes, Sizes, Sizes, int]:
         return self.stride, self.padding, self.dilation, self.groups
+
+    @property
+    def _suffix(self) -> str:
+        return f"{len(self.stride)}d"
+
+    def product(self, part: str = "") -> Any:
+        """The backend's function: conv2d, or conv3d for volumes; or that for a ``part`` of its gradient."""
+        return getattr(backend(self.device), f"conv{self._suffix}{part}")
 
 
 class Convolution2d(Windowed):
@@ -62,8 +64,8 @@ class Convolution2d(Windowed):
     kind = "conv"
     memo_of = 1
     relu = False
-    input_size: Pair
-    kernel_size: Pair
+    input_size: Sizes
+    kernel_size: Sizes
 
     def forward(self, x: Any, weight: Any, bias: Any = None) -> Any:
         self.retain_factors()
@@ -71,7 +73,8 @@ class Convolution2d(Windowed):
             self.retain_output()
         images, kernels = as_images(x), as_images(weight)
         self.input_size, self.kernel_size = images.shape[2:], kernels.shape[2:]
-        y = backend(self.device).conv2d(images, kernels, bias, *self.geometry, relu=self.relu, memo=self.memo)
+        rectified = {"relu": True} if self.relu else {}
+        y = self.product()(images, kernels, bias, *self.geometry, memo=self.memo, **rectified)
         return like(y, x)
 
     def backward(self, dy: Tensor) -> Any:
@@ -93,9 +96,9 @@ class ConvolutionInputGradient(Windowed):
     here it is cut off.
     """
 
-    kernel_size: Pair
+    kernel_size: Sizes
 
-    def __init__(self, input_size: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> None:
+    def __init__(self, input_size: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> None:
         super().__init__(stride, padding, dilation, groups)
         self.input_size = input_size
 
@@ -103,7 +106,7 @@ class ConvolutionInputGradient(Windowed):
         self.retain_factors()
         images, kernels = as_images(dy), as_images(weight)
         self.kernel_size, self.output_size = kernels.shape[2:], dy.shape[2:]
-        dx = backend(self.device).conv2d_input_gradient(images, kernels, self.input_size, *self.geometry, bias)
+        dx = self.product("_input_gradient")(images, kernels, self.input_size, *self.geometry, bias)
         return like(dx, dy)
 
     def backward(self, cotangent: Tensor) -> Any:  # of dx: shaped like x
@@ -118,7 +121,7 @@ class ConvolutionInputGradient(Windowed):
 class ConvolutionWeightGradient(Windowed):
     """dweight from x and dy. The kernel's size is stated: with a stride, several sizes give the same dy."""
 
-    def __init__(self, kernel_size: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> None:
+    def __init__(self, kernel_size: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> None:
         super().__init__(stride, padding, dilation, groups)
         self.kernel_size = kernel_size
 
@@ -126,9 +129,9 @@ class ConvolutionWeightGradient(Windowed):
         self.retain_factors()
         images, cotangents = as_images(x), as_images(dy)
         self.input_size, self.output_size = images.shape[2:], dy.shape[2:]
-        dweight = backend(self.device).conv2d_weight_gradient(images, cotangents, self.kernel_size, *self.geometry)
+        dweight = self.product("_weight_gradient")(images, cotangents, self.kernel_size, *self.geometry)
         # Weights are small, and optimisers take them and their gradients in one order.
-        return dweight if x.ndim == 4 else layout.ordered(like(dweight, x), self.xp)
+        return layout.ordered(like(dweight, x), self.xp)
 
     def backward(self, cotangent: Tensor) -> Any:  # of dweight: shaped like the weight
         x, dy = self.retained()
@@ -148,11 +151,12 @@ def _cut(y: Tensor, size: tuple[int, ...]) -> Tensor:
 
 
 class ChannelSum(Operation):
-    """s[c] = sum over n,i,j of x[n,c,i,j], in a fixed order;  dx repeats ds over every pixel."""
+    """s[c] = sum over n and all pixels of x[n,c], in a fixed order;  dx repeats ds over every pixel."""
 
     def forward(self, x: Any) -> Any:
         self.source = x.shape
-        return backend(self.device).channel_sum(as_images(x))
+        pixels = x if x.ndim == 4 else x.reshape(*x.shape[:2], 1, math.prod(x.shape[2:]))
+        return backend(self.device).channel_sum(pixels)
 
     def backward(self, ds: Tensor) -> Any:
         return ChannelRepeat(self.source).apply(ds)
@@ -171,142 +175,3 @@ class ChannelRepeat(Operation):
 
     def backward(self, dy: Tensor) -> Tensor:
         return ChannelSum().apply(dy)
-
-
-def conv1d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: int | tuple[int, ...] = 1,
-    padding: int | tuple[int, ...] | str = 0,
-    dilation: int | tuple[int, ...] = 1,
-    groups: int = 1,
-) -> Tensor:
-    """Cross-correlate signals with ``weight`` (K, C / groups, S); add ``bias`` (K,).
-
-        L' = floor((L + 2 padding - dilation (S - 1) - 1) / stride) + 1
-
-    ``padding="valid"`` is none; ``"same"`` keeps the length, for stride 1; where an odd number of zeros is needed the
-    extra one goes to the end. ``groups``: channels are split into so many groups that are convolved independently.
-
-    Shape: input (N, C, L) or (C, L); result (N, K, L') or (K, L').
-    Dtype: float32 or float64, the same for all; the result has it too.
-    Raises: ``ShapeError`` for channels that do not fit the weight, or a kernel longer than the padded signal;
-        ``ArgumentError`` for a stride, padding, dilation or groups that is none; ``DTypeError``.
-
-    >>> F.conv1d(tc.tensor([[1.0, 2.0, 4.0, 8.0]]), tc.tensor([[[-1.0, 1.0]]]))
-    tensor([[1., 2., 4.]])
-    """
-    return _convolve("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
-
-
-def conv2d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: int | tuple[int, int] = 1,
-    padding: int | tuple[int, int] | str = 0,
-    dilation: int | tuple[int, int] = 1,
-    groups: int = 1,
-) -> Tensor:
-    """Cross-correlate images with ``weight`` (K, C / groups, R, S); add ``bias`` (K,).
-
-        H' = floor((H + 2 padding - dilation (R - 1) - 1) / stride) + 1,   W' likewise with S
-
-    ``stride``, ``padding``, ``dilation``: a number, or (vertical, horizontal). ``padding="valid"`` is none;
-    ``"same"`` keeps the size, for stride 1; where an odd number of zeros is needed the extra one goes to the bottom or
-    right. ``groups``: channels are split into so many groups that are convolved independently.
-
-    Shape: input (N, C, H, W) or (C, H, W); result (N, K, H', W') or (K, H', W').
-    Dtype: float32 or float64, the same for all; the result has it too.
-    Raises: ``ShapeError`` for channels that do not fit the weight, or a kernel larger than the padded image;
-        ``ArgumentError`` for a stride, padding, dilation or groups that is none; ``DTypeError``.
-
-    >>> edges = tc.tensor([[[[-1.0, 1.0]]]])
-    >>> F.conv2d(tc.tensor([[[0.0, 0.0, 1.0], [0.0, 1.0, 1.0]]]), edges)
-    tensor([[[0., 1.],
-             [1., 0.]]])
-    """
-    return _convolve("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
-
-
-def conv2d_relu(
-    input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any, groups: int
-) -> Tensor:
-    """relu(conv2d(...)) as one operation."""
-    return _convolve("conv2d", 2, input, weight, bias, stride, padding, dilation, groups, relu=True)
-
-
-def _convolve(
-    name: str,
-    rank: int,
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
-    groups: int,
-    relu: bool = False,
-) -> Tensor:
-    check_weight(name, rank, input, weight, bias, "(K, C / groups, R, S)" if rank == 2 else "(K, C / groups, S)")
-    steps = positive_sizes(name, "stride", stride, rank)
-    gaps = positive_sizes(name, "dilation", dilation, rank)
-    kernel_size = weight.shape[2:]
-    before, after = _margins(name, padding, kernel_size, steps, gaps)
-    _check_channels(name, rank, input, weight, bias, groups)
-
-    def convolve(images: Tensor) -> Tensor:
-        if before != after:  # the second is never the smaller
-            excess = ((0, second - first) for first, second in zip(before, after, strict=True))
-            images = ConstantPad(((0, 0), (0, 0), *excess)).apply(images)
-        window_positions(name, images.shape[2:], kernel_size, steps, before, gaps)
-        operands = (images, weight) if bias is None else (images, weight, bias)
-        operation = Convolution2d(on_rows(steps, 1), on_rows(before, 0), on_rows(gaps, 1), groups)
-        operation.relu = relu
-        result: Tensor = operation.apply(*operands)
-        return result
-
-    result: Tensor = on_batch(name, input, convolve, rank)
-    return result
-
-
-def _margins(name: str, padding: Any, kernel_size: Sizes, stride: Sizes, dilation: Sizes) -> tuple[Sizes, Sizes]:
-    """How many zeros are added before and after, in each direction; those after are never fewer."""
-    if not isinstance(padding, str):
-        same = padding_sizes(name, padding, len(kernel_size))
-        return same, same
-    if padding == "valid":
-        none = (0,) * len(kernel_size)
-        return none, none
-    if padding != "same":
-        numbers = "a number" if len(kernel_size) == 1 else "a number, a pair"
-        raise ArgumentError(f"{name}: padding is {numbers}, 'same' or 'valid', got {padding!r}")
-    if max(stride) > 1:
-        raise ArgumentError(
-            f"{name}: padding='same' keeps the size of the input, which a stride of {stride} cannot; "
-            "state the padding as a number"
-        )
-    total = [gap * (kernel - 1) for gap, kernel in zip(dilation, kernel_size, strict=True)]
-    return tuple(count // 2 for count in total), tuple(count - count // 2 for count in total)
-
-
-def _check_channels(name: str, rank: int, input: Tensor, weight: Tensor, bias: Tensor | None, groups: int) -> None:
-    if len(input.shape) not in (rank + 1, rank + 2):
-        return  # on_batch says what is wrong with that
-    channels, (filters, per_group) = input.shape[-rank - 1], weight.shape[:2]
-    check_groups(name, groups)
-    if channels % groups or filters % groups:
-        raise ShapeError(
-            f"{name}: groups must divide the channels of input and output: {channels} and {filters} channels, "
-            f"groups={groups} (input {input.shape}, weight {weight.shape})"
-        )
-    if channels != per_group * groups:
-        spatial = "H, W" if rank == 2 else "L"
-        raise ShapeError(
-            f"{name}: input has {channels} channels, but weight {weight.shape} with groups={groups} is made for "
-            f"weight.shape[1] * groups = {per_group * groups} (input {input.shape} is read as "
-            f"{f'(N, C, {spatial})' if len(input.shape) == rank + 2 else f'(C, {spatial})'})"
-        )
-    if bias is not None and bias.shape != (filters,):
-        raise ShapeError(f"{name}: bias must have one element per filter, shape ({filters},), got {bias.shape}")

@@ -3,7 +3,8 @@
     y[n,k,h,w] = bias[k] + sum over c and all (i,r), (j,s) that meet at h, w of weight[c,k,r,s] x[n,c,i,j]
 
 where h = i stride + r dilation - padding and w likewise: the input gradient of a convolution with the same weight, from
-the K channels of y to the C of x. So it needs no kernel, and its derivatives are the convolution's.
+the K channels of y to the C of x. So it needs no kernel, and its derivatives are the convolution's. Signals and volumes
+have one index less or more.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ from typing import TYPE_CHECKING, Any
 from tinyconv.core.errors import ArgumentError, ShapeError
 from tinyconv.core.geometry import sizes, transposed_size
 from tinyconv.ops.convolution.convolution import ChannelSum, ConvolutionInputGradient
-from tinyconv.ops.images import check_groups, check_weight, on_batch, on_rows, padding_sizes, positive_sizes
+from tinyconv.ops.images import AXES, check_groups, check_weight, on_batch, on_rows, padding_sizes, positive_sizes
 
 if TYPE_CHECKING:
     from tinyconv.ops.tensor import Tensor
+
+
+WEIGHTS = {1: "(C, K / groups, S)", 2: "(C, K / groups, R, S)", 3: "(C, K / groups, T, R, S)"}
 
 
 class TransposedConvolution2d(ConvolutionInputGradient):
@@ -92,6 +96,36 @@ def conv_transpose2d(
     return _transpose("conv_transpose2d", 2, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
+def conv_transpose3d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: int | tuple[int, int, int] = 1,
+    padding: int | tuple[int, int, int] = 0,
+    output_padding: int | tuple[int, int, int] = 0,
+    groups: int = 1,
+    dilation: int | tuple[int, int, int] = 1,
+) -> Tensor:
+    """Spread each voxel over its window with ``weight`` (C, K / groups, T, R, S): the transpose of ``conv3d``.
+
+        D' = (D - 1) stride - 2 padding + dilation (T - 1) + output_padding + 1,   H' likewise with R, W' with S
+
+    ``padding``: voxels cut off at every side of the result. ``output_padding``: voxels more at its ends, where with a
+    stride several sizes would be convolved to D x H x W; less than the stride or the dilation. ``bias``: (K,). Sizes
+    are numbers, or (depth, vertical, horizontal).
+
+    Shape: input (N, C, D, H, W) or (C, D, H, W); result (N, K, D', H', W') or (K, D', H', W').
+    Dtype: float32 or float64, the same for all; the result has it too.
+    Raises: ``ShapeError`` for channels that do not fit the weight, or a result without pixels; ``ArgumentError`` for a
+        stride, padding, output_padding, dilation or groups that is none; ``DTypeError``.
+    Source: Dumoulin & Visin, "A guide to convolution arithmetic for deep learning", 2016, section 4.
+
+    >>> F.conv_transpose3d(tc.tensor([[[[1.0, 2.0]]]]), tc.ones(1, 1, 2, 1, 2), stride=2).tolist()
+    [[[[1.0, 1.0, 2.0, 2.0]], [[1.0, 1.0, 2.0, 2.0]]]]
+    """
+    return _transpose("conv_transpose3d", 3, input, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
 def _transpose(
     name: str,
     rank: int,
@@ -104,7 +138,7 @@ def _transpose(
     groups: int,
     dilation: Any,
 ) -> Tensor:
-    check_weight(name, rank, input, weight, bias, "(C, K / groups, R, S)" if rank == 2 else "(C, K / groups, S)")
+    check_weight(name, rank, input, weight, bias, WEIGHTS[rank])
     steps, gaps = positive_sizes(name, "stride", stride, rank), positive_sizes(name, "dilation", dilation, rank)
     margins = padding_sizes(name, padding, rank)
     extra = sizes(output_padding, f"{name}: output_padding", rank)
@@ -142,10 +176,9 @@ def _check_channels(name: str, rank: int, input: Tensor, weight: Tensor, bias: T
     channels, (takes, per_group) = input.shape[-rank - 1], weight.shape[:2]
     check_groups(name, groups)
     if channels != takes:
-        spatial = "H, W" if rank == 2 else "L"
         raise ShapeError(
             f"{name}: input has {channels} channels, but weight {weight.shape} takes weight.shape[0] = {takes} (input "
-            f"{input.shape} is read as {f'(N, C, {spatial})' if len(input.shape) == rank + 2 else f'(C, {spatial})'})"
+            f"{input.shape} is read as ({'N, ' if len(input.shape) == rank + 2 else ''}C, {AXES[rank]}))"
         )
     if channels % groups:
         raise ShapeError(

@@ -24,7 +24,7 @@ def tensor(data: Any, *, dtype: DType | None = None, device: AnyDevice = None, r
     """A tensor that holds a copy of ``data``.
 
     ``data``: numbers, nested lists, a tensor, a NumPy array, or another library's: PyTorch's, JAX's, CuPy's, a Pillow
-    image. 4-D data are stored channels-last. ``device``: by default that of a tensor or array, else the CPU.
+    image. 4-D and 5-D data are stored channels-last. ``device``: by default that of a tensor or array, else the CPU.
 
     Shape: that of the data.
     Dtype: ``dtype``; by default float32 for Python floats, int64 for ints, bool for bools, and the type of an array,

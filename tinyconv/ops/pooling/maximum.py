@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from tinyconv.backends import backend
 from tinyconv.core import layout
-from tinyconv.core.arrays import Array, Pair
+from tinyconv.core.arrays import Array, Sizes
 from tinyconv.core.errors import ShapeError
 from tinyconv.core.geometry import output_size
-from tinyconv.core.windows import Windows, sliding_windows
+from tinyconv.core.windows import VolumeWindows, Windows, sliding_volume_windows, sliding_windows
 from tinyconv.ops.dispatch import wrap
-from tinyconv.ops.pooling.windows import Pooling, Window, map_size, on_maps, window
+from tinyconv.ops.pooling.windows import Pooling, Window, map_size, on_maps, one_plane, window
 
 if TYPE_CHECKING:
     from tinyconv.ops.tensor import Tensor
@@ -23,13 +24,13 @@ class MaxOfWindows(Pooling):
     What is kept for it is the winner's number in its window, in a byte; a pixel's index only for who asks.
     """
 
-    def windows(self, size: Pair) -> Windows:
+    def windows(self, size: Sizes) -> Windows | VolumeWindows:
         """The windows of maps of this size."""
         raise NotImplementedError
 
     def forward(self, x: Any) -> Any:
         images = self.images(x)
-        y, self.saved = backend(self.device).max_pool2d(images, self.windows(self.input_size))
+        y, self.saved = self.kernel("max_pool")(images, self.windows(self.input_size))
         return self.maps(y)
 
     def indices(self) -> Tensor:
@@ -46,11 +47,12 @@ class MaxOfWindowsGradient(Pooling):
 
     kind = ""
 
-    def __init__(self, switches: Array, windows: Windows) -> None:
+    def __init__(self, switches: Any, windows: Windows | VolumeWindows) -> None:
         self.saved, self.windows = switches, windows
 
     def forward(self, dy: Any) -> Any:
-        return self.maps(backend(self.device).max_pool2d_gradient(self.images(dy), self.saved, self.windows))
+        images = self.images(dy)
+        return self.maps(self.kernel("max_pool", "_gradient")(images, self.saved, self.windows))
 
     def backward(self, dx: Tensor) -> Any:
         return Gather(self.maps(layout.ordered(self.windows.indices(self.saved, self.xp), self.xp))).apply(dx)
@@ -63,8 +65,12 @@ class MaxPool(MaxOfWindows):
         self.kernel_size, self.stride, self.padding = window.kernel_size, window.stride, window.padding
         self.dilation, self.ceil_mode = window.dilation, window.ceil_mode
 
-    def windows(self, size: Pair) -> Windows:
-        return sliding_windows(size, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
+    def windows(self, size: Sizes) -> Windows | VolumeWindows:
+        slide: Any = sliding_volume_windows if len(size) == 3 else sliding_windows
+        found: Windows | VolumeWindows = slide(
+            size, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode
+        )
+        return found
 
 
 class Scatter(Pooling):
@@ -72,11 +78,14 @@ class Scatter(Pooling):
 
     kind = ""
 
-    def __init__(self, indices: Array, size: Pair) -> None:
+    def __init__(self, indices: Array, size: Sizes) -> None:
         self.saved, self.size = indices, size
 
     def forward(self, y: Any) -> Any:
-        return self.maps(backend(self.device).scatter_plane(self.images(y), _as_images(self.saved), self.size))
+        self.directions = len(self.size)
+        plane = (1, *self.size) if self.directions == 1 else (self.size[0], math.prod(self.size[1:]))
+        x = backend(self.device).scatter_plane(one_plane(y), one_plane(self.saved), plane)
+        return x.reshape(*y.shape[:2], *self.size)
 
     def backward(self, dx: Tensor) -> Any:
         return Gather(self.saved).apply(dx)
@@ -91,7 +100,9 @@ class Gather(Pooling):
         self.saved = indices
 
     def forward(self, x: Any) -> Any:
-        return self.maps(backend(self.device).gather_plane(self.images(x), _as_images(self.saved)))
+        self.directions, self.input_size = x.ndim - 2, x.shape[2:]
+        y = backend(self.device).gather_plane(one_plane(x), one_plane(self.saved))
+        return y.reshape(self.saved.shape)
 
     def backward(self, dy: Tensor) -> Any:
         return Scatter(self.saved, self.input_size).apply(dy)
@@ -153,6 +164,34 @@ def max_pool2d(
     return _max_pool(input, window("max_pool2d", 2, kernel_size, stride, padding, dilation, ceil_mode), return_indices)
 
 
+def max_pool3d(
+    input: Tensor,
+    kernel_size: int | tuple[int, int, int],
+    stride: int | tuple[int, int, int] | None = None,
+    padding: int | tuple[int, int, int] = 0,
+    dilation: int | tuple[int, int, int] = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """The maximum of each window of a volume. The first of equal maxima wins, NaN over all.
+
+    ``stride``: the kernel size by default. ``padding``: with -inf on all sides, at most half the window. ``dilation``:
+    the step between the voxels that a window sees. ``ceil_mode``: a last window may hang over the end, if it starts
+    before it. ``return_indices``: also the winners' positions (int64), counted plane by plane and row by row within
+    each channel, as ``max_unpool3d`` takes them. A number counts for all three directions.
+
+    Shape: input (N, C, D, H, W) or (C, D, H, W); result (N, C, D', H', W') with
+        D' = floor((D + 2 padding - dilation (kernel_size - 1) - 1) / stride) + 1, ceil with ``ceil_mode``.
+    Dtype: float32 or float64; the result has the input's.
+    Raises: ``ShapeError`` for a window larger than the padded input or one that sees none of it; ``ArgumentError`` for
+        numbers below 1 or padding of more than half a window; ``DTypeError``.
+
+    >>> F.max_pool3d(tc.arange(16.0).reshape(1, 2, 2, 4), 2)
+    tensor([[[[13., 15.]]]])
+    """
+    return _max_pool(input, window("max_pool3d", 3, kernel_size, stride, padding, dilation, ceil_mode), return_indices)
+
+
 def _max_pool(input: Tensor, window: Window, return_indices: bool) -> Any:
     def pool(maps: Tensor) -> Any:
         size = map_size(maps, window.directions)
@@ -169,7 +208,7 @@ def pooled(operation: MaxOfWindows, maps: Tensor, return_indices: bool) -> Any:
     return (values, operation.indices()) if return_indices else values
 
 
-def _check_no_empty_window(window: Window, size: Pair) -> None:
+def _check_no_empty_window(window: Window, size: Sizes) -> None:
     """With a dilation, all pixels that a window looks at can fall outside: such a window has no maximum."""
     axes = zip(size, window.kernel_size, window.stride, window.padding, window.dilation, strict=True)
     for length, kernel, stride, padding, dilation in axes:
@@ -182,7 +221,3 @@ def _check_no_empty_window(window: Window, size: Pair) -> None:
                     f"{window.name}: window {position} (kernel {kernel}, stride {stride}, padding {padding}, dilation "
                     f"{dilation}) sees no pixel of an input {length} pixels long; use less padding or dilation"
                 )
-
-
-def _as_images(indices: Array) -> Array:
-    return indices[:, :, None] if indices.ndim == 3 else indices

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinyconv.backends import backend
 from tinyconv.core.errors import ArgumentError
 from tinyconv.ops.elementwise.elementwise import abs
 from tinyconv.ops.elementwise.selection import where
 from tinyconv.ops.pooling.average import AvgPool, AvgPoolGradient
-from tinyconv.ops.pooling.maximum import max_pool1d, max_pool2d
+from tinyconv.ops.pooling.maximum import max_pool1d, max_pool2d, max_pool3d
 from tinyconv.ops.pooling.windows import Window, map_size, on_maps, window
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ class LPPool(AvgPool):
         images = self.images(x)
         # A root of a negative sum is NaN, as in PyTorch; NumPy's warning would name a line in here.
         with np.errstate(all="ignore"):
-            total = backend(self.device).avg_pool2d(images**self.norm_type, *self.arguments())
+            total = self.kernel("avg_pool")(images**self.norm_type, *self.arguments())
             total *= self.pixels
             self.xp.power(total, 1 / self.norm_type, out=total)
         return self.maps(total)
@@ -99,6 +98,31 @@ def lp_pool2d(
     tensor([[[2.]]])
     """
     return _lp_pool(input, norm_type, window("lp_pool2d", 2, kernel_size, stride, 0, 1, ceil_mode), max_pool2d)
+
+
+def lp_pool3d(
+    input: Tensor,
+    norm_type: int | float,
+    kernel_size: int | tuple[int, int, int],
+    stride: int | tuple[int, int, int] | None = None,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """The p-norm without absolute values of each window of a volume: (sum x^p)^(1/p).
+
+    ``norm_type``: p. 1 gives sums, infinity the largest |x|. ``stride``: the kernel size by default. ``ceil_mode``: a
+    last window may hang over the end, if it starts before it; its sum is scaled up to a whole window. Where the sum is
+    0 the gradient is 0; of a negative sum the root is NaN.
+
+    Shape: input (N, C, D, H, W) or (C, D, H, W); result (N, C, D', H', W') with
+        D' = floor((D - kernel_size) / stride) + 1, ceil with ``ceil_mode``.
+    Dtype: float32 or float64; the result has the input's.
+    Raises: ``ShapeError`` for a window larger than the input; ``ArgumentError`` for numbers below 1 or a norm_type of
+        0; ``DTypeError``.
+
+    >>> F.lp_pool3d(tc.ones(1, 1, 2, 2), norm_type=2, kernel_size=(1, 2, 2))
+    tensor([[[[2.]]]])
+    """
+    return _lp_pool(input, norm_type, window("lp_pool3d", 3, kernel_size, stride, 0, 1, ceil_mode), max_pool3d)
 
 
 def _lp_pool(input: Tensor, norm_type: float, window: Window, max_pool: Any) -> Tensor:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinyconv.autograd.tensor_base import TensorBase
 from tinyconv.core import dtypes, layout
-from tinyconv.core.arrays import Array, Pair
+from tinyconv.core.arrays import Array, Sizes
 from tinyconv.core.devices import array_module
 from tinyconv.core.errors import ArgumentError, DTypeError, ShapeError
 from tinyconv.ops.pooling.maximum import Gather
@@ -23,7 +23,7 @@ class MaxUnpool(Pooling):
 
     kind = "unpool"
 
-    def __init__(self, indices: Array, output_size: Pair) -> None:
+    def __init__(self, indices: Array, output_size: Sizes) -> None:
         self.saved, self.output_size = indices, output_size
 
     def forward(self, x: Any) -> Any:
@@ -40,9 +40,9 @@ class MaxUnpool(Pooling):
 
 
 def _planes(images: Array, xp: Any) -> Array:
-    """(N, C, H, W) as (N, H W, C), without a copy where the order is the engine's."""
-    ordered = layout.ordered(images, xp).transpose(0, 2, 3, 1)
-    return ordered.reshape(ordered.shape[0], math.prod(ordered.shape[1:3]), ordered.shape[3])
+    """(N, C, H, W) as (N, H W, C), volumes likewise, without a copy where the order is the engine's."""
+    stored = layout.stored(layout.ordered(images, xp))
+    return stored.reshape(stored.shape[0], math.prod(stored.shape[1:-1]), stored.shape[-1])
 
 
 def max_unpool1d(
@@ -100,6 +100,34 @@ def max_unpool2d(
     return _max_unpool("max_unpool2d", 2, input, indices, (kernel_size, stride, padding), output_size)
 
 
+def max_unpool3d(
+    input: Tensor,
+    indices: Tensor,
+    kernel_size: int | tuple[int, int, int],
+    stride: int | tuple[int, int, int] | None = None,
+    padding: int | tuple[int, int, int] = 0,
+    output_size: Sequence[int] | None = None,
+) -> Tensor:
+    """The values of ``input`` at the positions ``indices`` of a larger volume, zeros between them.
+
+    ``indices``: as ``max_pool3d(return_indices=True)`` gives them, counted plane by plane and row by row within each
+    channel. ``kernel_size``, ``stride``, ``padding``: the pooling's, from which the size follows, D = (D' - 1) stride -
+    2 padding + kernel_size; where that is not the size that was pooled, state it in ``output_size``, (D, H, W) or the
+    whole shape.
+
+    Shape: input and indices (N, C, D', H', W') or (C, D', H', W'); result (N, C, D, H, W).
+    Dtype: input float32 or float64, indices int64; the result has the input's.
+    Raises: ``ShapeError`` for indices of another shape or beyond the volume; ``ArgumentError`` for an output_size
+        that this pooling cannot come from; ``DTypeError`` for indices that are not int64.
+
+    >>> values, places = F.max_pool3d(tc.arange(4.0).reshape(1, 1, 2, 2), (1, 2, 2), return_indices=True)
+    >>> F.max_unpool3d(values, places, (1, 2, 2))
+    tensor([[[[0., 0.],
+              [0., 3.]]]])
+    """
+    return _max_unpool("max_unpool3d", 3, input, indices, (kernel_size, stride, padding), output_size)
+
+
 def _max_unpool(
     name: str, directions: int, input: Tensor, indices: Tensor, window: tuple[Any, Any, Any], output_size: Any
 ) -> Tensor:
@@ -112,24 +140,25 @@ def _max_unpool(
 
     def unpool(maps: Tensor) -> Any:
         size = map_size(maps, directions)
-        sizes = [(size[axis] - 1) * stride[axis] - 2 * padding[axis] + kernel[axis] for axis in (0, 1)]
+        axes = zip(size, stride, padding, kernel, strict=True)
+        sizes = [(length - 1) * step - 2 * margin + taps for length, step, margin, taps in axes]
         if output_size is not None:
-            sizes[2 - directions :] = _checked_size(name, directions, output_size, sizes, stride)
+            sizes[-directions:] = _checked_size(name, directions, output_size, sizes, stride)
         if min(sizes) < 1:
             raise ShapeError(
-                f"{name}: (size - 1) stride - 2 padding + kernel_size = {tuple(sizes[2 - directions :])}, which is no "
+                f"{name}: (size - 1) stride - 2 padding + kernel_size = {tuple(sizes[-directions:])}, which is no "
                 f"size for a result; input {tuple(input.shape)}, kernel_size {window[0]}, stride {window[1]}, padding "
                 f"{window[2]}"
             )
         places = indices.array if indices.ndim == maps.ndim else indices.array[None]
-        pixels = sizes[0] * sizes[1]
+        pixels = math.prod(sizes)
         if places.size and not 0 <= int(places.min()) <= int(places.max()) < pixels:
             raise ShapeError(
                 f"{name}: indices from {int(places.min())} to {int(places.max())} do not all lie within a result of "
-                f"{pixels} pixels, {tuple(sizes[2 - directions :])}; give the size that was pooled as output_size"
+                f"{pixels} pixels, {tuple(sizes[-directions:])}; give the size that was pooled as output_size"
             )
         # A copy: what the caller writes into the indices must not reach backward.
-        return MaxUnpool(layout.copy(places, array_module(indices.device)), (sizes[0], sizes[1])).apply(maps)
+        return MaxUnpool(layout.copy(places, array_module(indices.device)), tuple(sizes)).apply(maps)
 
     if isinstance(input, TensorBase) and tuple(indices.shape) != tuple(input.shape):
         raise ShapeError(
@@ -140,7 +169,7 @@ def _max_unpool(
     return result
 
 
-def _checked_size(name: str, directions: int, given: Any, sizes: list[int], stride: Pair) -> list[int]:
+def _checked_size(name: str, directions: int, given: Any, sizes: list[int], stride: Sizes) -> list[int]:
     """The sizes that the caller states: less than a stride from those that follow from the window."""
     wanted = list(given) if isinstance(given, Sequence) else []
     if len(wanted) == directions + 2:
@@ -149,7 +178,7 @@ def _checked_size(name: str, directions: int, given: Any, sizes: list[int], stri
         raise ArgumentError(
             f"{name}: output_size must be {directions} ints, or the whole shape of the result, got {given!r}"
         )
-    for number, size, step in zip(wanted, sizes[2 - directions :], stride[2 - directions :], strict=True):
+    for number, size, step in zip(wanted, sizes[-directions:], stride[-directions:], strict=True):
         if not size - step < number < size + step:
             raise ArgumentError(
                 f"{name}: output_size {tuple(wanted)}: {number} is not between {size - step} and {size + step}, both "

@@ -1,4 +1,4 @@
-"""What every pooling checks and needs first: its window, maps with one or two directions, one map without a batch."""
+"""What every pooling checks and needs first: its window, maps with one to three directions, one map without a batch."""
 
 from __future__ import annotations
 
@@ -7,20 +7,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tinyconv.autograd.operation import Operation
-from tinyconv.core.arrays import Array, Pair
+from tinyconv.backends import backend
+from tinyconv.core.arrays import Array, Sizes
 from tinyconv.core.errors import ArgumentError, ShapeError
-from tinyconv.core.geometry import output_size, pair, window_extent
-from tinyconv.ops.images import on_batch_of_one, require_floating
+from tinyconv.core.geometry import output_size, sizes, window_extent
+from tinyconv.core.volumes import rows_of
+from tinyconv.ops.images import AXES, on_batch_of_one, require_floating
 
 if TYPE_CHECKING:
     from tinyconv.ops.tensor import Tensor
 
-BATCHES = {1: "(N, C, L)", 2: "(N, C, H, W)"}
-SINGLES = {1: "(C, L)", 2: "(C, H, W)"}
-
 
 class Pooling(Operation):
-    """Base of the operations on maps with one or two directions, named after them: MaxPool1d, MaxPool2d."""
+    """Base of the operations on maps with one to three directions, named after them: MaxPool1d, MaxPool2d."""
 
     kind = "pool"
     directions = 2
@@ -30,44 +29,55 @@ class Pooling(Operation):
         return f"{type(self).__name__}{self.directions}d"
 
     def images(self, x: Any) -> Any:
-        """x as the kernels take it, (N, C, H, W): a map with one direction has one row. Notes the size of x."""
+        """x as the kernels take it, images or volumes: a map with one direction has one row. Notes the size of x."""
         self.directions = x.ndim - 2
         images = x[:, :, None] if x.ndim == 3 else x
-        self.input_size: Pair = images.shape[2:]
+        self.input_size: Sizes = images.shape[2:]
         return images
 
     def maps(self, images: Array) -> Array:
         """The kernels' result in as many directions as x has."""
         return images[:, :, 0] if self.directions == 1 else images
 
+    def kernel(self, pooling: str, part: str = "") -> Any:
+        """The backend's function for what ``images`` gave: "max_pool" as max_pool2d, or max_pool3d for volumes."""
+        return getattr(backend(self.device), f"{pooling}{max(self.directions, 2)}d{part}")
+
+
+def one_plane(maps: Array) -> Array:
+    """Maps of one to three directions as images whose pixels are counted alike: a row, images, planes as rows."""
+    if maps.ndim == 5:
+        return rows_of(maps)
+    return maps[:, :, None] if maps.ndim == 3 else maps
+
 
 @dataclass(frozen=True)
 class Window:
-    """The window of a pooling, checked: pairs (vertical, horizontal), where a map with one direction has one row."""
+    """The window of a pooling, checked: (vertical, horizontal), before them the depth if there are three directions.
+
+    A map with one direction has one row.
+    """
 
     name: str
     directions: int
-    kernel_size: Pair
-    stride: Pair
-    padding: Pair
-    dilation: Pair
+    kernel_size: Sizes
+    stride: Sizes
+    padding: Sizes
+    dilation: Sizes
     ceil_mode: bool
 
-    def shown(self, value: Pair) -> Any:
-        """A pair as the caller gave it: one number where there is one direction."""
-        return value if self.directions == 2 else value[1]
+    def shown(self, value: Sizes) -> Any:
+        """Numbers as the caller gave them: one where there is one direction."""
+        return value[1] if self.directions == 1 else value
 
-    def check_fits(self, size: Pair) -> None:
+    def check_fits(self, size: Sizes) -> None:
         """Raise ``ShapeError`` where the window is larger than the padded map."""
         axes = zip(size, self.kernel_size, self.stride, self.padding, self.dilation, strict=True)
         if min(output_size(*axis, self.ceil_mode) for axis in axes) >= 1:
             return
-        extent = (
-            window_extent(self.kernel_size[0], self.dilation[0]),
-            window_extent(self.kernel_size[1], self.dilation[1]),
-        )
-        padded = size[0] + 2 * self.padding[0], size[1] + 2 * self.padding[1]
-        what = "(H, W)" if self.directions == 2 else "L"
+        extent = tuple(map(window_extent, self.kernel_size, self.dilation))
+        padded = tuple(length + 2 * margin for length, margin in zip(size, self.padding, strict=True))
+        what = "L" if self.directions == 1 else f"({AXES[self.directions]})"
         raise ShapeError(
             f"{self.name}: kernel_size {self.shown(self.kernel_size)} with dilation {self.shown(self.dilation)} spans "
             f"dilation (kernel_size - 1) + 1 = {self.shown(extent)} pixels, more than the padded input: {what} + 2 "
@@ -91,7 +101,7 @@ def window(
     margins = numbers(name, "padding", padding, directions, least=0)
     gaps = numbers(name, "dilation", dilation, directions, least=1)
     result = Window(name, directions, kernel, steps, margins, gaps, bool(ceil_mode))
-    if any(2 * margins[axis] > window_extent(kernel[axis], gaps[axis]) for axis in (0, 1)):
+    if any(2 * margin > window_extent(taps, gap) for margin, taps, gap in zip(margins, kernel, gaps, strict=True)):
         raise ArgumentError(
             f"{name}: padding must be at most half the window, or a window would see padding only: padding "
             f"{result.shown(margins)}, kernel_size {result.shown(kernel)}, dilation {result.shown(gaps)}"
@@ -99,16 +109,16 @@ def window(
     return result
 
 
-def numbers(name: str, argument: str, value: Any, directions: int, least: int) -> Pair:
-    """``value`` (a number, or one for each direction) as a pair; what is missing is what changes nothing."""
-    if directions == 2:
-        found = pair(value, f"{name}: {argument}")
+def numbers(name: str, argument: str, value: Any, directions: int, least: int) -> Sizes:
+    """``value`` (a number, or one for each direction) as two or three; what is missing is what changes nothing."""
+    if directions > 1:
+        found = sizes(value, f"{name}: {argument}", directions)
     else:
         single = tuple(value) if isinstance(value, Iterable) else (value,)
         if len(single) != 1 or isinstance(single[0], Iterable):
             raise ArgumentError(f"{name}: {argument} must be an int, got {value!r}")
-        found = (0 if argument == "padding" else 1), pair(single[0], f"{name}: {argument}")[1]
-    if min(found[2 - directions :]) < least:
+        found = (0 if argument == "padding" else 1), *sizes(single[0], f"{name}: {argument}", 1)
+    if min(found[-directions:]) < least:
         what = "must not be negative" if least == 0 else f"must be at least {least}"
         raise ArgumentError(f"{name}: {argument} {what}, got {value!r}")
     return found
@@ -123,8 +133,8 @@ def on_maps(name: str, directions: int, input: Tensor, function: Callable[[Tenso
     require_floating(name, input=input)
     if input.ndim not in (directions + 1, directions + 2):
         raise ShapeError(
-            f"{name}: input must be maps of shape {BATCHES[directions]}, or one map {SINGLES[directions]}, got shape "
-            f"{tuple(input.shape)}"
+            f"{name}: input must be maps of shape (N, C, {AXES[directions]}), or one map (C, {AXES[directions]}), got "
+            f"shape {tuple(input.shape)}"
         )
     if 0 in input.shape[-directions - 1 :]:
         raise ShapeError(
@@ -135,6 +145,6 @@ def on_maps(name: str, directions: int, input: Tensor, function: Callable[[Tenso
     return on_batch_of_one(input, function)
 
 
-def map_size(input: Tensor, directions: int) -> Pair:
-    """(H, W) of a batch of maps; H is 1 where there is one direction."""
-    return (input.shape[-2] if directions == 2 else 1), input.shape[-1]
+def map_size(input: Tensor, directions: int) -> Sizes:
+    """(H, W) of a batch of maps, where H is 1 if there is one direction; or (D, H, W)."""
+    return (1, input.shape[-1]) if directions == 1 else input.shape[-directions:]

@@ -12,6 +12,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from tinyconv.autograd.tensor_base import TensorBase
+from tinyconv.core import layout
 from tinyconv.core.errors import ArgumentError, DTypeError, ShapeError
 from tinyconv.ops.product.matmul import matmul
 from tinyconv.ops.shape.permutation import permute
@@ -56,7 +57,7 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
     tensor, labels = _summed(tensor, labels, set(output))
     if labels != output:
         tensor = permute(tensor, tuple(labels.index(label) for label in output))
-    return contiguous(tensor) if tensor.ndim == 4 else tensor
+    return contiguous(tensor) if tensor.ndim in layout.CHANNELS_LAST else tensor
 
 
 def _parse(equation: str, count: int) -> tuple[list[str], str | None]:

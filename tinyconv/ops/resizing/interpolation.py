@@ -1,4 +1,4 @@
-"""Interpolation: images and signals of another size, their pixels between those of the input.
+"""Interpolation: images, signals and volumes of another size, their pixels between those of the input.
 
 Position i of the result lies at  x(i) = (i + 1/2) scale - 1/2  in the input, so that the outer edges of both meet; with
 ``align_corners`` at  x(i) = i scale, so that the centres of the outermost pixels do. Along each axis on its own, the
@@ -19,17 +19,26 @@ from tinyconv.core import dtypes
 from tinyconv.core.arrays import Array
 from tinyconv.core.errors import ArgumentError, DTypeError, ShapeError, UnsupportedError
 from tinyconv.core.geometry import sizes
-from tinyconv.ops.pooling import adaptive_avg_pool2d
+from tinyconv.ops.images import AXES
+from tinyconv.ops.pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from tinyconv.ops.resizing.resampling import Resample, Taps
-from tinyconv.ops.shape.shape import squeeze, unsqueeze
 
 if TYPE_CHECKING:
     from tinyconv.ops.tensor import Tensor
 
-MODES = {"nearest": (1, 2), "nearest-exact": (1, 2), "area": (1, 2), "linear": (1,), "bilinear": (2,), "bicubic": (2,)}
+MODES = {
+    **dict.fromkeys(("nearest", "nearest-exact", "area"), (1, 2, 3)),
+    "linear": (1,),
+    "bilinear": (2,),
+    "trilinear": (3,),
+    "bicubic": (2,),
+}
 """For how many spatial dimensions each is."""
 
-ALIGNABLE = ("linear", "bilinear", "bicubic")
+ALIGNABLE = ("linear", "bilinear", "trilinear", "bicubic")
+
+AREA: dict[int, Any] = {1: adaptive_avg_pool1d, 2: adaptive_avg_pool2d, 3: adaptive_avg_pool3d}
+"""Means over windows of equal share, for so many spatial dimensions."""
 
 CUBIC = -0.75
 """The slope at distance 1 of the cubic's kernel (Keys, 1981, where it is called a)."""
@@ -44,19 +53,19 @@ def interpolate(
     recompute_scale_factor: bool | None = None,
     antialias: bool = False,
 ) -> Tensor:
-    """Images (or signals) of another ``size``, or ``scale_factor`` times as large, rounded down.
+    """Images (or signals, or volumes) of another ``size``, or ``scale_factor`` times as large, rounded down.
 
-    ``mode``: ``"nearest"`` the pixel at floor(i scale); ``"nearest-exact"`` the nearest pixel; ``"linear"`` (signals)
-    and ``"bilinear"`` (images) lines through the pixels beside; ``"bicubic"`` (images) cubics through four, with the
-    slope -0.75; ``"area"`` means over windows of equal share. ``align_corners``: for lines and cubics, whether the
-    outermost pixels' centres stay in place, instead of the outer edges. ``recompute_scale_factor``: whether positions
-    follow from the rounded size instead of the ``scale_factor`` given.
+    ``mode``: ``"nearest"`` the pixel at floor(i scale); ``"nearest-exact"`` the nearest pixel; ``"linear"`` (signals),
+    ``"bilinear"`` (images) and ``"trilinear"`` (volumes) lines through the pixels beside; ``"bicubic"`` (images) cubics
+    through four, with the slope -0.75; ``"area"`` means over windows of equal share. ``align_corners``: for lines and
+    cubics, whether the outermost pixels' centres stay in place, instead of the outer edges. ``recompute_scale_factor``:
+    whether positions follow from the rounded size instead of the ``scale_factor`` given.
 
-    Shape: input (N, C, L) or (N, C, H, W); result (N, C, L') or (N, C, H', W').
+    Shape: input (N, C, L), (N, C, H, W) or (N, C, D, H, W); result (N, C, L'), (N, C, H', W') or (N, C, D', H', W').
     Dtype: float32 or float64, for the nearest also uint8; the result has the input's.
     Raises: ``ArgumentError`` unless one of ``size`` and ``scale_factor`` is given, or for an option without use;
         ``ShapeError`` for an empty input or result, or sizes for other dimensions; ``UnsupportedError`` for
-        ``antialias``, a volume, or a mode that is not offered; ``DTypeError``.
+        ``antialias``, or a mode that is not offered; ``DTypeError``.
     Source: Keys, "Cubic convolution interpolation for digital image processing", 1981, equation 4.
 
     >>> F.interpolate(tc.tensor([[[1.0, 3.0]]]), scale_factor=2, mode="linear").tolist()
@@ -71,11 +80,10 @@ def interpolate(
             f"{(*input.shape[:2], *target)}; only the batch may be empty"
         )
     if mode == "area":
-        if len(spatial) == 2:
-            return adaptive_avg_pool2d(input, target)  # type: ignore[arg-type]
-        return squeeze(adaptive_avg_pool2d(unsqueeze(input, 2), (1, target[0])), 2)
+        averaged: Tensor = AREA[len(spatial)](input, target)
+        return averaged
     result = input
-    # The axis that shrinks most comes first, and leaves less to do for the other.
+    # The axis that shrinks most comes first, and leaves less to do for the others.
     for axis in sorted(range(len(spatial)), key=lambda axis: target[axis] / spatial[axis]):
         along = spatial[axis], target[axis], scales[axis]
         taps = _taps(mode, len(spatial) == 2, *along, bool(align_corners), input.dtype)
@@ -91,15 +99,10 @@ def _check(input: Any, mode: Any, align_corners: Any, antialias: bool) -> None:
         raise UnsupportedError(
             "interpolate: antialias=True is not offered; mode='area' averages over the pixels that become one"
         )
-    if mode == "trilinear" or len(input.shape) == 5:
-        raise UnsupportedError(
-            f"interpolate: volumes are not offered: input {input.shape}, mode={mode!r}; give signals (N, C, L) or "
-            "images (N, C, H, W)"
-        )
     if mode not in MODES:
         raise UnsupportedError(f"interpolate: mode must be one of {', '.join(map(repr, MODES))}, got {mode!r}")
     if len(input.shape) - 2 not in MODES[mode]:
-        forms = " or ".join(("(N, C, L)", "(N, C, H, W)")[rank - 1] for rank in MODES[mode])
+        forms = " or ".join(f"(N, C, {AXES[rank]})" for rank in MODES[mode])
         raise ShapeError(f"interpolate: mode={mode!r} takes input of shape {forms}, got {input.shape}")
     if align_corners is not None and mode not in ALIGNABLE:
         raise ArgumentError(f"interpolate: align_corners is for {', '.join(ALIGNABLE)}, not for mode={mode!r}")

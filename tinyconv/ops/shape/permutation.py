@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tinyconv.autograd.operation import Operation
+from tinyconv.core import layout
 from tinyconv.core.errors import DimensionError
 from tinyconv.ops.dispatch import normalize_dim, require_tensor, size_tuple
 from tinyconv.ops.shape.shape import contiguous, reshape
@@ -28,7 +29,7 @@ class Permute(Operation):
     def backward(self, dy: Tensor) -> Tensor:
         dx = permute(dy, sorted(range(len(self.order)), key=self.order.__getitem__))
         # Images in their order again: one copy here, instead of a slow pass in every operation before.
-        return contiguous(dx) if dx.ndim == 4 else dx
+        return contiguous(dx) if dx.ndim in layout.CHANNELS_LAST else dx
 
 
 def permute(input: Tensor, dims: Any, *more: int) -> Tensor:

@@ -179,9 +179,9 @@ def reshape_as(input: Tensor, other: Tensor) -> Tensor:
 def view(input: Tensor, *shape: Any) -> Tensor:
     """``input`` under another shape: a view of its memory, or a copy where the memory order allows no view.
 
-    4-D tensors are stored channels-last, so flattening one copies; writing in place into such a copy, or into a view of
-    it, raises, because it would not reach ``input`` as it would in PyTorch. (Of a tensor that is not contiguous there,
-    such as a transposed one, PyTorch refuses a view; here it is such a copy.)
+    4-D and 5-D tensors are stored channels-last, so flattening one copies; writing in place into such a copy, or into a
+    view of it, raises, because it would not reach ``input`` as it would in PyTorch. (Of a tensor that is not contiguous
+    there, such as a transposed one, PyTorch refuses a view; here it is such a copy.)
 
     Shape: any; result ``shape``, a sequence or the sizes one by one, one of which may be -1.
     Dtype: any; the result has the input's.
@@ -332,7 +332,7 @@ def clone(input: Tensor) -> Tensor:
 
 
 def contiguous(input: Tensor) -> Tensor:
-    """``input`` itself if it is in the engine's order (channels-last for 4-D), else a copy that is.
+    """``input`` itself if it is in the engine's order (channels-last for images and volumes), else a copy that is.
 
     Shape: any; the result has the input's.
     Dtype: any; the result has the input's.

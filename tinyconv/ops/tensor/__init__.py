@@ -18,7 +18,7 @@ class Tensor(Attributes, Conversion, Exchange, New, Operators, ElementwiseMethod
 
     Made by ``tinyconv.tensor(data)`` and its relatives; ``Tensor(array)`` wraps a NumPy array of one of tinyconv's
     types without copying. Types: float32, float64, int64, int32, uint8, bool. Shapes are logical (N, C, H, W); 4-D
-    results are stored channels-last.
+    and 5-D results are stored channels-last.
 
     Raises: ``DTypeError`` for an array of another type.
 

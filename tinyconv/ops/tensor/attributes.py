@@ -180,7 +180,7 @@ class Attributes(TensorBase):
         return self.dtype.is_floating_point
 
     def is_contiguous(self: Any) -> builtins.bool:
-        """Whether the elements lie in the engine's order (channels-last for 4-D) without gaps.
+        """Whether the elements lie in the engine's order (channels-last for images and volumes) without gaps.
 
         Shape: any.
         Dtype: any; the result is a bool.

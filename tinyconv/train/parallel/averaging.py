@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyconv.core import layout
 from tinyconv.core.arrays import Array
 from tinyconv.core.communication import Communicator, Pending
 from tinyconv.core.errors import UnsupportedError
@@ -187,8 +188,6 @@ class _Bucket:
 
 
 def _like(numbers: Array, shape: tuple[int, ...]) -> Array:
-    """Flat ``numbers`` in the engine's order: channels last, where there are four dimensions."""
-    if len(shape) == 4:
-        n, c, h, w = shape
-        return numbers.reshape(n, h, w, c).transpose(0, 3, 1, 2)
-    return numbers.reshape(shape)
+    """Flat ``numbers`` in the engine's order: channels last, for images and volumes."""
+    stored = (shape[0], *shape[2:], shape[1]) if len(shape) in layout.CHANNELS_LAST else shape
+    return layout.logical(numbers.reshape(stored))

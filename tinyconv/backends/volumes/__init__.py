@@ -1,0 +1,1 @@
+"""Convolution and pooling of volumes, made of a backend's convolution and pooling of images."""
