@@ -61,6 +61,8 @@ PUBLISHED = (
     Published("squeezenet1_1", 1_235_496, TORCHVISION),
     Published("densenet121", 7_978_856, TORCHVISION),
     Published("mobilenet_v2", 3_504_872, TORCHVISION),
+    Published("rnet", 100_178, "mtcnn 0.1.1"),
+    Published("onet", 389_040, "mtcnn 0.1.1"),
 )
 """For images and classes as published. Of the models that are not here nobody has published a number."""
 

@@ -14,6 +14,7 @@ from tinyconv.core.shapes import shapes_only
 from tinyconv.models.zoo import alexnet, resnet, squeezenet, vgg
 from tinyconv.models.zoo.facenet import FaceNet
 from tinyconv.models.zoo.lenet import LeNet
+from tinyconv.models.zoo.mtcnn import ONet, RNet
 
 MODELS: dict[str, Callable[..., nn.Module]] = {
     "facenet": FaceNet,
@@ -34,6 +35,8 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "resnet101": resnet.resnet101,
     "squeezenet1_0": squeezenet.squeezenet1_0,
     "squeezenet1_1": squeezenet.squeezenet1_1,
+    "rnet": RNet,
+    "onet": ONet,
 }
 """Name: what builds it. The defaults of its arguments are the published network."""
 
