@@ -75,7 +75,6 @@ SPACES = {
     "interop.onnx": ("onnx", "ONNX files"),
     "onnx": ("onnx", "ONNX files"),
     "sklearn": ("sklearn", "Estimators for scikit-learn"),
-    "interop.onnx": ("interop-onnx", "ONNX files"),
     "interop": ("interop", "Doors to other tools"),
 }
 """Namespace: its page and the title of that."""

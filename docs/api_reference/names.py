@@ -43,7 +43,6 @@ SPACES = (
     "explain.scoring",
     "explain.synthesis",
     "report",
-    "interop.onnx",
     "sklearn",
     "interop",
     "interop.onnx",
