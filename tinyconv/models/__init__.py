@@ -11,8 +11,11 @@ from typing import Any
 __all__ = [
     "alexnet",
     "alexnet_2012",
+    "deepface",
     "facenet",
     "lenet",
+    "lenet5",
+    "neocognitron",
     "onet",
     "resnet18",
     "resnet34",

@@ -12,13 +12,19 @@ from tinyconv.core.arrays import Pair
 from tinyconv.core.errors import ArgumentError
 from tinyconv.core.shapes import shapes_only
 from tinyconv.models.zoo import alexnet, resnet, squeezenet, vgg
+from tinyconv.models.zoo.deepface import DeepFace
 from tinyconv.models.zoo.facenet import FaceNet
 from tinyconv.models.zoo.lenet import LeNet
+from tinyconv.models.zoo.lenet5 import LeNet5
 from tinyconv.models.zoo.mtcnn import ONet, RNet
+from tinyconv.models.zoo.neocognitron import Neocognitron
 
 MODELS: dict[str, Callable[..., nn.Module]] = {
     "facenet": FaceNet,
     "lenet": LeNet,
+    "neocognitron": Neocognitron,
+    "lenet5": LeNet5,
+    "deepface": DeepFace,
     "alexnet": alexnet.alexnet,
     "alexnet_2012": alexnet.alexnet_2012,
     "vgg11": vgg.vgg11,
@@ -50,7 +56,7 @@ def names() -> tuple[str, ...]:
 
     >>> from tinyconv.models import registry
     >>> registry.names()[:3]
-    ('facenet', 'lenet', 'alexnet')
+    ('facenet', 'lenet', 'neocognitron')
     """
     return tuple(MODELS)
 

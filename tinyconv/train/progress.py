@@ -26,7 +26,7 @@ def progress(stream: TextIO | None) -> Progress:
 
 
 class Progress(Callback):
-    """A line when the first kernel is compiled, and one after every epoch.
+    """A line when the first kernel is compiled, one after every epoch, and what the trainer notes.
 
     Nobody may be reading any more: a line that cannot be written is left out, and the training goes on.
     """
@@ -51,6 +51,9 @@ class Progress(Callback):
         if not self._compiling:
             self._compiling = True
             self.line(COMPILING)
+
+    def on_note(self, trainer: Trainer, text: str) -> None:
+        self.line(text)
 
     def on_epoch_start(self, trainer: Trainer) -> None:
         self._last_step = time.perf_counter()

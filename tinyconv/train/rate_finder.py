@@ -24,6 +24,7 @@ from tinyconv.optim import Optimizer
 from tinyconv.train.curves import BEST, HELD_OUT
 from tinyconv.train.figures import figure_png, plain_axes
 from tinyconv.train.records import BatchSource, checked
+from tinyconv.train.unsupervised import learn_unsupervised
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -97,6 +98,7 @@ def find_learning_rate(
     generator, training = default_generator.get_state(), model.training
     model.train()
     try:
+        learn_unsupervised(model, batches, lambda _: None)
         with np.errstate(over="ignore", invalid="ignore"):
             losses = _search(model, loss, optimizer, batches, np.geomspace(lowest, highest, steps))
     finally:

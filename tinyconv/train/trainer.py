@@ -26,6 +26,7 @@ from tinyconv.train.interruption import interruption_behind
 from tinyconv.train.records import BatchSource, EpochRecord, Evaluation, checked
 from tinyconv.train.steps import Steps
 from tinyconv.train.stopwatch import Stopwatch
+from tinyconv.train.unsupervised import learn_unsupervised
 
 
 class Trainer:
@@ -40,6 +41,9 @@ class Trainer:
     ``clip_value``: each of its elements is limited to that size. ``ema``: an ``ExponentialAverage`` of the model's
     weights; what is evaluated, and kept as the result, are the averages. ``communicator``: of the processes that train
     this model together, each on its part of every batch.
+
+    A model with a method ``learn_unsupervised(images, tell)`` is shown training images by it before the first step;
+    what it tells goes to the callbacks (``on_note``).
 
     After ``fit``: ``history`` (an ``EpochRecord`` per epoch), ``evaluation`` (the last one), ``outcome``. A ``fit``
     after an interruption goes on where that was, and so does one after ``load_state_dict``, in another process too.
@@ -148,9 +152,11 @@ class Trainer:
         return self.history
 
     def _run_epochs(self, train: BatchSource, test: BatchSource | None) -> None:
-        if self.communicator is not None:
-            self.communicator.prepare(self.model)
         with self._counting("training"):
+            if self.step == self.batch == 0:
+                learn_unsupervised(self.model, train, partial(self._call, "on_note"))
+            if self.communicator is not None:
+                self.communicator.prepare(self.model)
             while self.epoch < self.epochs and not self._is_stopped():
                 self._call("on_epoch_start")
                 # Of an overflow the loss tells; NumPy's own warning would come first and say less.

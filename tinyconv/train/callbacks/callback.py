@@ -29,6 +29,9 @@ class Callback:
     def on_train_start(self, trainer: Trainer) -> None:
         """Before the first step: the model has its initial weights, or those of the state that was loaded."""
 
+    def on_note(self, trainer: Trainer, text: str) -> None:
+        """A line for whoever follows the training, such as what a model has learnt before the first step."""
+
     def on_epoch_start(self, trainer: Trainer) -> None:
         """Before the first batch of an epoch; ``trainer.epoch`` epochs lie behind.
 
