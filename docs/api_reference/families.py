@@ -59,6 +59,7 @@ SPACES = {
     "utils.profiler": ("profiler", "The profiler"),
     "autograd": ("autograd", "The tape"),
     "data": ("data", "Images: sources, transforms, splits"),
+    "models.drawing": ("models-drawing", "Models as drawings"),
     "models.graph": ("models-graph", "Models as graphs"),
     "models": ("models", "Models, summaries, weights"),
     "train.parallel": ("train-parallel", "Training by several processes"),

@@ -30,6 +30,7 @@ SPACES = (
     "core.errors",
     "data",
     "models",
+    "models.drawing",
     "models.graph",
     "train",
     "train.parallel",
@@ -119,6 +120,7 @@ FILES = {
     "models.summary": ("LayerSummary", "Summary", "summary"),
     "models.zoo.squeezenet": ("Fire", "SqueezeNet"),
     "models.zoo.vgg": ("VGG",),
+    "models.tracing": ("Computation", "Step", "Value", "trace"),
     "models.weights": ("load_metadata",),
 }
 """Folders that have no ``__all__`` keep these in their files."""

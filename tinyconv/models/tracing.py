@@ -34,6 +34,13 @@ class Value:
     ``origin``: an input of the model; one of its weights, which are its parameters and buffers, called ``name`` as in
     its state dict; a constant; or the result of a step, called like the weight if it is made of nothing but one.
     ``array``: the numbers of what does not depend on the inputs.
+
+    Raises: nothing of its own.
+
+    >>> from tinyconv.models.tracing import trace
+    >>> image = trace(nn.ReLU(), tc.zeros(1, 2)).inputs[0]
+    >>> image.origin, image.shape, image.depends
+    ('input', (1, 2), True)
     """
 
     origin: Origin
@@ -47,13 +54,22 @@ class Value:
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One operation that ran: on which values (None: one left out), with which result, inside which module."""
+    """One operation that ran: on which values (None: one left out), with which result, inside which module.
+
+    ``operation``: as it stands on the tape, with its parameters. ``path``: of the innermost module of the model that
+    ran it; "" for the model itself.
+
+    Raises: nothing of its own.
+
+    >>> from tinyconv.models.tracing import trace
+    >>> trace(nn.Sequential(nn.ReLU()), tc.zeros(1, 2)).steps[0].where
+    "Relu in ReLU '0'"
+    """
 
     operation: Any
     inputs: tuple[Value | None, ...]
     output: Value
     path: str
-    """Of the innermost module of the model that ran it; "" for the model itself."""
     module: Module
 
     @property
@@ -70,7 +86,15 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class Computation:
-    """What a model computed of ``inputs``: its ``steps`` in the order in which they ran, and the ``outputs``."""
+    """What a model computed of ``inputs``: its ``steps`` in the order in which they ran, and the ``outputs``.
+
+    Raises: nothing of its own.
+
+    >>> from tinyconv.models.tracing import trace
+    >>> computed = trace(nn.ReLU(), tc.zeros(1, 2))
+    >>> computed.outputs[0] is computed.steps[-1].output
+    True
+    """
 
     inputs: tuple[Value, ...]
     outputs: tuple[Value, ...]
@@ -90,6 +114,8 @@ class Computation:
 def trace(model: Module, *inputs: TensorBase) -> Computation:
     """What ``model`` computes of ``inputs``, in evaluation mode and with ordinary arithmetic.
 
+    Shape: whatever the model takes.
+    Dtype: the model's.
     Raises: ``ArgumentError`` for what is no module or tensor, and for outputs that are no tensors;
         ``UnsupportedError`` where an operation writes into memory that the graph cannot follow.
 

@@ -7,6 +7,7 @@ mean place of the neighbours, then coordinates. All arrows that leave a box shar
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -19,8 +20,8 @@ SWEEPS, SETTLING = 24, 120
 BETWEEN, PASSAGE = 22.0, 12.0
 """Room between neighbours, and for an arrow that passes a row, in pixels."""
 
-STRAIGHT = {(True, True): 40.0, (False, False): 20.0}
-"""How much it matters that two neighbours stand above each other: boxes, points that are passed; else 1."""
+BRANCH, PASSING, SHORTCUT = 40.0, 20.0, 1.0
+"""How much it matters that neighbours stand above each other: on a branch, in a long arrow, where a shortcut ends."""
 
 
 @dataclass(eq=False)
@@ -31,6 +32,8 @@ class Place:
     width: float
     block: Block | None = None
     source: Block | None = None
+    shared: bool = False
+    """Whether the source feeds other boxes, too."""
     x: float = 0.0
     """Of the middle."""
     above: list[Place] = field(default_factory=list)
@@ -56,6 +59,7 @@ def _rows(blocks: Sequence[Block], widths: Sequence[float]) -> list[list[Place]]
         places[block] = Place(row, width, block)
     rows: list[list[Place]] = [[] for _ in range(max(place.row for place in places.values()) + 1)]
     passing: dict[tuple[Block, int], Place] = {}
+    takers = Counter(source for block in blocks for source in block.sources)
     for block in blocks:
         place = places[block]
         rows[place.row].append(place)
@@ -64,7 +68,7 @@ def _rows(blocks: Sequence[Block], widths: Sequence[float]) -> list[list[Place]]
             for row in range(last.row + 1, place.row):
                 point = passing.get((source, row))
                 if point is None:
-                    point = passing[source, row] = Place(row, PASSAGE, source=source)
+                    point = passing[source, row] = Place(row, PASSAGE, source=source, shared=takers[source] > 1)
                     rows[row].append(point)
                     _join(last, point)
                 last = point
@@ -148,7 +152,11 @@ def _rising(values: Sequence[float], weights: Sequence[float]) -> list[float]:
 
 
 def _weight(place: Place, other: Place) -> float:
-    return STRAIGHT.get((place.block is not None, other.block is not None), 1.0)
+    if place.block is None and other.block is None:
+        return PASSING
+    # Arrows from a box that feeds several are shortcuts around the others, which should not pull these aside.
+    points = [each for each in (place, other) if each.block is None]
+    return SHORTCUT if points and points[0].shared else BRANCH
 
 
 def _offsets(row: Sequence[Place]) -> list[float]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from tinyconv.autograd.tensor_base import TensorBase
+from tinyconv.core.shapes import shapes_only
 from tinyconv.models.drawing.blocks import Block, Frame, blocks_of, frames_of
 from tinyconv.models.drawing.layout import Place, arranged
 from tinyconv.models.tracing import trace
@@ -65,7 +66,8 @@ def model_graph(model: Module, *inputs: TensorBase, title: str = "") -> str:
     >>> "conv 3×3" in text, "4×6×6" in text
     (True, True)
     """
-    computation = trace(model, *inputs)
+    with shapes_only():  # what is drawn needs no numbers
+        computation = trace(model, *inputs)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     return drawn(blocks_of(computation), title or type(model).__name__, f"{parameters:,} parameters")
 

@@ -54,7 +54,7 @@ def words_of(step: Step) -> str:
     """The words for a step, with the numbers of its window where it has one."""
     operation = step.operation
     if operation.kind == "conv" and hasattr(operation, "kernel_size"):
-        return ", ".join([_convolution(step), *_spacing(operation)])
+        return ", ".join([_convolution(step), *_spacing(step)])
     if type(operation) in POOLINGS:
         return _pooling(step)
     if operation.kind == "reshape" or operation.name == "Reshape":
@@ -82,18 +82,18 @@ def _pooling(step: Step) -> str:
     operation = step.operation
     name = POOLINGS[type(operation)]
     if type(operation) not in (AdaptiveAvgPool, AdaptiveMaxPool):
-        return ", ".join([f"{name} {_by(operation.kernel_size[-_rank(step) :])}", *_spacing(operation)])
+        return ", ".join([f"{name} {_by(operation.kernel_size[-_rank(step) :])}", *_spacing(step)])
     size = step.output.shape[2:]
     return f"{name} over the map" if max(size) == 1 else f"adaptive {name} to {_by(size)}"
 
 
-def _spacing(operation: Any) -> list[str]:
+def _spacing(step: Step) -> list[str]:
     """Stride and dilation, where they are not 1."""
     found = []
     for name in ("stride", "dilation"):
-        pair = getattr(operation, name, (1, 1))
-        if max(pair) > 1:
-            found.append(f"{name} {pair[-1] if len(set(pair)) == 1 or pair[0] == 1 else _by(pair)}")
+        sizes = getattr(step.operation, name, (1, 1))[-_rank(step) :]
+        if max(sizes) > 1:
+            found.append(f"{name} {sizes[0] if len(set(sizes)) == 1 else _by(sizes)}")
     return found
 
 
