@@ -11,11 +11,13 @@ import pytest
 
 import tinyconv as tc
 from tinyconv import TinyconvError
+from tinyconv.data import sources
 from tinyconv.data.images import ImageData
 from tinyconv.features import Features, Layer, evolution_page, save_evolution_gif
 from tinyconv.features.canvas import write_png
 from tinyconv.train import EpochRecord, Evaluation, Experiment, Recipe, RunFolder, RunWriter, Trainer, load_run
 from tinyconv.train.curves import curves_png
+from tinyconv.train.resuming import data_digest, resume_run
 
 
 def test_folders_are_numbered_one_above_the_highest(tmp_path: Path) -> None:
@@ -103,6 +105,44 @@ def test_a_run_loads_back_with_the_weights_it_was_saved_with(tmp_path: Path) -> 
     exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
     expected = exponentials / exponentials.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(run.probabilities(images), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("old", "name", "option"),
+    [("vgg11", "vgg11_bn", {"head": "linear"}), ("resnet18", "resnet18", {"stem": "small"})],
+)
+def test_a_run_that_an_older_version_recorded_loads_and_goes_on(
+    tmp_path: Path, old: str, name: str, option: dict[str, str]
+) -> None:
+    """When "vgg11" was one network with batch norm, and "resnet18" had no stem to choose."""
+    from tinyconv.models import weights
+
+    images = np.random.default_rng(0).uniform(size=(8, 1, 32, 32)).astype(np.float32)
+    np.savez(tmp_path / "data.npz", images=images, labels=np.arange(8) % 2)
+    data = sources.load(f"npz:{tmp_path / 'data.npz'}")
+    recipe = Recipe(model=name, model_options={"width": 1, **option}, epochs=1)
+    experiment = Experiment.prepare(data, recipe)
+    origin = {"spec": f"npz:{tmp_path / 'data.npz'}", "options": {}, "digest": data_digest(experiment)}
+    configuration = experiment.configuration()
+    folder = RunFolder(tmp_path / "run")
+    folder.path.mkdir()
+    writer = RunWriter(folder, {**configuration, "data": origin})
+    trainer = Trainer(experiment.model, experiment.loss, experiment.optimizer)
+    writer.on_train_start(trainer)
+    finish_epoch(writer, trainer, 1.0)
+    writer.folder.release()
+    record = json.loads(folder.run_file.read_text())
+    record["model"] |= {"name": old, "options": {"width": 1}}
+    record["recipe"] |= {"model": old, "model_options": {"width": 1}}
+    folder.run_file.write_text(json.dumps(record))
+    metadata = weights.load_metadata(folder.checkpoint("last")) | {"model": record["model"]}
+    weights.save(experiment.model.state_dict(), folder.checkpoint("last"), metadata)
+
+    run = load_run(folder.path)
+    assert run.model.state_dict().keys() == experiment.model.state_dict().keys()
+    assert run.record["model"]["name"] == name
+    resumed = resume_run(folder.path, claim=False).experiment.recipe
+    assert (resumed.model, resumed.model_options) == (name, {"width": 1, **option})
 
 
 def test_best_is_the_epoch_of_the_lowest_held_out_loss_and_last_the_last(tmp_path: Path) -> None:

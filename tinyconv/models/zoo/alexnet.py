@@ -84,15 +84,15 @@ def alexnet_2012(
 ) -> AlexNet:
     """The AlexNet of 2012. 60,965,224 parameters as published.
 
-    Convolutions of ``width`` (96), 8/3, 4, 4 and 8/3 ``width`` filters; the second, fourth and fifth have two groups,
-    because each of two GPUs held half of the maps. Responses are normalised after the first two:
+    Convolutions of ``width`` (96), 8/3, 4, 4 and 8/3 ``width`` filters, rounded; the second, fourth and fifth have two
+    groups, because each of two GPUs held half of the maps. Responses are normalised after the first two:
 
         b_i = a_i / (2 + 1e-4 sum_j a_j^2)^0.75    over the 5 maps j around map i
 
     Weights start from N(0, 0.01^2), the biases of the second, fourth and fifth convolution and of the hidden linear
     layers at 1, the others at 0. The paper says 224x224, but its map of 55x55 takes 227: (227 - 11) / 4 + 1.
-    Raises: ``ShapeError`` for images smaller than 67x67; ``ArgumentError`` for a width that is no multiple of 6, which
-        two groups of thirds need.
+    Raises: ``ShapeError`` for images smaller than 67x67; ``ArgumentError`` for an odd width, which two groups cannot
+        share.
     Source: Krizhevsky, Sutskever & Hinton, 2012, "ImageNet classification with deep convolutional neural networks".
 
     >>> from tinyconv import models
@@ -100,11 +100,9 @@ def alexnet_2012(
     (2, 10)
     """
     _check("alexnet_2012", image_size, padding=0, least=width)
-    if width % 6:
-        raise ArgumentError(
-            f"alexnet_2012 has 8/3 width filters in two groups: width must be a multiple of 6, it is {width}"
-        )
-    wide, wider, hidden = width * 8 // 3, 4 * width, width * 128 // 3
+    if width % 2:
+        raise ArgumentError(f"alexnet_2012 splits its filters into two groups: width must be even, it is {width}")
+    wide, wider, hidden = 2 * round(width * 4 / 3), 4 * width, round(width * 128 / 3)
     features = nn.Sequential(
         *(nn.Conv2d(in_channels, width, 11, 4), nn.ReLU(), _normalization(), nn.MaxPool2d(3, 2)),
         *(nn.Conv2d(width, wide, 5, padding=2, groups=2), nn.ReLU(), _normalization(), nn.MaxPool2d(3, 2)),
