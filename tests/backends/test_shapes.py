@@ -49,6 +49,45 @@ def test_averages(case):
     assert_alike(shapes.adaptive_avg_pool2d(x, (3, 2)), reference.adaptive_avg_pool2d(x, (3, 2)))
 
 
+class Mixed(nn.Module):
+    """A bit of everything, with what NumPy computes between."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Sequential(nn.Conv2d(2, 6, 3, stride=2, padding=1), nn.BatchNorm2d(6), nn.ReLU())
+        self.side = nn.Sequential(nn.Conv2d(2, 6, 1, 2), nn.GroupNorm(2, 6), nn.Tanh())
+        self.pools = nn.Sequential(nn.MaxPool2d(3, 2, ceil_mode=True), nn.AvgPool2d(2, 1), nn.LocalResponseNorm(3))
+        self.local = nn.LocallyConnected2d(6, 4, (2, 2), 2)
+        self.up = nn.ConvTranspose2d(4, 3, 3, stride=2, groups=1)
+        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.LayerNorm(12), nn.GELU(), nn.Linear(12, 5))
+
+    def forward(self, x):
+        x = nn.functional.softplus(self.first(x) + self.side(x)) * 2
+        return self.head(tc.cat([self.up(self.local(self.pools(x)))], 1)).softmax(1)
+
+
+class Volumes(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Sequential(nn.Conv3d(2, 4, (3, 2, 1), 2, padding=1, groups=2), nn.BatchNorm3d(4), nn.ReLU())
+        self.pools = nn.Sequential(nn.AvgPool3d(2, 1, ceil_mode=True), nn.MaxPool3d(2, 1, return_indices=True))
+        self.head = nn.Sequential(nn.ConvTranspose3d(4, 3, 2), nn.AdaptiveAvgPool3d((1, 2, 1)), nn.Flatten())
+
+    def forward(self, x):
+        y, places = self.pools(self.first(x))
+        return self.head(y) + places.sum()
+
+
+@pytest.mark.parametrize(("model", "size"), [(Volumes, (2, 8, 7, 6)), (Mixed, (2, 14, 12))])
+def test_a_summary_of_shapes_says_what_one_of_results_says(monkeypatch, model, size):
+    tc.manual_seed(0)
+    network = model()
+    by_shapes = summary(network, size).to_dict()
+    monkeypatch.setattr("tinyconv.models.summary.shapes_only", lambda: shapes_only(False))
+    assert by_shapes == summary(network, size).to_dict()
+    assert len(by_shapes["layers"]) > 8
+
+
 def test_products_norms_and_functions():
     x, rows = np.ones((2, 3, 4, 5), np.float32), np.ones((4, 6))
     mean = np.ones((1, 3))
@@ -91,28 +130,3 @@ def test_weights_have_no_memory_and_initialisers_leave_them():
     assert has_no_memory(layer.weight.array)
     assert not has_no_memory(nn.Linear(2, 3).weight.array)
     assert nn.init.ones_(tc.empty(3)).tolist() == [1.0, 1.0, 1.0]
-
-
-class Mixed(nn.Module):
-    """A bit of everything, with what NumPy computes between."""
-
-    def __init__(self):
-        super().__init__()
-        self.first = nn.Sequential(nn.Conv2d(2, 6, 3, stride=2, padding=1), nn.BatchNorm2d(6), nn.ReLU())
-        self.side = nn.Sequential(nn.Conv2d(2, 6, 1, 2), nn.GroupNorm(2, 6), nn.Tanh())
-        self.pools = nn.Sequential(nn.MaxPool2d(3, 2, ceil_mode=True), nn.AvgPool2d(2, 1), nn.LocalResponseNorm(3))
-        self.local = nn.LocallyConnected2d(6, 4, (2, 2), 2)
-        self.up = nn.ConvTranspose2d(4, 3, 3, stride=2, groups=1)
-        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.LayerNorm(12), nn.GELU(), nn.Linear(12, 5))
-
-    def forward(self, x):
-        x = nn.functional.softplus(self.first(x) + self.side(x)) * 2
-        return self.head(tc.cat([self.up(self.local(self.pools(x)))], 1)).softmax(1)
-
-
-def test_a_summary_of_shapes_says_what_one_of_results_says(monkeypatch):
-    model = Mixed()
-    by_shapes = summary(model, (2, 14, 12)).to_dict()
-    monkeypatch.setattr("tinyconv.models.summary.shapes_only", lambda: shapes_only(False))
-    assert by_shapes == summary(model, (2, 14, 12)).to_dict()
-    assert model(tc.randn(1, 2, 14, 12)).shape == (1, 5)

@@ -11,18 +11,22 @@ from typing import Any
 
 import numpy as np
 
-from tinyconv.core.arrays import Array, Pair
+from tinyconv.core.arrays import Array
 from tinyconv.core.geometry import output_size
 from tinyconv.core.shapes import shape_alone, shapes_only
-from tinyconv.core.windows import Windows
+from tinyconv.core.windows import VolumeWindows, Windows
+
+Sizes = tuple[int, ...]
 
 
-def conv2d(x: Array, weight: Array, _: Any, stride: Pair, padding: Pair, dilation: Pair, *__: Any, **___: Any) -> Array:
-    size = _positions((x.shape[2], x.shape[3]), (weight.shape[2], weight.shape[3]), stride, padding, dilation)
-    return shape_alone((x.shape[0], weight.shape[0], *size), x.dtype)
+def conv2d(
+    x: Array, weight: Array, _: Any, stride: Sizes, padding: Sizes, dilation: Sizes, *__: Any, **___: Any
+) -> Array:
+    axes = zip(x.shape[2:], weight.shape[2:], stride, padding, dilation, strict=True)
+    return shape_alone((x.shape[0], weight.shape[0], *(output_size(*axis) for axis in axes)), x.dtype)
 
 
-def conv2d_input_gradient(dy: Array, weight: Array, input_size: Pair, *geometry: Any) -> Array:
+def conv2d_input_gradient(dy: Array, weight: Array, input_size: Sizes, *geometry: Any) -> Array:
     groups: int = geometry[3]
     return shape_alone((dy.shape[0], weight.shape[1] * groups, *input_size), dy.dtype)
 
@@ -36,12 +40,21 @@ def max_pool2d(x: Array, windows: Windows) -> tuple[Array, Array]:
     return shape_alone(shape, x.dtype), shape_alone(shape, np.uint8 if windows.taps <= 256 else np.uint32)
 
 
-def avg_pool2d(x: Array, kernel_size: Pair, stride: Pair, padding: Pair, ceil_mode: bool, *_: Any) -> Array:
-    size = _positions((x.shape[2], x.shape[3]), kernel_size, stride, padding, (1, 1), ceil_mode)
-    return shape_alone((*x.shape[:2], *size), x.dtype)
+def max_pool3d(x: Array, windows: VolumeWindows) -> tuple[Array, tuple[Array, Array]]:
+    """With the switches within the planes, and over them."""
+    samples, channels, depth = x.shape[:3]
+    deep, down, across = windows.positions
+    within, over = (samples * depth, channels, down, across), (samples, channels, deep, down * across)
+    y = shape_alone((samples, channels, deep, down, across), x.dtype)
+    return y, (shape_alone(within, np.uint8), shape_alone(over, np.uint8))
 
 
-def adaptive_avg_pool2d(x: Array, output_size: Pair) -> Array:
+def avg_pool2d(x: Array, kernel_size: Sizes, stride: Sizes, padding: Sizes, ceil_mode: bool, *_: Any) -> Array:
+    axes = zip(x.shape[2:], kernel_size, stride, padding, strict=True)
+    return shape_alone((*x.shape[:2], *(output_size(*axis, 1, ceil_mode) for axis in axes)), x.dtype)
+
+
+def adaptive_avg_pool2d(x: Array, output_size: Sizes) -> Array:
     return shape_alone((*x.shape[:2], *output_size), x.dtype)
 
 
@@ -66,15 +79,10 @@ def _zeros(_: Array, __: Array, z: Array) -> None:
     z.fill(0)
 
 
+conv3d, conv3d_input_gradient = conv2d, conv2d_input_gradient
+avg_pool3d, adaptive_avg_pool3d = avg_pool2d, adaptive_avg_pool2d
 channel_affine = gelu = relu = _like
 add = subtract = multiply = divide = _zeros
-
-
-def _positions(
-    size: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool = False
-) -> tuple[int, ...]:
-    axes = zip(size, kernel, stride, padding, dilation, strict=True)
-    return tuple(output_size(*axis, ceil_mode) for axis in axes)
 
 
 def __getattr__(name: str) -> Any:
