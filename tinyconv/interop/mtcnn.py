@@ -7,7 +7,7 @@ rows and columns exchanged; loaded here, the networks take upright ones.
 
 from __future__ import annotations
 
-import importlib.util
+import importlib.metadata
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,14 +137,12 @@ class Mtcnn:
 
 def _read(path: str | Path | None) -> Any:
     if path is None:
-        # For a top-level name, find_spec looks the package up without running it.
-        package = importlib.util.find_spec("mtcnn")
-        places = (
-            [Path(place).parent / MEMBER for place in (package.submodule_search_locations or ())] if package else []
-        )
-        path = next((place for place in places if place.is_file()), None)
-        if path is None:
-            raise MissingFileError(f"mtcnn: the package with the weights is not installed; get it with: {INSTALL}")
+        try:
+            path = Path(str(importlib.metadata.distribution("mtcnn").locate_file(MEMBER)))
+        except importlib.metadata.PackageNotFoundError:
+            raise MissingFileError(
+                f"mtcnn: the package with the weights is not installed; get it with: {INSTALL}"
+            ) from None
     if not Path(path).is_file():
         raise MissingFileError(f"mtcnn: weights file {path} does not exist; the package has it: {INSTALL}")
     if not zipfile.is_zipfile(path):
