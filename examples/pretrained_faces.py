@@ -22,6 +22,7 @@ from tinyconv.train import Batches, Preprocessing, Trainer
 
 SIDE = 90
 INK, PAPER = "#1a7f37", "white"
+SHADE = {"facecolor": "black", "alpha": 0.55, "edgecolor": "none", "boxstyle": "square,pad=0.15"}
 
 
 def draw(photo, detector, faces, file):
@@ -35,14 +36,14 @@ def draw(photo, detector, faces, file):
     axes.axis("off")
     for (left, top, right, bottom), p in zip(apart, chances, strict=True):
         axes.add_patch(plt.Rectangle((left, top), right - left, bottom - top, fill=False, color="white", alpha=0.5))
-        axes.text(left + 4, bottom - 5, f"{p:.3f}", color="white", fontsize=9)
+        axes.text(left + 5, bottom - 7, f"{p:.3f}", color="white", fontsize=9, bbox=SHADE)
     for face in faces:
         left, top, right, bottom = face.box
         axes.add_patch(plt.Rectangle((left, top), right - left, bottom - top, fill=False, color=INK, linewidth=3))
         axes.text(left, top - 6, f"face {face.score:.3f}", color=PAPER, fontsize=11, backgroundcolor=INK)
         axes.scatter(*face.landmarks.T, s=26, color=INK, edgecolor=PAPER, zorder=3)
-    axes.set_title("p(face) in squares of a photo: green the faces found, white other places", fontsize=11)
-    figure.savefig(file, dpi=110)
+    axes.set_title("How sure the network is of a face: green where it found one, white in other places", fontsize=10)
+    figure.savefig(file, dpi=100)
 
 
 def touches(one, other):

@@ -205,7 +205,7 @@ def test_a_tensor_of_pytorchs_that_requires_a_gradient_or_has_another_type_is_re
 
 
 def test_jax_and_we_share_memory(jax):
-    x = tc.ones(4, 5)
+    x = tc.ones(200, 200)  # large enough to begin at a line of the cache, without which JAX copies
     theirs = jax.numpy.from_dlpack(x)
     assert theirs.unsafe_buffer_pointer() == address(x.array)
     array = jax.numpy.arange(6.0).reshape(2, 3)

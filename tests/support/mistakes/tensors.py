@@ -24,6 +24,14 @@ add(
     "numpy:",
     way_out="detach()",
 )
+add(
+    "memory handed over that requires a gradient",
+    "np.from_dlpack(tc.ones(2, requires_grad=True))",
+    "__dlpack__:",
+    "gradient",
+    way_out=".detach()",
+)
+add("a list where memory is handed over", "tc.from_dlpack([1.0])", "from_dlpack:", "list", way_out="as_tensor()")
 add("a random range without numbers", "tc.randint(5, 5, (2,))", "randint:", "low=5", "high=5", way_out="above low")
 
 add = family("shapes")
