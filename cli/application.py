@@ -39,6 +39,7 @@ VERBS = {
     "verify": "Check on a trained run what theory promises of explanations.",
     "compare": "Set trained runs beside each other: their curves in one picture, and a table.",
     "tune": "Search for the learning rate, width and augmentation that suit your images.",
+    "import": "Make a run of a network from an ONNX file.",
     "summary": "Show a model's layers: shapes, parameters, cost, receptive fields.",
     "export": "Write a trained run as an ONNX file, for other frameworks.",
     "profile": "Show what a training step costs, layer by layer: time, memory, arithmetic.",
@@ -46,6 +47,9 @@ VERBS = {
     "warmup": "Compile the kernels now, so that no training waits for them.",
     "info": "Show versions, processor, threads and caches.",
 }
+FILES = {"import": "import_model"}
+"""Where the verb is no name that a file may have."""
+
 DEBUG = "TINYCONV_DEBUG"
 USER_ERROR, BUG, INTERRUPTED, TERMINATED = 2, 1, 130, 143
 
@@ -65,7 +69,7 @@ class Application(click.Group):
             near = difflib.get_close_matches(cmd_name, VERBS, n=1)
             question = f"did you mean {near[0]!r}?" if near else f"the commands are {', '.join(VERBS)}"
             raise click.UsageError(f"No such command {cmd_name!r}; {question}", ctx)
-        module = importlib.import_module(f".{cmd_name}", __package__)
+        module = importlib.import_module(f".{FILES.get(cmd_name, cmd_name)}", __package__)
         command: click.Command = module.command
         return command
 

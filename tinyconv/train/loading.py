@@ -15,6 +15,7 @@ from tinyconv.core.arrays import Array, FloatArray
 from tinyconv.core.devices import CPU, Device
 from tinyconv.core.errors import RunError, TinyconvError
 from tinyconv.models import registry, weights
+from tinyconv.models.graph import Graph, GraphModule
 from tinyconv.nn import functional
 from tinyconv.nn.conversion import device_of
 from tinyconv.nn.module import Module
@@ -158,13 +159,16 @@ def _build(folder: RunFolder, record: dict[str, Any]) -> tuple[Module, tuple[str
         classes = tuple(str(name) for name in record["classes"])
         preprocessing = Preprocessing.from_json(record["preprocessing"])
         height, width = (int(side) for side in description["image_size"])
-        model = registry.build(
-            description["name"],
-            int(description["in_channels"]),
-            int(description["num_classes"]),
-            (height, width),
-            **description["options"],
-        )
+        if "graph" in description:
+            model: Module = _imported(folder)
+        else:
+            model = registry.build(
+                description["name"],
+                int(description["in_channels"]),
+                int(description["num_classes"]),
+                (height, width),
+                **description["options"],
+            )
     except KeyError as error:
         raise RunError(f"{folder.run_file} is damaged: it has no entry {error.args[0]!r}") from None
     except (TypeError, ValueError, AttributeError, TinyconvError) as error:
@@ -174,6 +178,14 @@ def _build(folder: RunFolder, record: dict[str, Any]) -> tuple[Module, tuple[str
             f"{folder.run_file} is damaged: {len(classes)} classes, but a model of {description['num_classes']}"
         )
     return model, classes, preprocessing
+
+
+def _imported(folder: RunFolder) -> GraphModule:
+    """The model that a run keeps as a graph."""
+    try:
+        return GraphModule(Graph.from_json(json.loads(folder.graph.read_text(encoding="utf-8"))))
+    except (OSError, ValueError, RecursionError, TinyconvError) as error:
+        raise RunError(f"{folder.graph} is missing or damaged: {error}") from None
 
 
 def _first_difference(name: str, first: Any, second: Any) -> tuple[str, Any, Any]:

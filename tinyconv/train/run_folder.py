@@ -2,6 +2,7 @@
 
 run.json             configuration, seed, versions, classes, preprocessing and result; its format has a version
 splits.json          which images were learnt from and which were held out
+graph.json           the model itself, where it was imported
 config.toml          the settings: ``tinyconv train --config`` repeats the run with them
 metrics.csv          one line per epoch
 curves.png           loss and accuracy over the epochs
@@ -33,6 +34,7 @@ RUN_FILE, METRICS_FILE, CURVES_FILE, FEATURES = "run.json", "metrics.csv", "curv
 SPLITS_FILE, STATE_FILE, CONFIG_FILE = "splits.json", "state.safetensors", "config.toml"
 STEPS_FILE, GRADIENTS_FILE, TENSORBOARD = "steps.jsonl", "gradients.jsonl", "tensorboard"
 HEALTH_FILE = "health.npz"
+GRAPH_FILE = "graph.json"
 EVENTS = "events.out.tfevents.*"
 CHECKPOINTS = ("best", "last")
 DEFAULT_PARENT = Path("runs")
@@ -157,6 +159,11 @@ class RunFolder:
         return self.path / STATE_FILE
 
     @property
+    def graph(self) -> Path:
+        """The model as a graph, of a run that was imported."""
+        return self.path / GRAPH_FILE
+
+    @property
     def features(self) -> Path:
         """The feature maps along the training."""
         return self.path / FEATURES
@@ -222,7 +229,7 @@ class RunFolder:
         evaluations.
         """
         own = [self.splits, self.config, self.metrics, self.curves, self.state, *map(self.checkpoint, CHECKPOINTS)]
-        own += [self.path / STEPS_FILE, self.path / GRADIENTS_FILE, self.health]
+        own += [self.path / STEPS_FILE, self.path / GRADIENTS_FILE, self.health, self.graph]
         found = [file for file in own if file.is_file()]
         found += sorted(self.path.rglob(LEFTOVERS))
         found += sorted((self.path / TENSORBOARD).glob(EVENTS))

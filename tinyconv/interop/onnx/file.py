@@ -53,12 +53,12 @@ def read(path: str | Path) -> Contents:
     Raises: ``MissingFileError``; ``RunError`` for what is no valid ONNX model; ``UnsupportedError`` for parts that are
         not offered.
     """
-    onnx = library()
     file = Path(path)
     if not file.exists():
         raise MissingFileError(f"ONNX file {file} does not exist")
     if not file.is_file():
         raise RunError(f"{file} is a folder; give the path of an .onnx file")
+    onnx = library()
     try:
         model = onnx.load(file)
         onnx.checker.check_model(model)

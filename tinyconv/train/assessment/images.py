@@ -112,7 +112,9 @@ def _chosen(
 
 def own_origin(run: LoadedRun) -> tuple[str, dict[str, Any]]:
     """The dataset that ``run`` was trained on, as ``--data`` takes it, and with what else it was loaded."""
-    record = run.record["data"]
+    record = run.record.get("data")
+    if record is None:
+        raise DataError(f"run {run.path} was imported, and no images with it; give images with --data")
     if "spec" in record:
         return str(record["spec"]), dict(record.get("options", {}))
     name = str(record["source"])  # of a run before the other was recorded
