@@ -124,7 +124,7 @@ MISTAKES = {
     "corners of the nearest": (
         lambda: F.interpolate(IMAGES, 3, align_corners=True),
         ValueError,
-        "align_corners is for linear, bilinear, bicubic, not for mode='nearest'",
+        "align_corners is for linear, bilinear, trilinear, bicubic, not for mode='nearest'",
     ),
     "a size computed again": (
         lambda: F.interpolate(IMAGES, 3, recompute_scale_factor=True),

@@ -7,6 +7,7 @@ import tinyconv as tc
 from tinyconv import nn
 from tinyconv.core import layout
 from tinyconv.core.errors import ArgumentError, ShapeError
+from tinyconv.core.shapes import shapes_only
 from tinyconv.features import capture
 from tinyconv.models.summary import summary
 from tinyconv.nn import functional as F
@@ -124,6 +125,20 @@ def test_a_summary_counts_volumes_and_says_what_they_see():
     assert listed["conv2"].receptive_field.size == (4, 8, 8)
     assert listed["conv2"].receptive_field.jump == (1, 4, 4)
     assert listed["up"].receptive_field is None
+
+
+def test_a_network_of_volumes_is_counted_without_its_memory():
+    """It would take 40 GB."""
+    with shapes_only():
+        model = nn.Sequential(
+            nn.Conv3d(2, 20_000, 3), nn.BatchNorm3d(20_000), nn.ReLU(), nn.MaxPool3d(2), nn.Conv3d(20_000, 20_000, 3),
+            nn.ConvTranspose3d(20_000, 10, 2, stride=2), nn.AvgPool3d(2), nn.AdaptiveAvgPool3d(1),
+        )  # fmt: skip
+    listed = summary(model, (2, 18, 19, 20)).root
+    assert [layer.output_shape[2:] for layer in listed.children] == [
+        *((16, 17, 18),) * 3, (8, 8, 9), (6, 6, 7), (12, 12, 14), (6, 6, 7), (1, 1, 1),
+    ]  # fmt: skip
+    assert listed.total("parameters") == 20_000 * (2 * 27 + 1 + 2 + 20_000 * 27 + 1 + 10 * 8) + 10
 
 
 def test_maps_of_volumes_are_captured():

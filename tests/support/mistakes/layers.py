@@ -97,7 +97,7 @@ add(
 )
 add(
     "a 3-D kernel of two sizes",
-    "nn.Conv3d(1, 8, (3, 3))",
+    "nn.Conv3d(1, 8, (3, 3))(tc.zeros(1, 1, 5, 5, 5))",
     "Conv3d:",
     "(3, 3)",
     way_out="3 ints",
