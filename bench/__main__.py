@@ -18,6 +18,7 @@ SUITES = {
     "error": "The error of every convolution against float64.",
     "accuracy": "Held-out accuracy over several seeds, beside a linear classifier.",
     "faces": "Faces of LFW: held-out accuracy, beside PyTorch and eigenfaces + SVM.",
+    "onnx": "ONNX's own cases for its operators: how many pass, fail, and are refused.",
     "leak": "Memory over many training steps.",
     "memory-flat": "Memory over a whole training, with everything that a run does.",
     "kills": "A training that is killed again and again, and resumed: bit for bit as if it had not been.",

@@ -49,7 +49,7 @@ simple("CIFAR-10 where it is not", "train --data cifar10:{d}/empty", "empty", "t
 simple("photographs of LFW where they are not", "train --data lfw:{d}/empty", "empty", "lfw_home/lfw_funneled")
 simple("ONNX file that does not exist", "import {d}/none.onnx --out {d}/new", "none.onnx", "does not exist")
 simple("ONNX file that is a folder", "import {d}/empty --out {d}/new", "empty", "folder", ".onnx")
-simple("normalisation that is no number", "import {d}/x.onnx --mean 0.5,grey", "--mean", "0.5,grey", "0.485,0.456,0.406")
+simple("mean that is no number", "import {d}/x.onnx --mean 0.5,grey", "--mean", "0.5,grey", "0.485,0.456,0.406")
 simple("unknown model", TRAIN + "--model facenett", "facenett", "did you mean 'facenet'")
 simple("unknown optimizer", TRAIN + "--optimizer adamax", "adamax", "adam, adamw, sgd")
 simple("negative learning rate", TRAIN + "--lr -0.1", "--lr", "-0.1")

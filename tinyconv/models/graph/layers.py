@@ -88,7 +88,7 @@ def _geometry(known: Known, rank: int) -> dict[str, Any] | None:
 
 def _by_rank(name: str, rank: int | None) -> Any:
     """The layer of that name for so many spatial dimensions, as in Conv2d."""
-    return getattr(nn, f"{name}{rank}d", None) if rank in (1, 2, 3) else None
+    return getattr(nn, f"{name}{rank}d") if rank in (1, 2, 3) else None
 
 
 def _convolution(known: Known) -> nn.Module | None:

@@ -15,10 +15,7 @@ def by_rank(operator: str, name: str, rank: int) -> Any:
     """The function ``name`` for that many spatial dimensions, as in conv2d. Raises ``UnsupportedError``."""
     if rank not in (1, 2, 3):
         raise UnsupportedError(f"operator {operator} on {rank} spatial dimensions is not offered; 1, 2 and 3 are")
-    try:
-        return getattr(F, f"{name}{rank}d")
-    except AttributeError as error:
-        raise UnsupportedError(f"operator {operator}: {error}") from None
+    return getattr(F, f"{name}{rank}d")
 
 
 @operator("Conv")
