@@ -10,8 +10,8 @@ import functools
 import importlib
 from typing import Any
 
+from tinyconv.core import shapes as mode
 from tinyconv.core.devices import Device
-from tinyconv.core.shapes import is_shapes_only
 
 
 def backend(device: Device) -> Any:
@@ -20,7 +20,9 @@ def backend(device: Device) -> Any:
     Where shapes alone are wanted (``core.shapes``), it is the one that computes these in the place of the processor.
     """
     kind = device.type
-    return _loaded("shapes" if kind == "cpu" and is_shapes_only() else kind)
+    if mode.blocks and kind == "cpu" and mode.is_shapes_only():
+        kind = "shapes"
+    return _loaded(kind)
 
 
 @functools.cache

@@ -22,6 +22,10 @@ class _Mode(threading.local):
 
 
 _mode = _Mode()
+_counting = threading.Lock()
+
+blocks = 0
+"""How many ``shapes_only`` blocks are open, on all threads: while there is none, nobody need look at their own."""
 
 
 @contextmanager
@@ -35,10 +39,15 @@ def shapes_only(wanted: bool = True) -> Iterator[None]:
     ...     nn.Linear(10**6, 10**6).weight.numel()
     1000000000000
     """
+    global blocks
     before, _mode.shapes_only = _mode.shapes_only, wanted
+    with _counting:
+        blocks += 1
     try:
         yield
     finally:
+        with _counting:
+            blocks -= 1
         _mode.shapes_only = before
 
 
