@@ -19,6 +19,7 @@ SUITES = {
     "accuracy": "Held-out accuracy over several seeds, beside a linear classifier.",
     "faces": "Faces of LFW: held-out accuracy, beside PyTorch and eigenfaces + SVM.",
     "onnx": "ONNX's own cases for its operators: how many pass, fail, and are refused.",
+    "zoo": "Every network of the zoo as published: one training step beside PyTorch; 32 images learnt by heart.",
     "leak": "Memory over many training steps.",
     "memory-flat": "Memory over a whole training, with everything that a run does.",
     "kills": "A training that is killed again and again, and resumed: bit for bit as if it had not been.",

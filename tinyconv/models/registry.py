@@ -11,11 +11,13 @@ from tinyconv import nn
 from tinyconv.core.arrays import Pair
 from tinyconv.core.errors import ArgumentError
 from tinyconv.core.shapes import shapes_only
-from tinyconv.models.zoo import alexnet, resnet, squeezenet, vgg
+from tinyconv.models.zoo import alexnet, googlenet, resnet, squeezenet, vgg
 from tinyconv.models.zoo.deepface import DeepFace
+from tinyconv.models.zoo.densenet import DenseNet
 from tinyconv.models.zoo.facenet import FaceNet
 from tinyconv.models.zoo.lenet import LeNet
 from tinyconv.models.zoo.lenet5 import LeNet5
+from tinyconv.models.zoo.mobilenet import MobileNetV2
 from tinyconv.models.zoo.mtcnn import ONet, RNet
 from tinyconv.models.zoo.neocognitron import Neocognitron
 
@@ -41,6 +43,10 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "resnet101": resnet.resnet101,
     "squeezenet1_0": squeezenet.squeezenet1_0,
     "squeezenet1_1": squeezenet.squeezenet1_1,
+    "googlenet": googlenet.GoogLeNet,
+    "googlenet_2014": googlenet.googlenet_2014,
+    "densenet121": DenseNet,
+    "mobilenet_v2": MobileNetV2,
     "rnet": RNet,
     "onet": ONet,
 }

@@ -11,6 +11,7 @@ import numpy as np
 from tinyconv.autograd.grad_mode import no_grad
 from tinyconv.core.errors import DataError
 from tinyconv.core.transfer import to_host
+from tinyconv.models.auxiliary import logits_of
 from tinyconv.nn.module import Module
 from tinyconv.train import metrics
 from tinyconv.train.communicator import Communicator
@@ -28,7 +29,7 @@ def evaluated(model: Module, loss: Any, data: BatchSource, communicator: Communi
     with no_grad(), evaluation_mode(model):
         for batch in data:
             images, labels = checked(batch)
-            logits = model(images)
+            logits = logits_of(model(images))
             classes = logits.array.shape[1]
             total_loss += float(loss(logits, labels).item()) * len(labels.array)
             true.append(to_host(classes_of(labels)))

@@ -18,6 +18,7 @@ import numpy as np
 from tinyconv.core.arrays import FloatArray
 from tinyconv.core.errors import ArgumentError, DataError, RunError
 from tinyconv.core.random import default_generator
+from tinyconv.models.auxiliary import total_loss
 from tinyconv.nn.module import Module
 from tinyconv.ops.tensor import Tensor
 from tinyconv.optim import Optimizer
@@ -122,7 +123,7 @@ def _search(model: Module, loss: Any, optimizer: Optimizer, batches: BatchSource
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.zero_grad()
-        value = loss(model(images), labels)
+        value = total_loss(loss, model(images), labels)
         mean = SMOOTHING * mean + (1 - SMOOTHING) * value.item()
         smoothed.append(mean / (1 - SMOOTHING ** (len(smoothed) + 1)))
         if not smoothed[-1] <= DIVERGED * min(smoothed):

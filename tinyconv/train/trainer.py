@@ -15,6 +15,7 @@ import numpy as np
 from tinyconv.core.arrays import Array
 from tinyconv.core.errors import ArgumentError, DataError
 from tinyconv.core.random import default_generator
+from tinyconv.models.auxiliary import logits_of, total_loss
 from tinyconv.nn.module import Module
 from tinyconv.ops.tensor import Tensor
 from tinyconv.train import gradients, non_finite, passes, training_state
@@ -32,9 +33,10 @@ from tinyconv.train.unsupervised import learn_unsupervised
 class Trainer:
     """Trains a classifier.
 
-    ``model``: images (B, C, H, W) -> logits (B, classes). ``loss``: (logits, labels) -> mean loss. ``optimizer``: over
-    the model's parameters. ``scheduler``: its ``step()`` is called after every optimiser step, or with
-    ``scheduler_interval="epoch"`` after every epoch. ``callbacks``: see ``Callback``.
+    ``model``: images (B, C, H, W) -> logits (B, classes); one with auxiliary heads, as GoogLeNet has, gives in training
+    a tuple of its logits and theirs, whose losses count 0.3 times each. ``loss``: (logits, labels) -> mean loss.
+    ``optimizer``: over the model's parameters. ``scheduler``: its ``step()`` is called after every optimiser step, or
+    with ``scheduler_interval="epoch"`` after every epoch. ``callbacks``: see ``Callback``.
 
     ``accumulate``: batches that make one optimiser step, whose gradient is the mean over all their samples; the last
     step of an epoch may have fewer. ``clip_norm``: the gradient is scaled down to this norm where it is longer;
@@ -225,9 +227,9 @@ class Trainer:
         """Forward and backward of batch ``number`` of the epoch. Returns the number of its samples."""
         samples, generator = len(labels.array), default_generator.get_state()
         with nullcontext() if self.communicator is None else self.communicator.forward(samples):
-            logits = self.model(images)
-            loss = self.loss(logits, labels)
-        self.steps.add(self.step_of(number), self.rate, loss, logits, labels, images, generator)
+            outputs = self.model(images)
+            loss = total_loss(self.loss, outputs, labels)
+        self.steps.add(self.step_of(number), self.rate, loss, logits_of(outputs), labels, images, generator)
         if self._sums_gradients:
             if self.communicator is not None and ends_step:
                 self.communicator.begin_backward()

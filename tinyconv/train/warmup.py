@@ -18,6 +18,7 @@ from tinyconv.core.devices import CPU, Device
 from tinyconv.core.dtypes import DType, float32
 from tinyconv.data.transforms import Augmentation, RandomAffine, RandomHorizontalFlip
 from tinyconv.models import registry
+from tinyconv.models.auxiliary import logits_of, total_loss
 from tinyconv.nn import functional as F
 from tinyconv.ops import machine
 from tinyconv.ops.creation.random import rand, randint
@@ -164,8 +165,8 @@ def _train(
     optimizer = family(model.parameters(), lr=1e-3)
     images = rand(BATCH, *image, dtype=dtype, device=device)
     outputs = model(images)
-    labels = randint(0, outputs.shape[1], (BATCH,), device=device)
-    F.cross_entropy(outputs, labels).backward()
+    labels = randint(0, logits_of(outputs).shape[1], (BATCH,), device=device)
+    total_loss(F.cross_entropy, outputs, labels).backward()
     optimizer.step()
     with no_grad():
         model.eval()(images)

@@ -10,12 +10,9 @@ from collections.abc import Sequence
 from tinyconv import nn
 from tinyconv.core.arrays import Pair
 from tinyconv.core.errors import ArgumentError
+from tinyconv.models.zoo.stem import has_small_stem
 from tinyconv.nn.fused import in_row, in_row_with_shortcut
 from tinyconv.ops.tensor import Tensor
-
-STEMS = ("auto", "published", "small")
-SMALL = 112
-"""Images with a shorter side than this get the small stem: the published one would leave maps of 3x3 or less."""
 
 
 class BasicBlock(nn.Module):
@@ -120,9 +117,7 @@ class ResNet(nn.Module):
         super().__init__()
         if width < 1:
             raise ArgumentError(f"a ResNet needs at least one filter in its first stage: width is {width}")
-        if stem not in STEMS:
-            raise ArgumentError(f"there is no stem {stem!r}; known: {', '.join(STEMS)}")
-        small = stem == "small" or (stem == "auto" and min(image_size) < SMALL)
+        small = has_small_stem("a ResNet", stem, image_size)
         kernel, stride = (3, 1) if small else (7, 2)
         self.conv1 = nn.Conv2d(in_channels, width, kernel, stride, kernel // 2, bias=False)
         self.bn1 = nn.BatchNorm2d(width)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from tinyconv import nn
 from tinyconv.core.errors import ArgumentError
+from tinyconv.models.auxiliary import logits_of, total_loss
 from tinyconv.nn import functional as F
 from tinyconv.nn.conversion import device_of
 from tinyconv.ops.creation.random import rand, randint
@@ -29,11 +30,11 @@ def profile_steps(model: nn.Module, image_shape: Sequence[int], batch: int = 16,
             raise ArgumentError(f"profile_steps: {name} must be at least 1, got {count}")
     device = device_of(model)
     images = rand(batch, *image_shape, device=device)
-    classes = model(images).shape[-1]
+    classes = logits_of(model(images)).shape[-1]
     labels = randint(0, classes, (batch,), device=device)
 
     def step() -> None:
-        F.cross_entropy(model(images), labels).backward()
+        total_loss(F.cross_entropy, model(images), labels).backward()
         model.zero_grad()
 
     step()

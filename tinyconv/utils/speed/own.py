@@ -65,6 +65,7 @@ def inference(model: Any, x: Array) -> Side:
 
 def training_step(model: Any, x: Array, labels: Array, device: str = "cpu") -> Side:
     """Gradients cleared, forward, cross-entropy, backward, AdamW."""
+    from tinyconv.models.auxiliary import total_loss
     from tinyconv.nn import functional as F
     from tinyconv.ops.creation.creation import tensor
     from tinyconv.optim import AdamW
@@ -75,7 +76,7 @@ def training_step(model: Any, x: Array, labels: Array, device: str = "cpu") -> S
 
     def step() -> Any:
         optimizer.zero_grad()
-        loss = F.cross_entropy(model(images), targets)
+        loss = total_loss(F.cross_entropy, model(images), targets)
         loss.backward()
         optimizer.step()
         return loss

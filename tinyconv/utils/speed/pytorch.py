@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tinyconv.core.arrays import Array, Pair
+from tinyconv.models.auxiliary import WEIGHT as AUXILIARY_WEIGHT
 from tinyconv.utils.measure import take_turns
 from tinyconv.utils.speed.own import RATE, Side
 from tinyconv.utils.speed.shapes import PRODUCTS, ConvolutionShape
@@ -129,7 +130,11 @@ def training_step(
 
     def step() -> Any:
         optimizer.zero_grad()
-        loss = torch.nn.functional.cross_entropy(forward(images), targets)
+        outputs = forward(images)
+        logits, *auxiliaries = outputs if isinstance(outputs, tuple) else (outputs,)
+        loss = torch.nn.functional.cross_entropy(logits, targets)
+        for auxiliary in auxiliaries:
+            loss = loss + AUXILIARY_WEIGHT * torch.nn.functional.cross_entropy(auxiliary, targets)
         loss.backward()
         optimizer.step()
         return loss
