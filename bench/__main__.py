@@ -18,6 +18,7 @@ SUITES = {
     "error": "The error of every convolution against float64.",
     "accuracy": "Held-out accuracy over several seeds, beside a linear classifier.",
     "faces": "Faces of LFW: held-out accuracy, beside PyTorch and eigenfaces + SVM.",
+    "export": "The zoo as ONNX files, run by ONNX Runtime and read back.",
     "onnx": "ONNX's own cases for its operators: how many pass, fail, and are refused.",
     "zoo": "Every network of the zoo as published: one training step beside PyTorch; 32 images learnt by heart.",
     "leak": "Memory over many training steps.",

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tinyconv.core.errors import ArgumentError, UnsupportedError
+from tinyconv.interop.onnx.file import library
 from tinyconv.interop.onnx.writing.draft import Draft
 from tinyconv.interop.onnx.writing.elementwise import TYPES
 
@@ -20,20 +21,9 @@ Tensor = tuple[str, Any, Sequence[int | str]]
 """Name, NumPy's type, and sizes of an input or output; a size with a name may be any."""
 
 
-def onnx_package() -> Any:
-    """The package onnx. Raises ``UnsupportedError`` that says how to install it."""
-    try:
-        import onnx
-    except ImportError:
-        raise UnsupportedError(
-            "ONNX files need the package onnx, which is not installed: pip install 'tinyconv[onnx]'"
-        ) from None
-    return onnx
-
-
 def checked_opset(version: int | None) -> int:
     """The version to write. Raises ``ArgumentError`` for one that is too old, or that the package does not know."""
-    newest = onnx_package().defs.onnx_opset_version()
+    newest = library().defs.onnx_opset_version()
     if version is None:
         return OPSET
     if isinstance(version, bool) or not isinstance(version, int) or not OPSET <= version <= newest:
@@ -48,7 +38,7 @@ def model_bytes(
     draft: Draft, name: str, inputs: Sequence[Tensor], outputs: Sequence[Tensor], opset: int, notes: Mapping[str, str]
 ) -> bytes:
     """The file's content. ``name``: the graph's. ``notes``: metadata."""
-    onnx = onnx_package()
+    onnx = library()
     helper = onnx.helper
     size = sum(array.nbytes for array in draft.weights.values())
     if size >= LARGEST:
