@@ -52,7 +52,7 @@ def test_the_smallest_image_is_the_one_that_is_named(name, stem, least):
     ("name", "options", "words"),
     [
         ("googlenet", {"width": 0}, "at least one filter.*width is 0"),
-        ("googlenet", {"stem": "tiny"}, "no stem 'tiny'; it is one of auto, published, small"),
+        ("googlenet", {"stem": "tiny"}, "no stem 'tiny'; known: auto, published, small"),
         ("googlenet", {"transform_input": True}, r"transform_input is for 3 channels \(RGB\), and there are 1"),
         ("densenet121", {"growth_rate": 0}, "growth_rate 0"),
         ("densenet121", {"block_config": ()}, r"block_config \(\)"),

@@ -17,7 +17,7 @@ SMALL_BELOW = 112
 def has_small_stem(model: str, stem: str, image_size: Pair) -> bool:
     """Whether ``model`` begins with the small stem. Raises ``ArgumentError`` for a ``stem`` that does not exist."""
     if stem not in STEMS:
-        raise ArgumentError(f"{model} has no stem {stem!r}; it is one of {', '.join(STEMS)}")
+        raise ArgumentError(f"{model} has no stem {stem!r}; known: {', '.join(STEMS)}")
     return stem == "small" or (stem == "auto" and min(image_size) < SMALL_BELOW)
 
 
