@@ -131,6 +131,13 @@ OPTIONS: tuple[Decorator, ...] = (
         multiple=True,
         help="Of the model, such as dropout=0.3 or widths=[32,64]; several times for several.",
     ),
+    click.option(
+        "--weights",
+        type=click.Path(path_type=str, exists=True, resolve_path=True),
+        metavar="FILE|RUN",
+        help="Begin with these weights: of a run, or a safetensors or npz file such as a PyTorch network's; layers of "
+        "another shape begin anew, as the last one for other classes.",
+    ),
     # Steps
     click.option("--epochs", type=WholeNumber(min=1), metavar="N", help="How often to go through the images."),
     click.option("--batch-size", type=WholeNumber(min=1), metavar="N", help="Images of a batch."),

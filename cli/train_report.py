@@ -30,6 +30,7 @@ def introduction(experiment: Experiment) -> str:
         f"{recipe.model}: {sum(p.numel() for p in experiment.model.parameters()):,} parameters, {recipe.optimizer}, "
         f"{counted(recipe.epochs, 'epoch')} of {counted(steps, 'step')}, "
         f"seed {experiment.seed}"
+        + (f"\n{experiment.start}" if experiment.start else "")
         + (f"\n{world().ranks} processes, each with its part of every batch" if world().ranks > 1 else "")
     )
 

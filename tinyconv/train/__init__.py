@@ -27,6 +27,7 @@ from tinyconv.train.records import EpochRecord, Evaluation
 from tinyconv.train.resuming import Resumption, resume_run
 from tinyconv.train.run_folder import RunFolder
 from tinyconv.train.run_writer import RunWriter
+from tinyconv.train.starting import Start, start_from
 from tinyconv.train.trainer import Trainer
 from tinyconv.train.tuning import SearchSpace, Trial, Tuning, tune, tuning_png
 from tinyconv.train.warmup import warm_up
@@ -53,6 +54,7 @@ __all__ = [
     "RunSummary",
     "RunWriter",
     "SearchSpace",
+    "Start",
     "StepLog",
     "TensorBoard",
     "Trainer",
@@ -72,6 +74,7 @@ __all__ = [
     "recipe_for",
     "resume_run",
     "save_checkpoint",
+    "start_from",
     "tune",
     "tuning_png",
     "warm_up",

@@ -26,6 +26,7 @@ from tinyconv.train.communicator import Communicator
 from tinyconv.train.preprocessing import Preprocessing
 from tinyconv.train.recipes import Recipe
 from tinyconv.train.schedules import build_schedule
+from tinyconv.train.starting import Start, start_from
 from tinyconv.train.trainer import Trainer
 
 EVALUATION_BATCH = 64
@@ -59,6 +60,8 @@ class Experiment:
     model: Module
     optimizer: optim.Optimizer
     scheduler: lr_scheduler.LRScheduler
+    start: Start | None = None
+    """The weights that the model began with, where the recipe names some."""
 
     @classmethod
     def prepare(
@@ -68,10 +71,12 @@ class Experiment:
         seed: int = 0,
         device: Device = CPU,
         parts: tuple[Array, Array] | None = None,
+        begins: bool = True,
     ) -> Experiment:
         """Split, build and initialise; also seeds the generator behind dropout. Raises ``TinyconvError``s.
 
-        ``parts``: the indices to learn from and those to hold out, where the recipe is not to say.
+        ``parts``: the indices to learn from and those to hold out, where the recipe is not to say. ``begins``: whether
+        the training does; one that goes on from a checkpoint needs no weights to begin with.
         """
         random.manual_seed(seed)
         train_indices, test_indices = parts or split(data, recipe.test_fraction, recipe.train_per_class, seed)
@@ -79,12 +84,16 @@ class Experiment:
         model = registry.build(
             recipe.model, data.channels, len(data.classes), data.image_size, **recipe.model_options
         ).to(device)
+        start = start_from(model, recipe.weights) if recipe.weights and begins else None
         if recipe.sync_batch_norm:
             model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
         optimizer = build_optimizer(recipe, model)
         batches = -(-len(train_indices) // recipe.batch_size)
         scheduler = build_schedule(recipe, optimizer, -(-batches // recipe.accumulate))
-        return cls(data, recipe, seed, device, train_indices, test_indices, preprocessing, model, optimizer, scheduler)
+        return cls(
+            *(data, recipe, seed, device, train_indices, test_indices, preprocessing, model, optimizer, scheduler),
+            start,
+        )
 
     def trainer(self, callbacks: Iterable[Callback] = (), communicator: Communicator | None = None) -> Trainer:
         """What trains the model as the recipe says, with ``callbacks``; ``fit`` it with the batches below."""

@@ -79,6 +79,7 @@ NAMES = {"batch_size": "the batch size", "lr": "the learning rate (lr)"}
 class Recipe:
     """Everything about a training that is not the data, the architecture or the seed. 0 switches an option off.
 
+    ``weights``: a file or a run to begin with (see ``start_from``), where the model shall not begin with random ones.
     The held-out part is ``test_fraction`` of every class, or all but ``train_per_class`` images of it; with neither,
     what whoever made the dataset set apart.
 
@@ -105,6 +106,7 @@ class Recipe:
 
     model: str = "facenet"
     model_options: dict[str, Any] = field(default_factory=dict)
+    weights: str | None = None
     epochs: int = 30
     batch_size: int = 32
     accumulate: int = 1

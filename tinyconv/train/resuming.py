@@ -91,7 +91,7 @@ def resume_run(path: str | Path, epochs: int | None = None, claim: bool = True) 
         folder.claim()
     set_float32_precision(precision)
     data = sources.load(spec, **options)
-    experiment = Experiment.prepare(data, recipe, seed, device)
+    experiment = Experiment.prepare(data, recipe, seed, device, begins=not folder.state.exists())
     if data_digest(experiment) != digest:
         raise RunError(
             f"run {folder.path} cannot go on: the images of {spec}, their classes or their order are not those that it "
