@@ -28,6 +28,7 @@ VERBS = {
     "kernels": "Draw the kernels that a run has learnt, layer by layer.",
     "health": "Say which channels of a run are dead, constant, saturated or duplicates, and since when.",
     "predict": "Classify images with a trained run.",
+    "find": "Find faces, or what else a run knows, in whole photographs.",
     "evaluate": "Judge a trained run: accuracy, confusions, and its worst mistakes as pictures.",
     "report": "Write all there is to see of a trained run into one HTML file.",
     "explain": "Show which pixels of an image counted for a class, by many methods.",

@@ -10,6 +10,7 @@ import click
 
 from .classes import class_number
 from .explain_layers import relevance_methods, show_layers
+from .file_names import stems
 from .methods import chosen_methods, method_option
 from .options import WholeNumber, announce_compilation, apply_threads, checkpoint, device, say, shown_table, threads
 
@@ -86,7 +87,7 @@ def command(
     wanted = None if target is None else class_number("--target", run.classes, target)
     pictures = np.stack([run.preprocessing.read(image) for image in images])
     prepared = np.ascontiguousarray(run.preprocessing.normalize(pictures), np.float32)
-    folder = out or run.path / "explanations" / _stems(images)[0]
+    folder = out or run.path / "explanations" / stems(images)[0]
     if not force and folder.is_dir() and any(folder.iterdir()):
         raise RunError(
             f"folder {folder} exists and is not empty; choose another (--out), or replace what it has (--force)"
@@ -105,7 +106,7 @@ def command(
                 say(f"{image.name}: {one.method}: {note.removeprefix('Image 1: ')}")
     for path in _draw(run, folder, images, pictures, found):
         say(path)
-    show_layers(run, folder, _stems(images), _subject(run, images, pictures), prepared, targets, down)
+    show_layers(run, folder, stems(images), _subject(run, images, pictures), prepared, targets, down)
     meta = {
         "images": [str(image) for image in images],
         "run": str(run.path),
@@ -195,19 +196,5 @@ def _draw(
             [one.only(number) for one in found],
             _subject(run, [image], pictures[number : number + 1]),
         )
-        for number, (image, stem) in enumerate(zip(images, _stems(images), strict=True))
+        for number, (image, stem) in enumerate(zip(images, stems(images), strict=True))
     ]
-
-
-def _stems(images: Sequence[Path]) -> list[str]:
-    """A file name for each image: its own, with a number behind one that comes again."""
-    from tinyconv.features.folders import file_name
-
-    names: list[str] = []
-    for image in images:
-        stem, number = file_name(image.stem), 2
-        name = stem
-        while name in names:
-            name, number = f"{stem}-{number}", number + 1
-        names.append(name)
-    return names

@@ -23,6 +23,7 @@ FLOORS = {
     "tinyconv.features": 7,
     "tinyconv.explain": 7,
     "tinyconv.report": 7,
+    "tinyconv.detection": 7,
     "tinyconv.sklearn": 7,
     "tinyconv.interop": 7,
     "tinyconv.cli": 8,

@@ -75,6 +75,7 @@ SPACES = {
     "explain": ("explain", "Explanations"),
     "interop.onnx": ("onnx", "ONNX files"),
     "onnx": ("onnx", "ONNX files"),
+    "detection": ("detection", "Finding things in photographs"),
     "sklearn": ("sklearn", "Estimators for scikit-learn"),
     "interop": ("interop", "Doors to other tools"),
 }

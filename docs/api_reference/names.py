@@ -44,6 +44,7 @@ SPACES = (
     "explain.scoring",
     "explain.synthesis",
     "report",
+    "detection",
     "sklearn",
     "interop",
     "interop.onnx",
@@ -58,8 +59,8 @@ ENGINE_ATTRIBUTES = {
 """What the engine keeps in a tensor; no part of the public interface."""
 
 OWN_SPACES = (
-    "core.errors.", "data.", "models.", "train.", "features.", "explain.", "report.", "interop.", "sklearn.",
-    "utils.profiler.",
+    "core.errors.", "data.", "models.", "train.", "features.", "explain.", "report.", "detection.", "interop.",
+    "sklearn.", "utils.profiler.",
 )  # fmt: skip
 """What PyTorch has no counterpart of, or keeps in libraries of its own."""
 
@@ -107,6 +108,7 @@ FILES = {
     "models.zoo.alexnet": ("AlexNet",),
     "models.auxiliary": ("logits_of", "total_loss"),
     "models.zoo.densenet": ("DenseBlock", "DenseLayer", "DenseNet"),
+    "models.zoo.face_finder": ("FaceFinder",),
     "models.zoo.facenet": ("FaceNet",),
     "models.zoo.googlenet": ("GoogLeNet", "GoogLeNetOutputs"),
     "models.zoo.inception": ("Classifier", "ConvolutionUnit", "Inception"),

@@ -13,6 +13,7 @@ __all__ = [
     "alexnet_2012",
     "deepface",
     "densenet121",
+    "face_finder",
     "facenet",
     "googlenet",
     "googlenet_2014",

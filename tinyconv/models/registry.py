@@ -14,6 +14,7 @@ from tinyconv.core.shapes import shapes_only
 from tinyconv.models.zoo import alexnet, googlenet, resnet, squeezenet, vgg
 from tinyconv.models.zoo.deepface import DeepFace
 from tinyconv.models.zoo.densenet import DenseNet
+from tinyconv.models.zoo.face_finder import FaceFinder
 from tinyconv.models.zoo.facenet import FaceNet
 from tinyconv.models.zoo.lenet import LeNet
 from tinyconv.models.zoo.lenet5 import LeNet5
@@ -26,6 +27,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "lenet": LeNet,
     "neocognitron": Neocognitron,
     "lenet5": LeNet5,
+    "face_finder": FaceFinder,
     "deepface": DeepFace,
     "alexnet": alexnet.alexnet,
     "alexnet_2012": alexnet.alexnet_2012,

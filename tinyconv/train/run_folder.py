@@ -16,6 +16,7 @@ tensorboard/         event files, where asked for (--tensorboard)
 features/            feature maps along the training
 evaluation/          what tinyconv evaluate found
 explanations/        what tinyconv explain, score, maximize, invert, units and dissect made
+found/               what tinyconv find saw in photographs
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ EVALUATION = "evaluation"
 EVALUATION_FILES = ("metrics.json", "confusion.png", "mistakes.png")
 EXPLANATIONS = "explanations"
 EXPLANATION_FILES = ("explanations.npz", "scores.json", "synthesis.npz")
+FOUND, BOXES_FILE = "found", "boxes.json"
 # What tinyconv drew says so in its first bytes, before the pixels: behind the palette, where there is one.
 MARKS = {
     ".png": (b"tEXtSoftware\0tinyconv", 256),
@@ -226,7 +228,7 @@ class RunFolder:
         Among them are the unfinished files of a process that was killed while it wrote them.
         Below ``features/``, be they from the training or made of it later: every ``features.npz`` and ``kernels.npz``,
         and every picture or page that names tinyconv as the software that made it. Below ``evaluation/`` the files of
-        evaluations.
+        evaluations, below ``explanations/`` and ``found/`` likewise.
         """
         own = [self.splits, self.config, self.metrics, self.curves, self.state, *map(self.checkpoint, CHECKPOINTS)]
         own += [self.path / STEPS_FILE, self.path / GRADIENTS_FILE, self.health, self.graph]
@@ -238,6 +240,8 @@ class RunFolder:
         found += [file for file in sorted(self.evaluation.rglob("*")) if file.name in EVALUATION_FILES]
         explanations = sorted((self.path / EXPLANATIONS).rglob("*"))
         found += [file for file in explanations if file.name in EXPLANATION_FILES or drawn_by_tinyconv(file)]
+        searches = sorted((self.path / FOUND).rglob("*"))
+        found += [file for file in searches if file.name == BOXES_FILE or drawn_by_tinyconv(file)]
         return found + [self.run_file] * self.run_file.is_file()
 
 

@@ -173,6 +173,20 @@ simple("health of a folder that is no run", "health {d}/empty", "empty", "run.js
 simple("health of a layer that there is not", "health {d}/run --layers conf1", "conf1", "did you mean 'conv1'")
 simple("health over images of no dataset", "health {d}/run --data lfv", "lfv", "did you mean 'lfw'")
 simple("health in a file that is something else", "health {d}/run --csv {d}/text.png", "text.png", "another file")
+simple("search of a folder that is no run", "find {d}/empty {d}/image.png", "empty", "run.json")
+FIND = "find {d}/run {d}/image.png --out {d}/f "
+simple("search for nothing named", FIND, "--class NAME", "left, right")
+simple("search for a class that there is not", FIND + "--class lefft", "--class", "did you mean 'left'")
+simple("search with a probability above one", FIND + "--class left --threshold 1.5", "--threshold", "1.5")
+simple("search without votes", FIND + "--class left --votes 0", "--votes", "0")
+simple(
+    "search for what is larger than the photograph", FIND + "--class left --smallest 500", "image.png", "16x16", "500"
+)
+simple("search from large to small", FIND + "--class left --smallest 15 --largest 13", "13 pixels", "less than", "15")
+simple("search in an image that is text", "find {d}/run {d}/text.png --class left --out {d}/f", "not an image")
+simple("search into a folder in use", "find {d}/run {d}/image.png --class left --out {d}/full", "full", "--force")
+simple("search with a truth that is not there", FIND + "--class left --truth {d}/none.json", "none.json", "not exist")
+simple("search with a truth that is an image", FIND + "--class left --truth {d}/image.png", "image.png", "no JSON file")
 simple("evaluation of a folder that is no run", "evaluate {d}/empty", "empty", "run.json")
 simple("evaluation on a dataset that does not exist", "evaluate {d}/run --data lfv", "lfv", "did you mean 'lfw'")
 simple("evaluation on images of other classes", "evaluate {d}/run --data digits", "no class of digits", "left, right")

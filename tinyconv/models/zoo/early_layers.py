@@ -12,8 +12,7 @@ from tinyconv.core.errors import ArgumentError
 from tinyconv.nn import functional as F
 from tinyconv.nn import init
 from tinyconv.nn.arguments import new_parameter, positive
-from tinyconv.ops.creation.creation import tensor, zeros
-from tinyconv.ops.shape.join import cat
+from tinyconv.ops.creation.creation import tensor
 from tinyconv.ops.tensor import Tensor
 
 AMPLITUDE, SLOPE = 1.7159, 2 / 3
@@ -108,14 +107,16 @@ class PartialConv2d(nn.Module):
                     f"got {inputs}"
                 )
         count = sum(map(len, self.connections))
-        # For each pair of maps, the number of its weights; of one that is not connected, that of the zeros behind.
-        places, number = [count] * (len(self.connections) * in_channels), 0
+        # For each pair of maps, the number of its weights, and whether it is connected.
+        pairs = len(self.connections) * in_channels
+        places, connected, number = [0] * pairs, [0.0] * pairs, 0
         for output, inputs in enumerate(self.connections):
             for source in inputs:
                 places[output * in_channels + source] = number
+                connected[output * in_channels + source] = 1.0
                 number += 1
         self.register_buffer("places", tensor(places), persistent=False)
-        self.register_buffer("absent", zeros(1, kernel_size, kernel_size), persistent=False)
+        self.register_buffer("connected", tensor(connected).reshape(-1, 1, 1), persistent=False)
         self.weight = new_parameter((count, kernel_size, kernel_size), None, None)
         self.bias = new_parameter((len(self.connections),), None, None)
         self.reset_parameters()
@@ -132,7 +133,8 @@ class PartialConv2d(nn.Module):
     def kernels(self) -> Tensor:
         """The weight of the full convolution that this is: (maps, in_channels, kernel_size, kernel_size)."""
         size = self.kernel_size
-        chosen = cat([self.weight, self.absent])[self.places]
+        # No operation that counts as a layer: what is captured of this one is its maps.
+        chosen = self.weight[self.places] * self.connected
         return chosen.reshape(len(self.connections), self.in_channels, size, size)
 
     def forward(self, input: Tensor) -> Tensor:
