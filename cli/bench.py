@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import options
+from .networks import model_options
 from .options import ImageSize, WholeNumber, say
 
 if TYPE_CHECKING:
@@ -133,6 +134,7 @@ def conv(
 @click.option("--input-size", type=ImageSize(), default="32x32", show_default=True, help="Image size.")
 @click.option("--channels", type=WholeNumber(min=1), default=3, show_default=True, metavar="N")
 @click.option("--classes", type=WholeNumber(min=1), default=10, show_default=True, metavar="N")
+@model_options
 @seconds
 @options.threads
 @as_json
@@ -142,18 +144,22 @@ def model(
     input_size: tuple[int, int],
     channels: int,
     classes: int,
+    model_options: tuple[tuple[str, Any], ...],
     seconds: float,
     threads: int | None,
     as_json: bool,
 ) -> None:
-    """Measure a training step (with AdamW) and the inference of MODEL, on random images."""
+    """Measure a training step (with AdamW) and the inference of MODEL, on random images.
+
+    Beside it, if it is installed, PyTorch's of facenet, lenet, vgg11_bn and resnet18, which are written for it too.
+    """
     from tinyconv.models import registry
     from tinyconv.utils.speed import measurements
 
     registry.defaults(name)  # an unknown name is refused before anything is measured
     peaks = _begin(threads)
     with options.announce_compilation():
-        measured = measurements.measure_model(name, channels, classes, input_size, batch, seconds)
+        measured = measurements.measure_model(name, channels, classes, input_size, batch, seconds, dict(model_options))
     _report(measured, peaks, as_json, {})
 
 

@@ -22,16 +22,19 @@ CHANGES = {
 }
 
 
+model_options = click.option(
+    "--model-option",
+    "model_options",
+    type=ModelOption(),
+    multiple=True,
+    help="Of the model, such as head=linear or width=16; several times for several.",
+)
+
+
 def changes(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options in which a model by name may be other than it was published."""
     for option in (
-        click.option(
-            "--model-option",
-            "model_options",
-            type=ModelOption(),
-            multiple=True,
-            help="Of the model, such as head=linear or width=16; several times for several.",
-        ),
+        model_options,
         click.option("--classes", type=WholeNumber(min=1), metavar="N", help="Number of classes."),
         click.option("--channels", type=WholeNumber(min=1), metavar="N", help="Channels of the image."),
         click.option("--input-size", type=ImageSize(), help="Image size, as in 56x46 (height, width) or 64."),

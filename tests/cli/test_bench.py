@@ -120,6 +120,20 @@ def test_a_model_trains_and_infers():
 
 
 @pytest.mark.parametrize(
+    ("name", "options", "has_twin"),
+    [("squeezenet1_1", ("width=4",), False), ("vgg11_bn", ("width=1", "head=linear"), True)],
+)
+def test_a_model_is_measured_with_its_options_and_beside_pytorch_where_it_is_written_for_it(name, options, has_twin):
+    given = [word for option in options for word in ("--model-option", option)]
+    outcome = tinyconv("bench", "model", name, *given, "--batch", "2", "--seconds", "0.001", "--json")
+    assert outcome.code == 0, outcome.stderr
+    step = json.loads(outcome.stdout)["rows"][0]
+    sides = {side["side"] for side in step["sides"]}
+    assert (sides >= set(pytorch.LAYOUTS)) == (has_twin and pytorch.installed())
+    assert step["flops"] < 1e9
+
+
+@pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (("conv", "8x64x56", "128"), "is no batch of images; write images, channels, height, width"),
@@ -133,6 +147,7 @@ def test_a_model_trains_and_infers():
         (("conv", "1x3x8x8", "4", "--precision", "tf32"), "GPU"),
         (("model", "lenett"), "did you mean 'lenet'"),
         (("model", "vgg11_bn", "--input-size", "8"), "at least 32x32"),
+        (("model", "lenet", "--model-option", "width=3"), "no option 'width'"),
         (("con",), "No such command"),
     ],
 )

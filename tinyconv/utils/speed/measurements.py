@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,15 +100,21 @@ def tune(shape: ConvolutionShape, measured: list[Measurement]) -> dict[str, list
 
 
 def measure_model(
-    name: str, channels: int, classes: int, image_size: Pair, images: int, seconds: float
+    name: str,
+    channels: int,
+    classes: int,
+    image_size: Pair,
+    images: int,
+    seconds: float,
+    options: Mapping[str, Any] | None = None,
 ) -> list[Measurement]:
-    """A training step and the inference of the model ``name``, for a batch of ``images``."""
+    """A training step and the inference of the model ``name``, with its ``options``, for a batch of ``images``."""
     from tinyconv.core.random import manual_seed
     from tinyconv.models import registry
     from tinyconv.models.summary import summary
 
     manual_seed(0)
-    model = registry.build(name, channels, classes, image_size)
+    model = registry.build(name, channels, classes, image_size, **options or {})
     layers = summary(model, (channels, *image_size)).root.walk()
     first, *others = [layer.multiply_adds for layer in layers if layer.multiply_adds]
     draw = np.random.default_rng(0)
@@ -116,7 +123,7 @@ def measure_model(
 
     def twins() -> dict[str, Any]:
         layouts = pytorch.LAYOUTS if pytorch.has_twin(name) else ()
-        return {layout: pytorch.twin(name, model, channels, classes, image_size, layout) for layout in layouts}
+        return {layout: pytorch.twin(name, model, channels, classes, image_size, layout, options) for layout in layouts}
 
     step: dict[str, Side] = {own.FAST: own.training_step(model, x, labels)}
     step |= {layout: pytorch.training_step(twin, x, labels, layout) for layout, twin in twins().items()}
