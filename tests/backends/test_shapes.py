@@ -102,6 +102,16 @@ def test_products_norms_and_functions():
         assert (ours.shape, ours.dtype) == (theirs.shape, theirs.dtype)
 
 
+class ReshapesByItsOwnArithmetic(nn.Module):
+    def forward(self, x):
+        half = tc.tensor(x.shape[1]) * 3 / 6 - tc.tensor(1.0) + 1
+        return x.reshape(1, int(half.item()), -1)
+
+
+def test_numbers_that_become_sizes_are_right():
+    assert summary(ReshapesByItsOwnArithmetic(), (8, 3, 3)).root.output_shape == (1, 4, 18)
+
+
 def test_what_has_no_rule_is_computed():
     x = shape_alone((1, 2, 3, 3), np.float32)
     assert shapes.erf(x).shape == x.shape

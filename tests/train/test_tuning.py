@@ -13,6 +13,7 @@ from tiny_run import write_dataset
 from tinyconv import TinyconvError
 from tinyconv.data import sources
 from tinyconv.data.splits import split
+from tinyconv.models import registry
 from tinyconv.train import (
     Callback,
     Recipe,
@@ -67,6 +68,14 @@ def test_what_else_is_searched_does_not_change_the_values_of_a_parameter() -> No
     assert [alone.parameters(0, n)["width"] for n in (1, 2)] == [together.parameters(0, n)["width"] for n in (1, 2)]
 
 
+@pytest.mark.parametrize(
+    "name", [name for name in registry.names() if {"width", "width_mult"} & registry.defaults(name).keys()]
+)
+def test_every_width_that_is_tried_makes_a_network(name: str) -> None:
+    for factor in (0.01, 0.37, 1.6):
+        registry.outline(name, **varied(Recipe(model=name), {"width": factor}).model_options)
+
+
 def test_parameters_change_the_recipe_as_they_say() -> None:
     changed = varied(RECIPE, {"lr": 0.02, "width": 2.0, "augmentation": 0.5, "weight_decay": 0.1, "batch_size": 16})
     assert (changed.lr, changed.weight_decay, changed.batch_size) == (0.02, 0.1, 16)
@@ -74,6 +83,7 @@ def test_parameters_change_the_recipe_as_they_say() -> None:
     assert (changed.shift, changed.degrees, changed.scale) == (1, 5.0, 0.05)
     assert varied(RECIPE, {}) == RECIPE
     assert varied(Recipe(model="resnet18"), {"width": 0.5}).model_options == {"width": 32}
+    assert varied(Recipe(model="mobilenet_v2"), {"width": 0.5}).model_options == {"width_mult": 0.5}
     assert varied(RECIPE, {"width": 0.01}).model_options == {"widths": [8, 8]}
     assert varied(RECIPE, {"augmentation": 100.0}).scale < 1
 

@@ -7,6 +7,7 @@ other function is computed on the processor as ever.
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -74,15 +75,19 @@ def _like(x: Array, *_: Any) -> Array:
     return shape_alone(x.shape, x.dtype)
 
 
-def _zeros(_: Array, __: Array, z: Array) -> None:
-    """The caller has given ``z`` memory."""
-    z.fill(0)
+def _by_numpy(function: np.ufunc) -> Callable[[Array, Array, Array], None]:
+    """Computed, into the memory that the caller has given: a network may make sizes of its numbers."""
+
+    def compute(x: Array, y: Array, z: Array) -> None:
+        function(x, y, out=z)
+
+    return compute
 
 
 conv3d, conv3d_input_gradient = conv2d, conv2d_input_gradient
 avg_pool3d, adaptive_avg_pool3d = avg_pool2d, adaptive_avg_pool2d
 channel_affine = gelu = relu = _like
-add = subtract = multiply = divide = _zeros
+add, subtract, multiply, divide = map(_by_numpy, (np.add, np.subtract, np.multiply, np.divide))
 
 
 def __getattr__(name: str) -> Any:

@@ -121,9 +121,8 @@ def varied(recipe: Recipe, parameters: dict[str, float]) -> Recipe:
         changes["batch_size"] = int(parameters["batch_size"])
     if "width" in parameters:
         option = _width_option(recipe)
-        widths = _model_options(recipe)[option]
-        scaled = [_channels(width * parameters["width"]) for width in (widths if option == "widths" else [widths])]
-        changes["model_options"] = recipe.model_options | {option: scaled if option == "widths" else scaled[0]}
+        scaled = _scaled(option, _model_options(recipe)[option], parameters["width"])
+        changes["model_options"] = recipe.model_options | {option: scaled}
     if "augmentation" in parameters:
         for name in STRENGTHS:
             strength = getattr(recipe, name) * parameters["augmentation"]
@@ -138,7 +137,14 @@ def _model_options(recipe: Recipe) -> dict[str, Any]:
 
 def _width_option(recipe: Recipe) -> str:
     """The name of the option of the recipe's model that says how many channels it has; "" where there is none."""
-    return next((name for name in ("widths", "width") if name in _model_options(recipe)), "")
+    return next((name for name in ("widths", "width", "width_mult") if name in _model_options(recipe)), "")
+
+
+def _scaled(option: str, widths: Any, factor: float) -> Any:
+    """The value of the ``option`` whose value is ``widths``, for ``factor`` times as many channels."""
+    if option == "width_mult":  # a factor itself, of which the model makes whole numbers
+        return float(f"{widths * factor:.3g}")
+    return [_channels(width * factor) for width in widths] if option == "widths" else _channels(widths * factor)
 
 
 def _channels(width: float) -> int:
