@@ -31,8 +31,7 @@ def frozen(layer):
     return layer
 
 
-SIGNAL, IMAGE, ROWS = (2, 4, 9), (2, 4, 7, 8), (2, 3, 6)
-MASK = np.arange(4) % 2 == 0
+SIGNAL, IMAGE, VOLUME, ROWS = (2, 4, 9), (2, 4, 7, 8), (2, 4, 3, 5, 6), (2, 3, 6)
 
 LAYERS = {
     "conv 1d": (lambda: nn.Conv1d(4, 6, 3, 2, 1), SIGNAL),
@@ -44,6 +43,13 @@ LAYERS = {
     "conv transposed 1d": (lambda: nn.ConvTranspose1d(4, 2, 3, 2, dilation=2), SIGNAL),
     "locally connected": (lambda: nn.LocallyConnected2d(4, 3, (7, 8), 3, stride=2, padding=1), IMAGE),
     "unfold": (lambda: nn.Unfold((2, 3), dilation=2, padding=1, stride=2), IMAGE),
+    "conv 3d": (lambda: nn.Conv3d(4, 6, (2, 3, 3), (1, 2, 1), (1, 0, 1), groups=2), VOLUME),
+    "conv transposed 3d": (lambda: nn.ConvTranspose3d(4, 2, 2, (1, 2, 3)), VOLUME),
+    "max pool 3d": (lambda: nn.MaxPool3d((1, 3, 2), 2, (0, 1, 1)), VOLUME),
+    "average pool 3d, ceil": (lambda: nn.AvgPool3d((1, 2, 3), 2, ceil_mode=True), VOLUME),
+    "adaptive average 3d": (lambda: nn.AdaptiveAvgPool3d((2, 3, 4)), VOLUME),
+    "batch norm 3d": (lambda: frozen(nn.BatchNorm3d(4)), VOLUME),
+    "trilinear": (lambda: nn.Upsample(size=(4, 3, 5), mode="trilinear"), VOLUME),
     "linear": (lambda: nn.Linear(6, 5), (2, 6)),
     "linear of rows": (lambda: nn.Linear(6, 5), ROWS),
     "linear without bias": (lambda: nn.Linear(6, 5, bias=False), (2, 6)),

@@ -100,9 +100,12 @@ def adaptive_avg_pool(draft: Draft, step: Step, x: str) -> str:
         means = np.zeros((length, number), step.output.dtype)
         for place, (start, end) in enumerate(_shares(length, number)):
             means[start:end, place] = 1 / (end - start)
-        last = axis == len(size) - 1
-        matrix = draft.weight("means", means if last else means.T)
-        x = draft.node("MatMul", x, matrix) if last else draft.node("MatMul", matrix, x)
+        last = len(size) + 1
+        swapped = [*range(last + 1)]
+        swapped[axis + 2], swapped[last] = last, axis + 2
+        x = draft.node("Transpose", x, perm=swapped) if axis + 2 < last else x
+        x = draft.node("MatMul", x, draft.weight("means", means))
+        x = draft.node("Transpose", x, perm=swapped) if axis + 2 < last else x
     return x
 
 
