@@ -27,7 +27,7 @@ NARROW = {
 
 
 def narrow(name):
-    """The network, and images of which it has seen something: its running statistics are halfway to theirs."""
+    """The network, and images that it has seen: its running statistics are nearly theirs."""
     channels, _, size = registry.published(name)
     options, size = next((found for start, found in NARROW.items() if name.startswith(start)), ({}, size))
     classes = 10 if name in ("lenet5", "neocognitron") else 2 if registry.published(name)[1] == 2 else 5
@@ -35,9 +35,10 @@ def narrow(name):
     model = registry.build(name, channels, classes, size, **options)
     norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
     for norm in norms:
-        norm.momentum = 0.5
+        # The weights of these begin so small that what is left of the first statistics would let nothing through.
+        norm.momentum = 1.0 if name.startswith(("googlenet", "mobilenet")) else 0.9
     x = np.random.default_rng(0).standard_normal((3, channels, *size)).astype(np.float32) * 3
-    for module in model.modules() if name.startswith("alexnet") else ():
+    for module in model.modules() if name.startswith(("alexnet", "googlenet_2014")) else ():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(module.weight)  # so that something of the images arrives at the end
     with tc.no_grad():
@@ -65,4 +66,5 @@ def test_onnx_runtime_and_the_network_that_is_read_back_give_what_it_gives(name,
         np.testing.assert_allclose(read(tc.tensor(x)).numpy(), expected, **near)
     if name.startswith(("resnet", "vgg", "facenet", "alexnet", "squeezenet", "googlenet", "mobilenet")):
         ours, found = model.state_dict(), read.state_dict()
-        assert [key for key in ours if key not in found and not key.endswith("num_batches_tracked")] == []
+        missing = [key for key in ours if key not in found and not key.endswith("num_batches_tracked")]
+        assert [key for key in missing if not key.startswith("aux")] == []  # the auxiliary heads are for training
