@@ -2,6 +2,7 @@
 
 import copy
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -372,3 +373,42 @@ def test_a_file_is_read(tmp_path):
 def test_another_number_of_inputs_is_refused_with_their_names():
     with pytest.raises(tc.TinyconvError, match=r"takes 1 inputs \(image\), got 2"):
         from_model(residual())(tc.zeros(1, 3, 8, 8), tc.zeros(1))
+
+
+# --- what other frameworks write ------------------------------------------------------------------------------------
+
+
+def test_a_network_that_pytorch_exported_has_pytorch_s_names_and_results(tmp_path):
+    torch = pytest.importorskip("torch", reason="exports the network")
+
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            norm = torch.nn.BatchNorm2d
+            self.features = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3, 2, 1, bias=False), norm(4), torch.nn.ReLU6())
+            self.slope = torch.nn.PReLU(4)
+            self.up = torch.nn.ConvTranspose2d(4, 4, 2, 2)
+            self.pool = torch.nn.AvgPool2d(2, ceil_mode=True)
+            self.drop, self.head = torch.nn.Dropout(0.3), torch.nn.Linear(64, 5)
+
+        def forward(self, x):
+            x = self.pool(self.up(self.slope(self.features(x))))
+            return self.head(self.drop(x.reshape(x.shape[0], -1)))
+
+    torch.manual_seed(0)
+    net = Net().eval()
+    x = torch.randn(2, 3, 8, 8)
+    file = tmp_path / "net.onnx"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            net, x, file, dynamo=False, opset_version=17, input_names=["x"], dynamic_axes={"x": {0: "N"}},
+            do_constant_folding=False, training=torch.onnx.TrainingMode.PRESERVE,
+        )  # fmt: skip
+    module = load(file)
+    assert list(module.state_dict()) == list(net.state_dict())
+    assert {type(layer).__name__ for layer in module.modules()} >= {"ReLU6", "PReLU", "ConvTranspose2d", "AvgPool2d"}
+    with tc.no_grad(), tc.set_float32_precision("exact"):
+        ours = module(tc.tensor(x.numpy())).numpy()
+    assert np.allclose(ours, net(x).detach().numpy(), atol=1e-5)
+    assert module.slope.weight.shape == (4,)

@@ -115,11 +115,12 @@ def _read_node(node: Any, found: Contents) -> None:
     outputs = list(node.output)
     while len(outputs) > 1 and not outputs[-1]:
         outputs.pop()
-    single = {
-        name: value.reshape(-1)[0].item() if isinstance(value, np.ndarray) and value.size == 1 else value
-        for name, value in attributes.items()
-    }
-    found.nodes.append(Node(node.op_type, tuple(inputs), tuple(outputs), single))
+    operator = node.op_type
+    if operator == "ConstantOfShape":  # an array of one number, spread
+        operator, value = "Expand", attributes.pop("value", np.zeros(1, np.float32))
+        found.constants[f"{outputs[0]}/value"] = value.reshape(())
+        inputs = [f"{outputs[0]}/value", *inputs]
+    found.nodes.append(Node(operator, tuple(inputs), tuple(outputs), attributes))
     found.names.append(node.name)
 
 

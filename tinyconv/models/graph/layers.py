@@ -191,6 +191,10 @@ def _softmax(layer: type[nn.Softmax | nn.LogSoftmax]) -> Builder:
     return lambda known: layer(dim=known("axis", -1))
 
 
+def _clip(known: Known) -> nn.Module | None:
+    return nn.ReLU6() if known.number(1, None) == 0 and known.number(2, None) == 6 else None
+
+
 def _response(known: Known) -> nn.Module | None:
     if not known("size") % 2:
         return None
@@ -216,6 +220,7 @@ LAYERS: dict[str, Builder] = {
     "Softmax": _softmax(nn.Softmax),
     "LogSoftmax": _softmax(nn.LogSoftmax),
     "LRN": _response,
+    "Clip": _clip,
     "LeakyRelu": lambda known: nn.LeakyReLU(known("alpha", 0.01)),
     "Elu": lambda known: nn.ELU(known("alpha", 1.0)),
     "Relu": _plain(nn.ReLU),

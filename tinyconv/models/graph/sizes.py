@@ -55,9 +55,8 @@ def _cast(x: Array, *, to: int, saturate: int = 1) -> Array:  # noqa: ARG001  (i
     return x.astype(element_type("Cast", to).numpy)
 
 
-def _constant_of_shape(shape: Array, *, value: Any = 0.0) -> Array:
-    kind = np.float32 if isinstance(value, float) else np.bool_ if isinstance(value, bool) else np.int64
-    return np.full(shape.tolist(), value, kind)
+def _expand(x: Array, shape: Array) -> Array:
+    return np.broadcast_to(x, np.broadcast_shapes(x.shape, tuple(shape.tolist())))
 
 
 OF_ANY: dict[str, Callable[..., Array]] = {"Shape": shape, "Size": size}
@@ -83,7 +82,7 @@ OF_ARRAYS: dict[str, Callable[..., Array]] = {
     "Min": lambda *values: np.asarray(np.minimum.reduce(values)),
     "Equal": lambda a, b: np.asarray(a == b),
     "Where": np.where,
-    "ConstantOfShape": _constant_of_shape,
+    "Expand": _expand,
     "Range": lambda start, limit, delta: np.arange(start, limit, delta, dtype=start.dtype),
 }
 """What is done in NumPy where every operand is an array: a shape, a constant, or what was made of them."""

@@ -7,7 +7,6 @@ from typing import Any
 from tinyconv.core.errors import UnsupportedError
 from tinyconv.models.graph.operators.table import operator
 from tinyconv.nn import functional as F
-from tinyconv.ops.creation.creation import full, tensor
 from tinyconv.ops.elementwise.selection import where
 from tinyconv.ops.tensor import Tensor
 
@@ -50,13 +49,13 @@ def scatter_by_tuples(x: Tensor, indices: Tensor, updates: Tensor, *, reduction:
     return x.index_put(places, updates, accumulate=reduction == "add")
 
 
-@operator("OneHot", numbers=("depth", "values"))
-def one_hot(indices: Tensor, depth: Any, values: Any, *, axis: int = -1) -> Tensor:
+@operator("OneHot", numbers=("depth",))
+def one_hot(indices: Tensor, depth: Any, values: Tensor, *, axis: int = -1) -> Tensor:
+    """``values``: what stands where an index does not point, and where it does."""
     count = int(depth[0] if isinstance(depth, list) else depth)
-    off, on = values
     inside = (indices >= -count).logical_and(indices < count)
     chosen = F.one_hot(indices.long().remainder(count), count).bool().logical_and(inside.unsqueeze(-1))
-    return where(chosen, tensor(on), tensor(off)).movedim(-1, axis)
+    return where(chosen, values[1], values[0]).movedim(-1, axis)
 
 
 @operator("NonZero")
@@ -69,11 +68,6 @@ def compress(x: Tensor, condition: Tensor, *, axis: int | None = None) -> Tensor
     along = 0 if axis is None else axis
     source = x.reshape(-1) if axis is None else x
     return source.index_select(along, condition.nonzero().reshape(-1))
-
-
-@operator("ConstantOfShape", numbers=("shape",))
-def constant_of_shape(shape: Any, *, value: Any = 0.0) -> Tensor:
-    return full(tuple(shape), value)
 
 
 def _counted_from_zero(indices: Tensor, size: int) -> Tensor:
