@@ -183,6 +183,29 @@ def test_of_boxes_that_share_much_the_surest_stays():
     assert _apart(boxes, 0.9) == [1, 0, 3, 2]
     assert _apart(boxes, 0.5, of_smaller=True) == [1, 2]
     assert _apart(boxes[:0], 0.5) == []
+    within = np.array([[0, 0, 10, 10, 0.5], [3, 3, 6, 6, 0.9]])
+    assert _apart(within, 0.5) == [1, 0]
+    assert _apart(within, 0.5, of_smaller=True) == [1]
+
+
+@pytest.mark.parametrize(("name", "side"), [("rnet", 24), ("onet", 48)])
+def test_the_networks_learn_32_real_images_by_heart(name, side):
+    from tinyconv.data import sources
+
+    data = sources.load("lfw-subset", image_size=(side, side)).with_channels(3)
+    chosen = np.arange(84, 116)
+    images, labels = tc.tensor(_normalized(data.images[chosen])), tc.tensor(data.labels[chosen])
+    tc.manual_seed(0)
+    network = registry.build(name, 3, 2, (side, side))
+    optimizer = optim.Adam(network.parameters(), lr=1e-3)
+    for _ in range(40):
+        optimizer.zero_grad()
+        logits = network(images)
+        if (logits.argmax(1) == labels).all():
+            break
+        nn.functional.cross_entropy(logits, labels).backward()
+        optimizer.step()
+    assert (network(images).argmax(1) == labels).all()
 
 
 @pytest.mark.parametrize(("name", "least"), [("rnet", 15), ("onet", 27)])
