@@ -17,6 +17,7 @@ from skimage.data import astronaut
 import tinyconv as tc
 from tinyconv import nn, optim
 from tinyconv.data import sources
+from tinyconv.detection import Box
 from tinyconv.interop.mtcnn import MEAN, STD, Mtcnn
 from tinyconv.train import Batches, Preprocessing, Trainer
 
@@ -28,26 +29,25 @@ SHADE = {"facecolor": "black", "alpha": 0.55, "edgecolor": "none", "boxstyle": "
 def draw(photo, detector, faces, file):
     """The photo with a box around each face, its five points, and squares elsewhere with their probability."""
     height, width = photo.shape[:2]
-    places = [(x, y, x + SIDE, y + SIDE) for y in range(5, height - SIDE, 103) for x in range(5, width - SIDE, 103)]
-    apart = [place for place in places if all(not touches(place, face.box) for face in faces)]
-    chances = detector.probabilities(photo, np.array(apart, float).reshape(-1, 4))
+    rows, columns = range(5, height - SIDE, 103), range(5, width - SIDE, 103)
+    places = [Box(left, top, left + SIDE, top + SIDE) for top in rows for left in columns]
+    apart = [place for place in places if all(place.overlap(face.box) == 0 for face in faces)]
+    edges = [(place.left, place.top, place.right, place.bottom) for place in apart]
+    chances = detector.probabilities(photo, np.array(edges, float).reshape(-1, 4))
     figure, axes = plt.subplots(figsize=(7, 7 * height / width), layout="tight")
     axes.imshow(photo)
     axes.axis("off")
-    for (left, top, right, bottom), p in zip(apart, chances, strict=True):
-        axes.add_patch(plt.Rectangle((left, top), right - left, bottom - top, fill=False, color="white", alpha=0.5))
-        axes.text(left + 5, bottom - 7, f"{p:.3f}", color="white", fontsize=9, bbox=SHADE)
+    for place, p in zip(apart, chances, strict=True):
+        axes.add_patch(plt.Rectangle((place.left, place.top), SIDE, SIDE, fill=False, color="white", alpha=0.5))
+        axes.text(place.left + 5, place.bottom - 7, f"{p:.3f}", color="white", fontsize=9, bbox=SHADE)
     for face in faces:
-        left, top, right, bottom = face.box
-        axes.add_patch(plt.Rectangle((left, top), right - left, bottom - top, fill=False, color=INK, linewidth=3))
-        axes.text(left, top - 6, f"face {face.score:.3f}", color=PAPER, fontsize=11, backgroundcolor=INK)
+        box = face.box
+        corner = (box.left, box.top)
+        axes.add_patch(plt.Rectangle(corner, box.width, box.height, fill=False, color=INK, linewidth=3))
+        axes.text(box.left, box.top - 6, f"face {box.probability:.3f}", color=PAPER, fontsize=11, backgroundcolor=INK)
         axes.scatter(*face.landmarks.T, s=26, color=INK, edgecolor=PAPER, zorder=3)
     axes.set_title("How sure the network is of a face: green where it found one, white in other places", fontsize=10)
     figure.savefig(file, dpi=100)
-
-
-def touches(one, other):
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def teach(network):
@@ -78,7 +78,7 @@ def main():
     detector = Mtcnn()
     faces = detector.find(photo, smallest=40)
     for face in faces:
-        print("face in", [round(edge) for edge in face.box], f"p = {face.score:.4f}")
+        print("face in", face.box.to_json())
     draw(photo, detector, faces, "faces.png")
     teach(detector.onet)
 

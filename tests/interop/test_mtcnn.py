@@ -103,15 +103,15 @@ def test_the_published_numbers_of_parameters():
 def test_the_astronauts_face_is_found_and_no_other(pretrained):
     photo = pytest.importorskip("skimage.data").astronaut()
     (face,) = pretrained.find(photo, smallest=40)
-    left, top, right, bottom = face.box
-    assert face.score > 0.9995
+    left, top, right, bottom = face.box.left, face.box.top, face.box.right, face.box.bottom
+    assert face.box.probability > 0.9995
     assert 170 < left < 190 and 50 < top < 75 and 255 < right < 275 and 165 < bottom < 185  # noqa: PT018
     eyes, nose, mouth = face.landmarks[:2], face.landmarks[2], face.landmarks[3:]
     assert eyes[0, 0] < nose[0] < eyes[1, 0]
     assert eyes[:, 1].max() < nose[1] < mouth[:, 1].min()
     elsewhere = [(x, y, x + 100, y + 100) for y in range(0, 400, 100) for x in range(0, 400, 100)]
     elsewhere = np.array([box for box in elsewhere if box[0] >= 270 or box[2] <= 175 or box[1] >= 180], float)
-    p = pretrained.probabilities(photo, np.concatenate([np.array([face.box]), elsewhere]))
+    p = pretrained.probabilities(photo, np.concatenate([np.array([[left, top, right, bottom]]), elsewhere]))
     assert p[0] > 0.999
     assert np.median(p[1:]) < 0.02
     assert (p[1:] < 0.1).mean() >= 0.85

@@ -19,6 +19,7 @@ from tinyconv.autograd.grad_mode import no_grad
 from tinyconv.core.arrays import Array
 from tinyconv.core.errors import ArgumentError, MissingFileError, RunError
 from tinyconv.data.images import resize
+from tinyconv.detection.boxes import Box
 from tinyconv.interop import keras, pickled_arrays
 from tinyconv.models.zoo.mtcnn import ONet, PNet, RNet
 from tinyconv.nn import functional as F
@@ -41,20 +42,20 @@ BATCH = 256
 
 @dataclass(frozen=True)
 class Face:
-    """A face in a photo: ``box`` (left, top, right, bottom) in pixels, ``score``, and five ``landmarks`` (5, 2).
+    """A face in a photo: its ``box``, with O-Net's probability, and five ``landmarks`` (5, 2).
 
-    ``score``: O-Net's probability. ``landmarks``: (x, y) of the two eyes, the nose and the corners of the mouth, each
-    pair as they stand in the photo from left to right.
+    ``landmarks``: (x, y), in pixels, of the two eyes, the nose and the corners of the mouth, each pair as they stand in
+    the photo from left to right.
 
     Raises: nothing of its own.
 
+    >>> from tinyconv.detection import Box
     >>> from tinyconv.interop.mtcnn import Face
-    >>> Face((10.0, 10.0, 50.0, 60.0), 0.99, np.zeros((5, 2))).score
-    0.99
+    >>> Face(Box(10, 10, 50, 60, 0.99), np.zeros((5, 2))).box.height
+    50
     """
 
-    box: tuple[float, float, float, float]
-    score: float
+    box: Box
     landmarks: Array
 
 
@@ -132,7 +133,7 @@ class Mtcnn:
         landmarks = corners[:, None] + points.reshape(-1, 2, 5).transpose(0, 2, 1) * sides[:, None]
         boxes = _moved(boxes, offsets)
         kept = _apart(boxes, 0.7, of_smaller=True)
-        return [Face(tuple(boxes[place, :4].tolist()), float(boxes[place, 4]), landmarks[place]) for place in kept]
+        return [Face(Box(*boxes[place].tolist()), landmarks[place]) for place in kept]
 
 
 def _read(path: str | Path | None) -> Any:
