@@ -13,7 +13,7 @@ from tinyconv.core.arrays import Array
 from tinyconv.core.errors import DTypeError, MissingFileError, RunError, UnsupportedError
 from tinyconv.models.graph import Node, Port
 
-OLDEST, NEWEST = 7, 28
+OLDEST, NEWEST = 6, 28
 """The operator sets that are read: what operators meant before is not known here, nor what they will mean."""
 
 DOMAINS = ("", "ai.onnx", "ai.onnx.preview.training")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,8 @@ import numpy as np
 
 from tinyconv.core.errors import UnsupportedError
 from tinyconv.interop.onnx.file import Contents
-from tinyconv.models.graph import Node
+from tinyconv.models.graph import Graph, Node
+from tinyconv.models.graph.ranks import SPREADING, ranks
 
 AXES = {"Squeeze": 13, "Unsqueeze": 13, "ReduceSum": 13} | dict.fromkeys(
     ("ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSum",
@@ -36,18 +38,50 @@ def modernised(found: Contents) -> Contents:
     """``found`` with every node as operator sets from 18 on write it."""
     nodes: list[Node] = []
     names: list[str] = []
+    everything = {**found.initializers, **found.constants}
+    known = ranks(Graph(tuple(found.inputs), (), tuple(found.nodes), (), everything)) if found.opset < 7 else {}
     for node, name in zip(found.nodes, found.names, strict=True):
-        for number, newer in enumerate(_modern(node, found)):
+        plain = _before_7(node, found, known) if found.opset < 7 else [node]
+        for number, newer in enumerate(part for older in plain for part in _modern(older, found)):
             nodes.append(newer)
             names.append(name if number == 0 else "")
     return replace(found, nodes=nodes, names=names)
+
+
+def _before_7(node: Node, found: Contents, known: Mapping[str, int]) -> list[Node]:
+    """Without the flags that said how to spread operands, and what is not needed in evaluation."""
+    if node.operator in ("BatchNormalization", "Dropout"):
+        node = _without(node, "consumed_inputs")[0]
+        node, evaluation = _without(node, "is_test")
+        if node.operator == "BatchNormalization" and not evaluation:
+            node = replace(node, attributes={**node.attributes, "training_mode": 1})
+    if node.operator == "PRelu" and known.get(node.inputs[0], 0) > 2:
+        slope = found.initializers.get(node.inputs[1])
+        if slope is not None and slope.ndim == 1 and slope.size > 1:  # one for each channel
+            spread = (slope.size, *(1,) * (known[node.inputs[0]] - 2))
+            found.initializers[node.inputs[1]] = slope.reshape(spread)
+    node, _ = _without(node, "broadcast")
+    if node.operator not in SPREADING or "axis" not in node.attributes:
+        return [node]
+    node, axis = _without(node, "axis")
+    a, b = node.inputs
+    if a not in known or b not in known:
+        raise UnsupportedError(
+            f"operator {node.operator} with axis={axis}, before operator set 7, on unknown dimensions"
+        )
+    behind = known[a] - axis % known[a] - known[b]
+    if behind <= 0:
+        return [node]
+    axes, spread_b = f"{node.outputs[0]}/axes", f"{node.outputs[0]}/spread"
+    found.constants[axes] = np.arange(known[b], known[b] + behind)
+    return [Node("Unsqueeze", (b, axes), (spread_b,)), replace(node, inputs=(a, spread_b))]
 
 
 def _modern(node: Node, found: Contents) -> list[Node]:
     operator, opset = node.operator, found.opset
     if operator == "BatchNormalization" and node.attributes.get("spatial") == 1:
         node = _without(node, "spatial")[0]  # the statistics of a channel, which are the only ones today
-    if operator in MOVED and opset < MOVED[operator][0]:
+    if operator in MOVED and opset < MOVED[operator][0] and not (operator == "Unsqueeze" and len(node.inputs) > 1):
         node = _with_inputs(node, MOVED[operator][1], found)
     if operator == "Resize" and opset < 11:
         how = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
