@@ -4,6 +4,8 @@ import json
 
 from command import tinyconv
 
+from tinyconv.models.counts import count
+
 
 def test_a_name_alone_shows_the_published_network():
     shown = json.loads(tinyconv("summary", "vgg16", "--json").stdout)
@@ -18,9 +20,13 @@ def test_what_is_given_is_other_than_published():
     assert shown["layers"][-1] | {"parameters": 68, "output_shape": [1, 4]} == shown["layers"][-1]
 
 
-def test_all_models_are_listed_with_what_is_published_of_them():
+def test_all_models_are_listed_with_what_is_published_of_them(monkeypatch):
+    few = [count("facenet"), count("resnet50"), count("googlenet", aux_logits=False)]
+    monkeypatch.setattr("tinyconv.models.counts.counts", lambda: few)
     table = tinyconv("summary", "--all").stdout.splitlines()
     assert any(line.split()[:5] == ["resnet50", "3x224x224", "1,000", "25,557,032", "25,557,032"] for line in table)
     rows = {row["name"]: row for row in json.loads(tinyconv("summary", "--all", "--json").stdout)}
     assert rows["resnet50"]["parameters"] == rows["resnet50"]["published"] == 25_557_032
-    assert tinyconv("summary", "--all", "--csv").stdout.count("\n") == len(table) - 1
+    lines = tinyconv("summary", "--all", "--csv").stdout.splitlines()
+    assert lines[2] == "resnet50,3x224x224,1000,25557032,25557032,4089184256,torchvision"
+    assert lines[3].startswith("googlenet aux_logits=False,3x224x224,1000,6624904,6624904,")
