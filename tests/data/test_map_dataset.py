@@ -72,6 +72,14 @@ def test_a_loader_and_the_trainer_take_it():
     assert trainer.fit(loader, loader, epochs=30)[-1].test_accuracy == 1
 
 
+def test_the_trainer_takes_a_loader_of_pytorchs_too():
+    torch = pytest.importorskip("torch")
+    loader = torch.utils.data.DataLoader(Faces(to_tensor), batch_size=8)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(144, 2))
+    trainer = Trainer(model, nn.CrossEntropyLoss(), optim.Adam(model.parameters(), lr=0.02))
+    assert trainer.fit(loader, loader, epochs=30)[-1].test_accuracy == 1
+
+
 def test_all_of_it_is_a_labelled_set_of_images_to_experiment_with():
     data = MapDataset(Faces(), image_size=(8, 8)).images("faces", credit="nobody")
     assert (data.classes, data.images.shape, data.labels.tolist()) == (("dark", "light"), (16, 3, 8, 8), [0, 1] * 8)

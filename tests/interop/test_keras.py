@@ -100,6 +100,15 @@ def test_one_direction_works_alike():
     np.testing.assert_allclose(layer(tc.tensor(x.T[None]))[0].detach().numpy(), expected, rtol=1e-10)
 
 
+def test_three_directions_work_alike():
+    layer, kernel, x = nn.Conv3d(2, 3, (2, 3, 1)).double(), drawn(2, 3, 1, 2, 3), drawn(3, 4, 2, 2)
+    load_weights(layer, [kernel, np.zeros(3)])
+    found = layer(tc.tensor(x.transpose(3, 0, 1, 2)[None]))[0].detach().numpy()
+    for place in np.ndindex(found.shape[1:]):
+        window = x[tuple(slice(first, first + size) for first, size in zip(place, (2, 3, 1), strict=True))]
+        np.testing.assert_allclose(found[:, *place], np.tensordot(window, kernel, 4), rtol=1e-10)
+
+
 def test_a_flatten_that_is_a_function_is_found_too():
     class Net(nn.Module):
         def __init__(self):

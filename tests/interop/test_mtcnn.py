@@ -3,6 +3,7 @@
 The weights are not ours: pip install --no-deps mtcnn==0.1.1. Where they are absent drawn ones of the same shapes serve.
 """
 
+import copy
 import zipfile
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import tinyconv as tc
 from tinyconv import nn, optim
 from tinyconv.core.errors import ArgumentError, MissingFileError, RunError, ShapeError
+from tinyconv.interop.keras import load_weights
 from tinyconv.interop.mtcnn import MEMBER, Mtcnn, _apart, _crops, _normalized, _p
 from tinyconv.models import registry
 from tinyconv.models.zoo.mtcnn import ONet, PNet, RNet
@@ -58,9 +60,12 @@ def pretrained():
 
 
 def theirs(torch, arrays, images):
-    """The networks as their package has them, written anew: on images (N, 3, W, H), with rows and columns exchanged."""
+    """The networks as their package has them, written anew: on images (N, 3, W, H), with rows and columns exchanged.
+
+    ``arrays``: tensors, in the order and shapes of the file.
+    """
     f = torch.nn.functional
-    queue = [torch.tensor(array, dtype=torch.float64) for array in arrays]
+    queue = list(arrays)
 
     def conv(x):
         kernel, bias, alpha = (queue.pop(0) for _ in range(3))
@@ -83,15 +88,25 @@ def theirs(torch, arrays, images):
 
 
 @pytest.mark.parametrize(("name", "side"), [("pnet", 17), ("rnet", 24), ("onet", 48)])
-def test_upright_images_get_the_answers_of_the_exchanged_ones_in_pytorch(drawn, wheel, name, side):
+def test_upright_images_get_the_answers_and_gradients_of_the_exchanged_ones_in_pytorch(drawn, wheel, name, side):
     torch = pytest.importorskip("torch")
+    random = np.random.default_rng(1)
     network = getattr(Mtcnn(wheel), name).double()
-    images = np.random.default_rng(1).normal(size=(2, 3, side, side + 2 * (name == "pnet")))
-    expected = theirs(torch, drawn[name], images.transpose(0, 1, 3, 2))
+    images = random.normal(size=(2, 3, side, side + 2 * (name == "pnet")))
+    weights = [torch.tensor(array, dtype=torch.float64, requires_grad=True) for array in drawn[name]]
+    expected = theirs(torch, weights, images.transpose(0, 1, 3, 2))
     found = network(tc.tensor(images)) if name == "pnet" else network.answers(tc.tensor(images))
     assert len(found) == len(expected)
     for ours, other in zip(found, expected, strict=True):
-        np.testing.assert_allclose(ours.detach().numpy(), other.numpy(), rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(ours.detach().numpy(), other.detach().numpy(), rtol=1e-9, atol=1e-9)
+        cotangent = random.normal(size=ours.shape)
+        ours.backward(tc.tensor(cotangent), retain_graph=True)
+        other.backward(torch.tensor(cotangent), retain_graph=True)
+    gradients = copy.deepcopy(network)  # theirs, brought into our order as the weights were
+    load_weights(gradients, [weight.grad.numpy() for weight in weights], (3, side, side), transposed=True)
+    for (path, ours), other in zip(network.named_parameters(), gradients.parameters(), strict=True):
+        largest = np.abs(other.detach().numpy()).max()
+        np.testing.assert_allclose(ours.grad.numpy(), other.detach().numpy(), atol=1e-9 * largest, err_msg=path)
     assert sum(array.size for array in drawn[name]) == sum(p.numel() for p in network.parameters())
 
 

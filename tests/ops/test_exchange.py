@@ -4,6 +4,7 @@ import gc
 
 import numpy as np
 import pytest
+from device_arrays import xp
 from stand_in import cuda_without_gpu
 
 import tinyconv as tc
@@ -234,3 +235,26 @@ def test_a_tensor_of_the_gpu_describes_itself_as_one():
         with pytest.raises(ExchangeError, match="copy=False forbids"):
             tc.from_dlpack(np.ones(2), device="cuda", copy=False)
         assert tc.from_dlpack(np.ones(2), device="cuda").is_cuda
+
+
+def test_memory_of_the_gpu_becomes_a_tensor_there(monkeypatch):
+    class Elsewhere:
+        """As PyTorch's tensors on a GPU and CuPy's arrays are."""
+
+        __cuda_array_interface__ = None
+
+        def __dlpack_device__(self):
+            return 2, 0
+
+        def __dlpack__(self, **_):
+            raise AssertionError("NumPy was asked")
+
+    with cuda_without_gpu():
+        array = xp.ones((2, 3), np.float32)
+        monkeypatch.setattr(type(xp), "from_dlpack", lambda module, source: array, raising=False)
+        for take in (tc.from_dlpack, tc.as_tensor):
+            x = take(Elsewhere())
+            assert x.array is array
+            assert x.is_cuda
+        assert tc.from_dlpack(Elsewhere(), device="cpu").tolist() == [[1, 1, 1], [1, 1, 1]]
+        assert tc.tensor(Elsewhere()).is_cuda

@@ -8,8 +8,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from tinyconv.core import exchange
 from tinyconv.core.arrays import Array
 from tinyconv.core.errors import ShapeError
+from tinyconv.ops.creation.creation import as_tensor
 from tinyconv.ops.tensor import Tensor
 from tinyconv.train import metrics
 
@@ -88,10 +90,10 @@ class EpochRecord:
 
 
 def checked(batch: Batch) -> tuple[Tensor, Tensor]:
-    """A batch as (images, labels). Raises ``ShapeError`` where it is something else."""
+    """A batch as (images, labels); PyTorch's tensors as ours. Raises ``ShapeError`` where it is something else."""
     if len(batch) != 2:
         raise ShapeError(f"Trainer: a batch must be (images, labels), got {len(batch)} parts")
-    images, labels = batch
+    images, labels = (as_tensor(part) if _is_of_others(part) else part for part in batch)
     if not isinstance(images, Tensor) or not isinstance(labels, Tensor):
         kinds = f"{type(images).__name__} and {type(labels).__name__}"
         raise ShapeError(
@@ -100,6 +102,10 @@ def checked(batch: Batch) -> tuple[Tensor, Tensor]:
     if len(images.array) != len(labels.array):
         raise ShapeError(f"Trainer: a batch of {len(images.array)} images came with {len(labels.array)} labels")
     return images, labels
+
+
+def _is_of_others(part: Any) -> bool:
+    return not isinstance(part, Tensor) and exchange.is_foreign(part)
 
 
 def classes_of(labels: Tensor) -> Any:
