@@ -18,13 +18,25 @@ from .options import WholeNumber, announce_compilation, apply_threads, checkpoin
     metavar="FILE",
     help="The HTML file to write.  [default: RUN/report.html]",
 )
+@click.option(
+    "--data",
+    metavar="NAME",
+    help="Images to show, named as in tinyconv train; their classes are matched by name.  [default: what RUN held out]",
+)
 @click.option("--force", is_flag=True, help="Replace a file that is there already.")
 @click.option("--seed", type=WholeNumber(min=0), default=0, show_default=True, help="Of everything that is random.")
 @checkpoint
 @threads
 @device
 def command(
-    run_folder: Path, out: Path | None, force: bool, seed: int, checkpoint: str, threads: int | None, device: str
+    run_folder: Path,
+    out: Path | None,
+    data: str | None,
+    force: bool,
+    seed: int,
+    checkpoint: str,
+    threads: int | None,
+    device: str,
 ) -> None:
     """Write all there is to see of the run in the folder RUN into one HTML file, which needs no network.
 
@@ -37,6 +49,7 @@ def command(
     Examples:
       tinyconv report runs/0001
       tinyconv report runs/0001 -o report.html --force
+      tinyconv report runs/imported --data folder:photos
     """
     from tinyconv.core.devices import Device
     from tinyconv.report import check_file, make_report
@@ -47,5 +60,5 @@ def command(
     path = out or run.path / "report.html"
     check_file(path, force)
     with announce_compilation():
-        report = make_report(run, seed=seed, message=lambda text: say(text, err=True))
+        report = make_report(run, seed=seed, message=lambda text: say(text, err=True), data=data)
     say(report.save(path))

@@ -172,8 +172,29 @@ def test_a_run_with_neither_is_refused(own_run):
     record = json.loads((own_run / "run.json").read_text())
     record["data"]["spec"] = record["data"]["source"] = "npz:/nowhere/faces.npz"
     (own_run / "run.json").write_text(json.dumps(record))
-    with pytest.raises(DataError, match="nothing to show"):
+    with pytest.raises(DataError, match="nothing to show; give images with --data"):
         gather(load_run(own_run))
+
+
+def test_other_images_may_be_given_and_the_page_does_not_call_them_held_out(own_run):
+    """A run that was imported has none of its own."""
+    spec = json.loads((own_run / "run.json").read_text())["data"]["spec"]
+    (own_run / "features" / "features.npz").unlink()
+    (own_run / "metrics.csv").unlink()
+    report = make_report(own_run, data=spec)
+    material = gather(load_run(own_run), data=spec)
+    assert material.kind == "given"
+    assert len(material.judged.labels) > len(gather(load_run(own_run)).judged.labels)
+    assert any(
+        re.search(r"shown \d+ images of .*, given for this page: it learnt from \d+ of them", n) for n in report.notes
+    )
+    page = Reader(report.html)
+    text = " ".join(page.text)
+    assert "accuracy on given images" in text
+    # Only what explains the word itself may still have it.
+    assert set(re.findall(r"the held-out images (\w+)", text)) <= {"it"}
+    with pytest.raises(DataError, match="no class of digits is one of run"):
+        gather(load_run(own_run), data="digits")
 
 
 def test_what_does_not_fit_is_left_out_in_the_stated_order(computed):

@@ -39,8 +39,11 @@ def follow(material: Material, count: int = IMAGES) -> list[Followed]:
     if material.judged is not None and material.assessment is not None and len(material.judged.labels):
         chosen.append(_hardest(material, material.judged, material.assessment))
     targets = material.targets()
+    followed_along = f"one of the {material.kind} images"
+    if material.features is not None:
+        followed_along = "one of the images followed along the training"
     for picture, label, target in zip(material.pictures, material.labels, targets, strict=True):
-        chosen.append((picture, label, target, "one of the images followed along the training"))
+        chosen.append((picture, label, target, followed_along))
     normalize = material.run.preprocessing.normalize
     followed = []
     for picture, label, target, why in chosen[:count]:
@@ -54,7 +57,7 @@ def _hardest(material: Material, judged: JudgedImages, assessment: Assessment) -
     place = int(probabilities.argmin())
     label = int(judged.labels[place])
     wrong = int(assessment.predictions[place]) != label
-    why = "the held-out image with the largest loss" + (": the network gets it wrong" if wrong else "")
+    why = f"the {material.kind} image with the largest loss" + (": the network gets it wrong" if wrong else "")
     return np.asarray(judged.images[place]), material.run.classes[label], label, why
 
 

@@ -99,6 +99,7 @@ def assemble(computed: Computed, plan: Plan, trimmed: list[str]) -> str:
             curves=overview.curves(material),
             confusion=overview.confusion(material),
             mistakes=overview.mistakes(material),
+            kind=material.kind,
         ),
         section(
             "architecture",
@@ -128,7 +129,7 @@ def assemble(computed: Computed, plan: Plan, trimmed: list[str]) -> str:
             classes=computed.classes,
             layers=layers,
             images=len(computed.shown.labels),
-            held_out=computed.shown.held_out,
+            kind=computed.shown.kind,
         ),
         section("health", "Health", "Which units are of use", **health_values(material, computed.health, anchors))
         if computed.health is not None
@@ -138,6 +139,7 @@ def assemble(computed: Computed, plan: Plan, trimmed: list[str]) -> str:
             "Explanations",
             "Why it decides as it does",
             **explanations_values(computed.explained, run.classes, plan.cases),
+            kind=material.kind,
         ),
         section(
             "made", "How it was made", "How this page was made", trimmed=trimmed, **provenance(material, computed.seed)

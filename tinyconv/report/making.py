@@ -51,13 +51,16 @@ def make_report(
     checkpoint: str = "last",
     seed: int = 0,
     message: Callable[[str], None] = lambda _: None,
+    data: str | None = None,
     size_limit: int = SIZE_LIMIT,
 ) -> Report:
     """The report of ``run``, a run folder or one that was loaded.
 
     ``checkpoint``: "last" or "best", of a folder. ``seed``: of everything that is random. ``message``: is told what is
-    being computed, and what is missing or left out. ``size_limit``: of the file, in bytes; what does not fit is left
-    out in the order of ``trimming.TRIM_ORDER``, and the page says what. The same run and seed give the same bytes.
+    being computed, and what is missing or left out. ``data``: images to show in the place of those that the run held
+    out, as ``tinyconv train --data`` names them; their classes are matched by name. ``size_limit``: of the file, in
+    bytes; what does not fit is left out in the order of ``trimming.TRIM_ORDER``, and the page says what. The same run
+    and seed give the same bytes.
 
     Raises: ``RunError`` where the run cannot be loaded, ``DataError`` where it has no image to show.
 
@@ -69,7 +72,7 @@ def make_report(
     True
     """
     loaded = run if isinstance(run, LoadedRun) else load_run(run, checkpoint)
-    material = gather(loaded, message)
+    material = gather(loaded, message, data)
     html, trimmed = fitting(compute(material, seed, message), size_limit)
     if trimmed:
         message("to keep the file small: " + "; ".join(trimmed))

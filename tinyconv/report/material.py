@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from tinyconv.core.arrays import Array, FloatArray
 from tinyconv.core.errors import DataError, RunError
 from tinyconv.features import Features, load_features
 from tinyconv.features.probes import choose_probes
-from tinyconv.train import Assessment, JudgedImages, LoadedRun, assess, held_out_images
+from tinyconv.train import Assessment, JudgedImages, LoadedRun, assess, held_out_images, other_images
 from tinyconv.train.comparison.history import read_history
 from tinyconv.train.records import EpochRecord
 from tinyconv.train.run_folder import ARCHIVE_FILE, RunFolder
@@ -25,10 +26,11 @@ PROBES = 4
 class Material:
     """A ``run``, and everything that is known of it.
 
-    ``history``: its epochs. ``judged`` and ``assessment``: the held-out images and what the model makes of
-    them; None where they are gone. ``features``: the maps recorded along the training. ``pictures`` (N, C, H, W) in
-    [0, 1] with ``labels``: the few images that the report follows through the network. ``steps``: the norms of
-    gradients and updates. ``absent``: sentences about what is missing, and why.
+    ``history``: its epochs. ``judged`` and ``assessment``: the held-out images and what the model makes of them; None
+    where they are gone. ``kind``: "held-out", or "given" where other images were given in their place. ``features``:
+    the maps recorded along the training. ``pictures`` (N, C, H, W) in [0, 1] with ``labels``: the few images that the
+    report follows through the network. ``steps``: the norms of gradients and updates. ``absent``: sentences about what
+    is missing, and why.
     """
 
     run: LoadedRun
@@ -40,6 +42,7 @@ class Material:
     labels: tuple[str, ...]
     steps: list[dict[str, Any]]
     absent: tuple[str, ...]
+    kind: str = "held-out"
 
     @property
     def inputs(self) -> Array:
@@ -53,14 +56,15 @@ class Material:
         return [known.get(label, int(guess)) for label, guess in zip(self.labels, predicted, strict=True)]
 
 
-def gather(run: LoadedRun, message: Callable[[str], None] = lambda _: None) -> Material:
-    """Read what the folder of ``run`` has, and find its held-out images again.
+def gather(run: LoadedRun, message: Callable[[str], None] = lambda _: None, data: str | None = None) -> Material:
+    """Read what the folder of ``run`` has, and find its held-out images again; or take those of ``data`` instead.
 
-    Raises: ``DataError`` where there is no image to show: neither recorded maps nor held-out images.
+    Raises: ``DataError`` where there is no image to show, neither recorded maps nor held-out ones, and where ``data``
+        has none of the run's classes.
     """
     folder = RunFolder(run.path)
     absent: list[str] = []
-    judged, assessment = _judged(run, absent)
+    judged, assessment = _judged(run, absent) if data is None else _given(run, data, absent)
     features = _features(folder, absent)
     material = Material(
         run,
@@ -72,6 +76,7 @@ def gather(run: LoadedRun, message: Callable[[str], None] = lambda _: None) -> M
         (),
         _steps(folder),
         (),
+        "held-out" if data is None else "given",
     )
     pictures, labels = _pictures(material)
     for sentence in absent:
@@ -85,6 +90,16 @@ def _judged(run: LoadedRun, absent: list[str]) -> tuple[JudgedImages | None, Ass
     except (DataError, RunError, KeyError) as error:
         absent.append(f"Confusions, mistakes and the images that units respond to are left out: {error}.")
         return None, None
+    return judged, assess(run, judged)
+
+
+def _given(run: LoadedRun, data: str, absent: list[str]) -> tuple[JudgedImages, Assessment]:
+    judged = other_images(run, data)
+    known = f"it learnt from {judged.seen} of them" if judged.learnt is not None else "it may have learnt from them"
+    absent.append(
+        f"The network is shown {len(judged.labels)} images of {Path(data).name}, given for this page: {known}."
+    )
+    absent.extend(f"{note[0].upper()}{note[1:]}." for note in judged.notes)
     return judged, assess(run, judged)
 
 
@@ -133,7 +148,8 @@ def _pictures(material: Material) -> tuple[FloatArray, tuple[str, ...]]:
         return features.images[:PROBES], tuple(str(label) for label in labels[:PROBES])
     if judged is None:
         raise DataError(
-            f"run {material.run.path} has neither recorded feature maps nor its images: there is nothing to show"
+            f"run {material.run.path} has neither recorded feature maps nor its images: there is nothing to show; "
+            "give images with --data"
         )
     chosen = choose_probes(judged.labels, PROBES)
     return judged.images[chosen], tuple(material.run.classes[judged.labels[position]] for position in chosen)

@@ -23,7 +23,11 @@ def tiles(material: Material, summary: Summary) -> list[tuple[str, str, str]]:
     if material.assessment is not None:
         one = material.assessment
         found.append(
-            (percent(one.accuracy, 3), "accuracy on held-out images", f"{one.correct} of {len(one.labels)} right")
+            (
+                percent(one.accuracy, 3),
+                f"accuracy on {material.kind} images",
+                f"{one.correct} of {len(one.labels)} right",
+            )
         )
     elif material.history and (accuracy := material.history[-1].test_accuracy) is not None:
         found.append((percent(accuracy, 3), "accuracy on held-out images", "as the training recorded it"))
@@ -33,7 +37,8 @@ def tiles(material: Material, summary: Summary) -> list[tuple[str, str, str]]:
     found.append((f"{len(run.classes):,}", "classes", f"chance would get {percent(1 / len(run.classes), 2)} right"))
     bytes_ = readable_bytes(summary.root.total("parameter_bytes"))
     found.append((f"{summary.parameters:,}", "numbers learnt", f"{bytes_} of weights"))
-    found.append((f"{run.epoch}", "epochs", f"weights of {run.checkpoint.name}"))
+    if run.epoch:  # an imported network has seen none here
+        found.append((f"{run.epoch}", "epochs", f"weights of {run.checkpoint.name}"))
     return found
 
 

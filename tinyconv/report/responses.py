@@ -50,22 +50,25 @@ class Responses:
 
 @dataclass(frozen=True)
 class Gallery:
-    """The images that units are shown: ``pictures`` in [0, 1], ``inputs`` as the network takes them, ``labels``."""
+    """The images that units are shown: ``pictures`` in [0, 1], ``inputs`` as the network takes them, ``labels``.
+
+    ``kind``: "held-out" or "given"; nothing where they are the few that the report has.
+    """
 
     pictures: FloatArray
     inputs: FloatArray
     labels: Array
-    held_out: bool
+    kind: str
 
 
 def gallery(material: Material) -> Gallery:
     """Held-out images, as many of each class as possible; where they are gone, the few that the report has."""
     normalize = material.run.preprocessing.normalize
     if material.judged is None:
-        return Gallery(material.pictures, material.inputs, np.array(material.targets()), held_out=False)
+        return Gallery(material.pictures, material.inputs, np.array(material.targets()), kind="")
     chosen = np.sort(choose_probes(material.judged.labels, MOST_IMAGES))
     pictures = material.judged.images[chosen]
-    return Gallery(pictures, normalize(pictures).astype(np.float32), material.judged.labels[chosen], held_out=True)
+    return Gallery(pictures, normalize(pictures).astype(np.float32), material.judged.labels[chosen], kind=material.kind)
 
 
 def responses_to(material: Material, convolutions: Sequence[Convolved], shown: Gallery) -> dict[str, Responses]:
