@@ -11,7 +11,7 @@ from PIL import Image
 import tinyconv as tc
 from tinyconv import nn
 from tinyconv.core.errors import ArgumentError, DataError, RunError, UnsupportedError
-from tinyconv.train import load_run
+from tinyconv.train import load_run, resume_run
 
 onnx = pytest.importorskip("onnx", reason="reads files with the package onnx")
 from onnx_files import Draft, residual  # noqa: E402
@@ -65,6 +65,11 @@ def test_its_model_trains_on(run):
     nn.functional.cross_entropy(model(tc.randn(4, 3, 8, 8)), tc.tensor([0, 1, 2, 3])).backward()
     optimizer.step()
     assert np.abs(model.head.weight.detach().numpy() - before).max() > 0
+
+
+def test_it_has_no_training_to_go_on_with(run):
+    with pytest.raises(RunError, match=r"was imported, so it has no training to go on with; in a script"):
+        resume_run(run)
 
 
 def test_a_softmax_at_the_end_is_left_out_and_a_file_for_one_image_takes_many(tmp_path):

@@ -95,10 +95,8 @@ def _judged(run: LoadedRun, absent: list[str]) -> tuple[JudgedImages | None, Ass
 
 def _given(run: LoadedRun, data: str, absent: list[str]) -> tuple[JudgedImages, Assessment]:
     judged = other_images(run, data)
-    known = f"it learnt from {judged.seen} of them" if judged.learnt is not None else "it may have learnt from them"
-    absent.append(
-        f"The network is shown {len(judged.labels)} images of {Path(data).name}, given for this page: {known}."
-    )
+    seen = "" if judged.learnt is None else f": it learnt from {judged.seen} of them"  # else a note says why
+    absent.append(f"The network is shown {len(judged.labels)} images of {Path(data).name}, given for this page{seen}.")
     absent.extend(f"{note[0].upper()}{note[1:]}." for note in judged.notes)
     return judged, assess(run, judged)
 

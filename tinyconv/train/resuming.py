@@ -75,6 +75,11 @@ def resume_run(path: str | Path, epochs: int | None = None, claim: bool = True) 
     """
     folder = RunFolder(path)
     record = read_record(folder)
+    if record.get("status") == "imported":
+        raise RunError(
+            f"run {folder.path} was imported, so it has no training to go on with; in a script, "
+            "load_run(...).model trains like any other module"
+        )
     try:
         spec, options, digest = (record["data"][name] for name in ("spec", "options", "digest"))
         recipe = Recipe(**record["recipe"])
