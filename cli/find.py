@@ -41,7 +41,7 @@ LOOKED_FOR = ("face", "faces")
 @click.option(
     "--threshold",
     type=Number(0, 1),
-    default=0.9,
+    default=0.8,
     show_default=True,
     metavar="P",
     help="Probability from which a window is a candidate.",
@@ -120,7 +120,7 @@ def command(
     \b
     Examples:
       tinyconv find runs/finder class-photo.jpg
-      tinyconv find runs/finder photos/*.jpg --threshold 0.8 --smallest 60
+      tinyconv find runs/finder photos/*.jpg --threshold 0.95 --smallest 60
       tinyconv find runs/finder landscapes/*.jpg --votes 1 --crops faces/other
     """
     from tinyconv.core.devices import Device
@@ -159,8 +159,9 @@ def command(
             write_png(folder / f"{name}.png", draw_boxes(colours, found[photo]))
             judgements.append(judge(found[photo], known.get(photo.name, [])))
             if crops is not None:
-                wanted_crops = found[photo] if truth is None else judgements[-1].false
-                cuts += save_crops(colours, wanted_crops, run.preprocessing.image_size, crops, photo)
+                # As the model saw it: colours would give away which windows came from elsewhere than the training's.
+                cut = found[photo] if truth is None else judgements[-1].false
+                cuts += save_crops(seen, cut, run.preprocessing.image_size, crops, photo)
     if found:
         say(_table(found))
         if truth is not None:

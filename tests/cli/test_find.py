@@ -84,6 +84,18 @@ def test_with_a_truth_it_counts_and_cuts_out_the_false_alarms(run: Path, photos:
         assert f"crops: {false if new else 0} new images" in outcome.stdout
 
 
+def test_crops_have_no_more_colours_than_the_model_sees(run: Path, photos: list[Path], tmp_path: Path) -> None:
+    """Else the windows that a gray model is trained on next would differ by their colours."""
+    with Image.open(photos[0]) as gray:
+        Image.merge("RGB", (gray, gray.point(lambda value: value // 2), gray)).save(photos[0])
+    search(run, photos[:1], tmp_path / "f", "--votes", 1, "--threshold", 0, "--crops", tmp_path / "crops")
+    crops = list((tmp_path / "crops").iterdir())
+    assert crops
+    for path in crops:
+        with Image.open(path) as crop:
+            assert len({band.tobytes() for band in crop.convert("RGB").split()}) == 1
+
+
 def test_a_photograph_that_cannot_be_read_is_passed_over(run: Path, photos: list[Path], tmp_path: Path) -> None:
     outcome = tinyconv("find", run, tmp_path / "none.png", photos[0], "--class", "left", "--out", tmp_path / "f")
     assert outcome.code == 2

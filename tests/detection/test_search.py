@@ -57,7 +57,7 @@ def test_bounds_leave_out_what_is_smaller_and_larger():
     places = [(5, 7, 16), (20, 60, 32), (80, 10, 64)]
     run, photo = run_of(Brightness()), planted(*places)
     small = find(run, photo, 1, largest=20)
-    large = find(run, photo, 1, smallest=50)
+    large = find(run, photo, 1, smallest=60)
     assert [round(box.height / 16) for box in small] == [1]
     assert [round(box.height / 64) for box in large] == [1]
 

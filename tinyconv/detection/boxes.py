@@ -13,7 +13,7 @@ from tinyconv.core.arrays import FloatArray
 SAME = 0.3
 """Boxes that overlap more (``overlap``) show the same thing."""
 INSIDE = 0.5
-"""Of a box of which more lies within another that has more votes, nothing is said."""
+"""No thing lies within another: where more of one box is in another, the one with more votes stays."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ def group(candidates: Iterable[Box], votes: int = 1) -> list[Box]:
 
     The surest candidate stands for all that overlap it by more than 0.3 (intersection over union), and has their votes;
     then the surest of the others, and so on. Boxes with fewer than ``votes`` are dropped: chance seldom finds the same
-    place twice. So are those of which more than half lies inside a box with more votes, or as many and a higher
-    probability.
+    place twice. So are those of which more than half lies inside a box with more votes (or as many, and a higher
+    probability), and those that more than half of such a box lies inside.
 
     Raises: nothing of its own.
     Source: Garcia & Delakis, 2004, section 5, whose confidence is a sum over the answers of a group.
@@ -94,7 +94,7 @@ def group(candidates: Iterable[Box], votes: int = 1) -> list[Box]:
             open_ &= ~same
     kept: list[Box] = []
     for box in sorted((box for box in found if box.votes >= votes), key=lambda box: (-box.votes, -box.probability)):
-        if all(box.inside(other) <= INSIDE for other in kept):
+        if all(max(box.inside(other), other.inside(box)) <= INSIDE for other in kept):
             kept.append(box)
     return sorted(kept, key=lambda box: -box.probability)
 

@@ -32,7 +32,8 @@ def save_crops(photo: FloatArray, boxes: Iterable[Box], size: Pair, folder: str 
     new = 0
     path = Path(source)
     for box in boxes:
-        top, left, bottom, right = (round(edge) for edge in (box.top, box.left, box.bottom, box.right))
+        top, left = max(round(box.top), 0), max(round(box.left), 0)
+        bottom, right = min(round(box.bottom), photo.shape[1]), min(round(box.right), photo.shape[2])
         name = file_name(f"{path.parent.name}-{path.stem}-{left}-{top}-{right - left}x{bottom - top}")
         target = Path(folder) / f"{name}.png"
         if not target.exists():

@@ -23,7 +23,7 @@ from tinyconv.ops.tensor import Tensor
 if TYPE_CHECKING:
     from tinyconv.train import LoadedRun
 
-THRESHOLD = 0.9
+THRESHOLD = 0.8
 VOTES = 2
 STEPS_PER_WINDOW = 8
 BATCH = 1024
@@ -88,7 +88,7 @@ def candidates(
     found = []
     for picture, (down, across) in levels(photo, window, per_doubling, smallest, largest):
         probabilities, step = answers(run, picture, target)
-        for row, column in np.argwhere(probabilities >= threshold):
+        for row, column in np.argwhere(probabilities >= threshold).tolist():
             top, left = row * step * down, column * step * across
             bottom, right = min(top + window[0] * down, rows), min(left + window[1] * across, columns)
             found.append(Box(left, top, right, bottom, float(probabilities[row, column])))
