@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import io
 import pickletools
+import tokenize
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,11 @@ _EMPTY: dict[str, Any] = {"EMPTY_LIST": list, "EMPTY_DICT": dict, "EMPTY_TUPLE":
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 _PUT, _GET = ("BINPUT", "LONG_BINPUT"), ("BINGET", "LONG_BINGET")
 _MARK = object()
+# What following a damaged program raises, and what NumPy's reading of a damaged header does.
+_DAMAGE = (
+    *(ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, RecursionError),
+    *(MemoryError, OverflowError, SyntaxError, tokenize.TokenError),
+)
 DEEPEST = 100
 
 
@@ -91,7 +97,7 @@ def parse_npy(content: bytes, name: str) -> Any:
         if not dtype.hasobject:
             return np.load(io.BytesIO(content), allow_pickle=False)
         return parse(content[file.tell() :])
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError, RecursionError) as error:
+    except _DAMAGE as error:
         reason = " ".join(str(error).split())
         raise RunError(f"{name} cannot be read as arrays without running code ({reason:.200})") from None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import struct
+import tokenize
 import zipfile
 import zlib
 
@@ -21,6 +22,12 @@ METADATA = "__metadata__"
 """The entry that holds the metadata, a JSON text as NumPy's string without dimensions."""
 
 MAGIC = b"PK\x03\x04"
+
+# What reading a damaged archive raises; a header of an array is read before its checksum.
+_DAMAGE = (
+    *(OSError, EOFError, KeyError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error),
+    *(MemoryError, OverflowError, SyntaxError, tokenize.TokenError),
+)
 
 
 def written(arrays: dict[str, Array], metadata: str) -> bytes:
@@ -58,7 +65,7 @@ def read(content: bytes, file: str) -> tuple[dict[str, Array], str | None]:
         if "Object arrays" in str(error):
             raise RunError(f"{file} holds Python objects, a pickle, which may hold code and is not read") from None
         raise RunError(_damaged(file, error)) from None
-    except (OSError, EOFError, KeyError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error) as error:
+    except _DAMAGE as error:
         raise RunError(_damaged(file, error)) from None
     text = found.pop(METADATA, None)
     arrays = {name: _usual(array, name, file) for name, array in sorted(found.items())}
