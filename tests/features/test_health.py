@@ -136,6 +136,14 @@ class Functional(nn.Module):
         return F.relu(self.second(y) + y)
 
 
+def test_weights_of_single_pixels_are_not_taken_for_those_of_channels():
+    # Two rows of pixels and two channels: the first dimension of the weight counts rows.
+    model = nn.Sequential(nn.LocallyConnected2d(1, 2, (4, 4), 3), nn.ReLU())
+    (unit,) = find_units(model, np.zeros((1, 1, 4, 4), np.float32))
+    assert unit.channels == 2
+    assert unit.weight is None
+
+
 def test_a_layer_is_judged_by_the_activation_behind_it():
     units = {unit.layer: unit for unit in find_units(Functional(), IMAGES)}
     assert {name: (unit.response, unit.rectified) for name, unit in units.items()} == {

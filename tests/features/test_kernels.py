@@ -65,6 +65,14 @@ def cell(pixels, colour):
     return int((pixels == np.array(colour, np.uint8)).all(axis=2).sum())
 
 
+def test_of_a_weight_for_every_pixel_those_in_the_middle_are_the_kernel():
+    model = nn.Sequential(nn.LocallyConnected2d(2, 3, (8, 8), 3))
+    (kernels,) = kernels_of(model, BLANK).values()
+    assert (kernels.weights == model[0].weight.detach().numpy()[3, 3]).all()
+    assert kernels.layer.describe() == "locally connected 3×3, stride 1"
+    assert kernel_picture(kernels).ndim == 3
+
+
 def test_every_weight_is_a_square_of_its_colour():
     weights = np.linspace(-1, 1, 2 * 1 * 3 * 3).reshape(2, 1, 3, 3)
     pixels = kernel_picture(Kernels(Layer("conv1", kind="conv"), weights, 1))

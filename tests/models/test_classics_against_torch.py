@@ -17,6 +17,7 @@ torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.usefixtures("exact")
 
 RATE = 0.05
+BUFFERS = ("codes", "mean", "deviation")
 CONNECTED = [
     *("012", "123", "234", "345", "045", "015"),
     *("0123", "1234", "2345", "0345", "0145", "0125", "0134", "1245", "0235"),
@@ -86,7 +87,7 @@ def windows(x, height, width, stride=1):
 
 def s_layer(w, u, padding, r, base):
     seen = windows(torch.nn.functional.pad(u, [padding] * 4), 5, 5)
-    v = torch.sqrt((fading(5, 5, base).to(u.dtype) * seen**2).sum((4, 5)).mean(1, keepdim=True) + 1e-12)
+    v = torch.sqrt((fading(5, 5, base).to(u.dtype) * seen**2).sum((4, 5)).mean(1, keepdim=True).clamp(min=1e-12))
     excitation = torch.einsum("ncijrs,kcrs->nkij", seen, w["a"])
     return r * torch.relu((1 + excitation) / (1 + r / (1 + r) * w["b"][:, None, None] * v) - 1)
 
@@ -105,6 +106,7 @@ def neocognitron(w, x):
     x = c_layer(torch.nn.functional.pad(x, [1] * 4), (5, 5), 0.9)
     x = s_layer(w["s3"], x, 0, 1.5, 0.8)
     x = c_layer(x, tuple(x.shape[2:]), 0.8).flatten(1)
+    x = (x - w[""]["mean"]) / w[""]["deviation"]
     return x @ w["fc"]["weight"].T + w["fc"]["bias"]
 
 
@@ -130,10 +132,13 @@ def ours_and_weights(case, dtype):
         values.requires_grad_(True)
     if case == "deepface":
         model.dropout.eval()
+    elif case == "neocognitron":
+        model.mean.fill_(0.1)
+        model.deviation.fill_(0.3)
     weights = {}
     for name, values in model.state_dict().items():
         layer, _, part = name.rpartition(".")
-        weights.setdefault(layer, {})[part] = torch.tensor(values.numpy().copy(), requires_grad=part != "codes")
+        weights.setdefault(layer, {})[part] = torch.tensor(values.numpy().copy(), requires_grad=part not in BUFFERS)
     return model, weights
 
 

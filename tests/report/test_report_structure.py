@@ -327,3 +327,13 @@ def test_where_it_cannot_be_written_it_says_so_at_once(hostile_run: Path, tmp_pa
     assert outcome.code == 2
     assert [word for word in (str(place), *words) if word not in outcome.stderr] == []
     assert prepare != "file" or place.read_text() == "mine"
+
+
+def test_weights_that_do_not_learn_have_no_gradient_in_the_pass():
+    nn = tc.nn
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Conv2d(2, 2, 3), nn.Flatten(), nn.Linear(2, 2))
+    model[0].requires_grad_(False)
+    first, second = run_through(model, np.ones((1, 5, 5), np.float32), 0).convolutions
+    assert first.weight_gradient is None
+    assert second.weight_gradient.shape == (2, 2, 3, 3)
+    assert run_through(model.requires_grad_(False), np.ones((1, 5, 5), np.float32), 0).convolutions[1].delta is None

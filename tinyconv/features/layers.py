@@ -11,6 +11,7 @@ from tinyconv.models.receptive_field import Point, ReceptiveField
 
 KIND_WORDS = {
     "conv": "convolution",
+    "LocallyConnected2d": "locally connected",
     "pool": "pooling",
     "norm": "batch normalisation",
     "relu": "ReLU",
@@ -49,7 +50,7 @@ class Layer:
 
     def describe(self) -> str:
         """For a caption: "convolution 3×3, stride 1, padding 1"."""
-        words = KIND_WORDS.get(self.kind, self.kind)
+        words = KIND_WORDS.get(self.operation) or KIND_WORDS.get(self.kind, self.kind)
         if self.kind == "pool":
             flavour = (
                 "max " if "max" in self.operation.lower() else "average " if "av" in self.operation.lower() else ""

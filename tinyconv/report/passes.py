@@ -100,9 +100,10 @@ def run_through(model: Module, image: Array, target: int) -> Pass:
         watcher.named = named
         logits = model(Tensor(image[None]).to(device_of(model)))
         loss = functional.cross_entropy(logits, Tensor(np.array([target])).to(device_of(model)))
-        gradients = grad(loss, watcher.weights, allow_unused=True) if watcher.weights else ()
-    for convolved, gradient in zip(watcher.found, gradients, strict=True):
-        convolved.weight_gradient = None if gradient is None else _host(gradient.array)
+        learnt = [number for number, weight in enumerate(watcher.weights) if weight.requires_grad]
+        gradients = grad(loss, [watcher.weights[number] for number in learnt], allow_unused=True) if learnt else ()
+    for number, gradient in zip(learnt, gradients, strict=True):
+        watcher.found[number].weight_gradient = None if gradient is None else _host(gradient.array)
     return Pass(watcher.found, _host(logits.array)[0], target, float(loss.item()))
 
 

@@ -21,6 +21,7 @@ from tinyconv.features.capture import watching
 from tinyconv.features.layers import Layer
 from tinyconv.nn.conversion import device_of
 from tinyconv.nn.module import Module
+from tinyconv.ops.convolution.locally_connected import LocallyConnected2d
 from tinyconv.ops.convolution.transposed_convolution import TransposedConvolution2d
 from tinyconv.ops.tensor import Tensor
 
@@ -109,5 +110,10 @@ class _Search:
 
 
 def _has_axis(operation: Any, weight: Tensor, channels: int) -> bool:
-    """Whether one dimension of the weights counts the channels; with groups, a transposed convolution's does not."""
+    """Whether one dimension of the weights counts the channels.
+
+    With groups, a transposed convolution's does not, nor do those of a locally connected layer that come first.
+    """
+    if isinstance(operation, LocallyConnected2d):
+        return False
     return weight.shape[int(isinstance(operation, TransposedConvolution2d))] == channels

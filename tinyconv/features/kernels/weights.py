@@ -16,6 +16,7 @@ from tinyconv.features.layers import Layer
 from tinyconv.features.naming import matches, unknown_layer
 from tinyconv.nn.conversion import device_of
 from tinyconv.nn.module import Module
+from tinyconv.ops.convolution.locally_connected import LocallyConnected2d
 from tinyconv.ops.convolution.transposed_convolution import TransposedConvolution2d
 from tinyconv.ops.tensor import Tensor
 
@@ -25,6 +26,8 @@ WEIGHTED = ("conv", "linear")
 @dataclass(frozen=True)
 class Kernels:
     """The ``weights`` of a ``layer``: (outputs, inputs, height, width); of a linear layer height and width are 1.
+
+    Of a locally connected layer, whose weights differ from pixel to pixel, they are those of the pixel in the middle.
 
     With ``groups`` above 1, a group of outputs sees its own inputs alone, and "inputs" counts those of one group.
 
@@ -77,6 +80,10 @@ def kernels_of(model: Module, image: FloatArray, patterns: str | tuple[str, ...]
             return
         seen.add(id(weight))
         array = np.array(to_host(weight.array), order="C")
+        if isinstance(observation.operation, LocallyConnected2d):
+            array = array[array.shape[0] // 2, array.shape[1] // 2]
+            found[layer.name] = Kernels(layer, array, 1)
+            return
         groups = int(getattr(observation.operation, "groups", 1))
         if isinstance(observation.operation, TransposedConvolution2d):
             # (inputs, outputs / groups, ...): each group's inputs stand together.

@@ -17,7 +17,7 @@ from tinyconv.core.errors import ArgumentError, ShapeError
 from tinyconv.models.zoo.winner_takes_all import learn
 from tinyconv.nn import functional as F
 from tinyconv.nn.arguments import new_parameter
-from tinyconv.ops.creation.creation import tensor
+from tinyconv.ops.creation.creation import ones, tensor, zeros
 from tinyconv.ops.shape.join import cat
 from tinyconv.ops.tensor import Tensor
 
@@ -37,7 +37,10 @@ FIRST_WEIGHTS = 0.01
 """The largest connection before anything is learnt, so that every S-cell answers a little, each plane differently."""
 
 TINY = 1e-12
-"""Under the square root, whose slope at 0 would be infinite."""
+"""The least under the square root, whose slope at 0 would be infinite."""
+
+LEAST_DEVIATION = 0.01
+"""A cell of U_C3 that hardly ever answers is not magnified beyond this."""
 
 SMALLEST_SIDE = 15
 
@@ -80,13 +83,14 @@ class SCells(nn.Module):
 
     def forward(self, input: Tensor) -> Tensor:
         excitation = F.conv2d(input, self.a, padding=self.padding)
-        inhibition = self.b.reshape(-1, 1, 1) * self.strength(input)
         share = self.selectivity / (1 + self.selectivity)
-        return self.selectivity * F.relu((1 + excitation) / (1 + share * inhibition) - 1)
+        inhibition = share * self.b.reshape(-1, 1, 1) * self.strength(input)
+        # (1 + e) / (1 + h) - 1
+        return self.selectivity * F.relu((excitation - inhibition) / (1 + inhibition))
 
     def strength(self, input: Tensor) -> Tensor:
         """v, the weighted root mean square of each window: (N, 1, H', W')."""
-        return (F.conv2d(input * input, self.c, padding=self.padding) + TINY).sqrt()
+        return F.conv2d(input * input, self.c, padding=self.padding).clamp(TINY).sqrt()
 
     def extra_repr(self) -> str:
         return f"{self.a.shape[1]}, {self.a.shape[0]}, padding={self.padding}, selectivity={self.selectivity:g}"
@@ -123,8 +127,9 @@ class CCells(nn.Module):
         if padding < 0:
             input, padding = F.pad(input, [padding] * 4), 0
         seen = F.conv2d(input, self.d, stride=self.stride, padding=padding, groups=self.d.shape[0])
-        above = F.relu((1 + seen) / (1 + seen.mean(1, keepdim=True)) - 1)
-        return above / (SATURATION + above)
+        everywhere = seen.mean(1, keepdim=True)
+        # (1 + seen) / (1 + everywhere) - 1; and x / (α + x) = x/α / (1 + x/α)
+        return F.softsign(F.relu((seen - everywhere) / (1 + everywhere)) / SATURATION)
 
     def extra_repr(self) -> str:
         return f"{self.d.shape[0]}, kernel_size={self.kernel_size}, padding={self.padding}, stride={self.stride}"
@@ -140,7 +145,8 @@ class Neocognitron(nn.Module):
     Fukushima's later networks) do.
 
     S-cells learn without labels: ``learn_unsupervised``, which ``Trainer.fit``, and so ``tinyconv train``, calls before
-    the first step. Then ``fc`` alone is trained, by gradients; in 1980 the largest cell of U_C3 told the pattern.
+    the first step. Then ``fc`` alone is trained, by gradients, on the answers of U_C3, less their ``mean`` and divided
+    by their ``deviation`` over those images; in 1980 the largest cell of U_C3 told the pattern.
     ``forward`` takes (N, in_channels, height, width), gives logits (N, num_classes).
 
     Raises: ``ShapeError`` for images smaller than 15x15; ``ArgumentError`` for fewer than two planes, or other than
@@ -153,6 +159,9 @@ class Neocognitron(nn.Module):
     >>> model(tc.zeros(2, 1, 16, 16)).shape, [name for name, p in model.named_parameters() if p.requires_grad]
     ((2, 10), ['fc.weight', 'fc.bias'])
     """
+
+    mean: Tensor
+    deviation: Tensor
 
     def __init__(
         self,
@@ -184,6 +193,8 @@ class Neocognitron(nn.Module):
         self.c2 = CCells(planes, (WINDOW, WINDOW), 1, 1, near[1])
         self.s3 = SCells(planes, planes, 0, r[2], q[2], near[2])
         self.c3 = CCells(planes, (height, width), 0, 1, near[2])
+        self.register_buffer("mean", zeros(planes))
+        self.register_buffer("deviation", ones(planes))
         self.fc = nn.Linear(planes, num_classes)
 
     def light(self, input: Tensor) -> Tensor:
@@ -194,8 +205,8 @@ class Neocognitron(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.c1(self.s1(self.light(x)))
         x = self.c2(self.s2(x))
-        x = self.c3(self.s3(x))
-        return self.fc(x.flatten(1))
+        x = self.c3(self.s3(x)).flatten(1)
+        return self.fc((x - self.mean) / self.deviation)
 
     def learn_unsupervised(self, images: Tensor, tell: Callable[[str], None]) -> None:
         """Let the S-layers learn from ``images`` (N, in_channels, H, W), one after the other; ``tell`` what came of it.
@@ -213,6 +224,9 @@ class Neocognitron(nn.Module):
                     f"{used} of its {simple.a.shape[0]} planes a feature"
                 )
                 u = complex_(simple(u))
+            answers = u.flatten(1)
+            self.mean.copy_(answers.mean(0))
+            self.deviation.copy_(answers.std(0, correction=0).clamp(LEAST_DEVIATION))
 
 
 def fading(size: Pair, nearer: float) -> FloatArray:
