@@ -1,14 +1,16 @@
 """The architectures have as many parameters as is published of them, and counting them takes no memory."""
 
+import importlib.util
 import subprocess
 import sys
 
+import bench_folder  # noqa: F401  (that it is imported is what it does)
 import pytest
 
 from tinyconv.core.errors import ShapeError
 from tinyconv.core.shapes import has_no_memory
 from tinyconv.models import registry
-from tinyconv.models.counts import PUBLISHED, count, counts, csv_text, table_text
+from tinyconv.models.counts import PUBLISHED, TORCHVISION, count, counts, csv_text, table_text
 
 WHOLE_ZOO = """
 import resource
@@ -73,3 +75,21 @@ def test_an_outline_has_the_parameters_of_the_model_and_its_errors():
     with pytest.raises(ShapeError, match="at least 32x32"):
         registry.outline("vgg11", image_size=(16, 16))
     assert registry.build("lenet", 1, 10, (28, 28)).conv1.weight.numpy(force=True).any()
+
+
+@pytest.mark.parametrize(
+    "name", [entry.name for entry in PUBLISHED if entry.source == TORCHVISION and not entry.options]
+)
+def test_a_published_network_has_torchvision_s_names_and_shapes(name):
+    """In its order too, and of buffers; neither library takes memory for them."""
+    torch = pytest.importorskip("torch")
+    if importlib.util.find_spec("torchvision") is None:
+        pytest.skip("needs torchvision: pip install --no-deps torchvision")
+    from bench.peers.torch_zoo import architectures
+
+    with torch.device("meta"):
+        theirs = getattr(architectures(), name)(**({"init_weights": False} if name == "googlenet" else {}))
+    ours = registry.outline(name)
+    assert [(entry, value.shape) for entry, value in ours.state_dict().items()] == [
+        (entry, tuple(value.shape)) for entry, value in theirs.state_dict().items()
+    ]
