@@ -51,6 +51,31 @@ def test_a_network_gives_what_onnx_runtime_gives():
     agree(residual(), images(2, 3, 8, 8))
 
 
+def test_a_shortcut_may_have_layers_of_its_own():
+    draft = Draft()
+    draft.node("Conv", ["x", draft.weight("main.weight", 4, 3, 1, 1)], ["a"])
+    draft.node("BatchNormalization", ["a", *draft.norm("norm", 4)], ["b"])
+    draft.node("Conv", ["x", draft.weight("short.weight", 4, 3, 1, 1)], ["c"])
+    draft.node("Add", ["c", "b"], ["d"])
+    draft.node("Relu", ["d"], ["y"])
+    model = draft.model({"x": [2, 3, 5, 5]}, {"y": None})
+    x = images(2, 3, 5, 5)
+    assert sorted(type(step).__name__ for step in from_model(model)._steps) == ["Residual", "Row"]
+    (theirs,) = reference(model, x)
+    with tc.no_grad():
+        fused = from_model(model)(tc.tensor(x)).numpy()
+    assert np.allclose(fused, theirs, atol=1e-4)
+    agree(model, x)
+
+
+def test_a_weight_may_be_a_result():
+    draft = Draft()
+    draft.node("Relu", ["x"], ["y"])
+    draft.weight("known", 2, 3)
+    found = run(draft.model({"x": [2]}, {"y": [2], "known": [2, 3]}), images(2))
+    assert np.array_equal(found[1], draft.values["known"])
+
+
 def test_rows_in_fused_passes_give_what_single_layers_give():
     module, x = from_model(residual()), tc.tensor(images(2, 3, 8, 8))
     with tc.no_grad():
@@ -160,11 +185,11 @@ def test_poolings_agree(operator, attributes, ceil_mode):
 
 
 @pytest.mark.parametrize("operator", ["Softmax", "LogSoftmax"])
-@pytest.mark.parametrize("axis", [1, 2])
+@pytest.mark.parametrize("axis", [None, 1, 2])
 def test_before_operator_set_13_the_softmax_is_over_all_dimensions_from_its_axis_on(operator, axis):
     draft = Draft(opset=11)
     draft.node("Relu", ["x"], ["r"])
-    draft.node(operator, ["r"], ["y"], axis=axis)
+    draft.node(operator, ["r"], ["y"], **({} if axis is None else {"axis": axis}))
     agree(draft.model({"x": [2, 3, 4]}, {"y": None}), images(2, 3, 4))
 
 
@@ -269,6 +294,29 @@ def test_the_graph_is_the_same_after_json():
     x = tc.tensor(images(1, 3, 8, 8))
     with tc.no_grad():
         assert np.array_equal(again(x).numpy(), module(x).numpy())
+
+
+def test_numbers_that_json_lacks_survive_it():
+    draft = Draft()
+    draft.node("Max", ["x", draft.weight("low", array=np.float32(-np.inf))], ["y"])
+    graph = from_model(draft.model({"x": [2]}, {"y": [2]})).graph
+    record = json.loads(json.dumps(graph.to_json(), allow_nan=False))
+    assert Graph.from_json(record).constants["low"] == -np.inf
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"format": "other"}, "not the record of a graph"),
+        ({"format_version": 2}, "format version 2"),
+        ({"nodes": [{}]}, "damaged"),
+    ],
+    ids=str,
+)
+def test_a_record_that_is_no_graph_is_refused(change, says):
+    record = from_model(residual()).graph.to_json()
+    with pytest.raises(RunError, match=says):
+        Graph.from_json(record | change)
 
 
 def test_what_was_not_trained_is_no_parameter():

@@ -76,14 +76,16 @@ def graph_of(found: Contents) -> tuple[Graph, dict[str, Array]]:
     weights: dict[str, Weight] = {}
     constants = dict(found.constants)
     values: dict[str, Array] = {}
-    users = {name: node.operator for node in reversed(nodes) for name in node.inputs}
+    users = {port.name: "Identity" for port in found.outputs}
+    users |= {name: node.operator for node in reversed(nodes) for name in node.inputs}
     for name, array in found.initializers.items():
         if name not in users:
             continue
         if name not in learnt | of_layers and (array.dtype.kind != "f" or array.size <= LARGEST_CONSTANT):
             constants[name] = array
             continue
-        key = renamed.setdefault(name, naming.weight(name, users[name]))
+        key = renamed[name] if name in renamed else naming.weight(name, users[name])
+        renamed[name] = key
         weights[key] = Weight(key, str(array.dtype), tuple(array.shape), name in learnt)
         values[key] = array
     graph = _with_names(found, nodes, tuple(weights.values()), constants, renamed)
