@@ -1,8 +1,8 @@
 """Every network of the zoo as published, written as an ONNX file: what ONNX Runtime makes of it, and read back.
 
-The weights are those that a network starts from; running statistics, and what is learnt without labels, come from the
-images. Differences are the largest of all logits, relative to the largest logit, on images of another number than the
-file was written with; ONNX Runtime computes in float32 as we do, so they are roundings.
+Weights and running statistics are drawn so that something of the images arrives at the end. Differences are the largest
+of all logits, relative to the largest logit, on images of another number than the file was written with; ONNX Runtime
+computes in float32 as we do, so they are roundings.
 """
 
 from __future__ import annotations
@@ -78,20 +78,22 @@ def row_of(name: str) -> dict[str, Any]:
 
 
 def settle(model: Any, images: Any) -> None:
-    """Set the running statistics to those of ``images``, as a training comes to, and the model to evaluation.
+    """Make ``model`` one in which something of the images arrives at the end, and put it into evaluation mode.
 
-    With those that it starts from a deep network's logits would be its last biases, and nothing else be compared.
+    As networks with batch norm start, before any training, their logits would be the last biases and little else.
     """
     import tinyconv as tc
 
+    draw = np.random.default_rng(0)
     norms = [module for module in model.modules() if isinstance(module, tc.nn.BatchNorm2d)]
+    for module in model.modules() if norms else ():
+        if isinstance(module, tc.nn.Conv2d | tc.nn.Linear):
+            tc.nn.init.kaiming_normal_(module.weight)
     for norm in norms:
-        norm.momentum = 1.0
-    with tc.no_grad():
-        if norms:
-            model.train()(images)
-        if hasattr(model, "learn_unsupervised"):
-            model.learn_unsupervised(images, lambda _: None)
+        norm.running_mean.array[...] = draw.uniform(-0.1, 0.1, norm.num_features)
+        norm.running_var.array[...] = draw.uniform(0.8, 1.2, norm.num_features)
+    if hasattr(model, "learn_unsupervised"):
+        model.learn_unsupervised(images, lambda _: None)
     model.eval()
 
 

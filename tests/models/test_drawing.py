@@ -96,6 +96,19 @@ def test_the_words_for_a_layer(layer, shape, words):
     assert traced(layer, *shape)[1].words == words
 
 
+def test_the_words_for_arithmetic_with_numbers_and_weights():
+    class Sums(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(tc.ones(3))
+
+        def forward(self, x):
+            return 1 - 2 * (self.scale * x + 3) / 7 - tc.arange(3.0)
+
+    assert traced(Sums(), 1, 3)[1].then == ["+ 3", "× 2", "÷ 7", "1 −", "− constants"]
+    assert traced(Sums(), 1, 3)[1].words == "× scale"
+
+
 def random_blocks(seed):
     random = np.random.default_rng(seed)
     blocks = [Block("input", "input", "", (1,))]

@@ -108,7 +108,7 @@ def _arithmetic(step: Step) -> str:
         text = f"{other.array.reshape(-1)[0]:.4g}"
     else:
         text = other.name.rpartition(".")[2] or "constants"
-    return f"{text} {sign}" if other is others[0] else f"{sign} {text}"
+    return f"{text} {sign}" if other is others[0] and sign in "−÷" else f"{sign} {text}"
 
 
 def _rank(step: Step) -> int:
