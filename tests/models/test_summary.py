@@ -6,7 +6,7 @@ import pytest
 
 import tinyconv as tc
 from tinyconv import nn
-from tinyconv.core.errors import ArgumentError, ShapeError
+from tinyconv.core.errors import ArgumentError, GraphError, ShapeError
 from tinyconv.models import registry
 from tinyconv.models.summary import summary
 from tinyconv.nn import functional as F
@@ -224,3 +224,26 @@ def test_json_and_csv_hold_the_same_rows():
 def test_an_impossible_input_size_is_refused(size):
     with pytest.raises(ArgumentError, match="input_size"):
         summary(nn.ReLU(), size)
+
+
+def test_what_writes_in_place_is_listed_too():
+    """Numbers without memory may be written, though all elements are one."""
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(1, 2, 3)
+            self.relu = nn.ReLU(inplace=True)
+            self.fc = nn.Linear(72, 3)
+
+        def forward(self, x):
+            x = F.dropout(self.relu(self.conv(x)), training=self.training, inplace=True)
+            x += 1
+            x[:, 0] = 0
+            return self.fc(F.hardswish(x, inplace=True).mul_(2).flatten(1))
+
+    listed = summary(Net(), (1, 8, 8))
+    assert listed.parameters == 20 + 219
+    assert listed.root.output_shape == (1, 3)
+    with pytest.raises(GraphError, match="repeated"):
+        F.relu(tc.ones(1).expand(4), inplace=True)  # elsewhere such a write would change several

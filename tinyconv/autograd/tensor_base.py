@@ -14,6 +14,7 @@ from tinyconv.core import dtypes, layout
 from tinyconv.core.arrays import Array, address, is_writable
 from tinyconv.core.devices import CPU, Device, array_module
 from tinyconv.core.errors import ArgumentError, DTypeError, GraphError, ShapeError
+from tinyconv.core.shapes import is_shapes_only
 
 if TYPE_CHECKING:
     from typing import Self
@@ -409,7 +410,7 @@ class TensorBase:
                 "channels-last; writing into the copy would not reach the original. Write into the original, or "
                 "reshape().clone() it"
             )
-        if not is_writable(self.array) or is_repeated(self.array):
+        if not is_writable(self.array) or (is_repeated(self.array) and not is_shapes_only()):
             reason = (
                 "its elements are repeated without copies (by expand), so that one write would change several"
                 if is_repeated(self.array)

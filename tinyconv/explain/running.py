@@ -15,6 +15,7 @@ from tinyconv.core.arrays import Array, FloatArray
 from tinyconv.core.errors import ArgumentError, DimensionError, DTypeError, ShapeError
 from tinyconv.core.precision import set_float32_precision
 from tinyconv.nn.conversion import device_of
+from tinyconv.nn.modes import evaluation_mode
 from tinyconv.nn.module import Module
 from tinyconv.ops.tensor import Tensor
 
@@ -60,23 +61,11 @@ def resolve_targets(logits: Any, target: Target = None) -> Array:
 
 
 @contextmanager
-def evaluation(model: Module) -> Iterator[None]:
-    """Evaluation mode for ``model`` and everything in it; every module gets its own mode back afterwards."""
-    modes = [(module, module.training) for module in model.modules()]
-    try:
-        model.eval()
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
-
-
-@contextmanager
 def at_rest(model: Module) -> Iterator[None]:
     """Evaluation mode and exact arithmetic inside the block; every module gets its own mode back."""
     if not isinstance(model, Module):
         raise ArgumentError(f"the model must be an nn.Module, got {type(model).__name__}")
-    with evaluation(model), set_float32_precision("exact"):
+    with evaluation_mode(model), set_float32_precision("exact"):
         yield
 
 

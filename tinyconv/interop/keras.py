@@ -28,6 +28,7 @@ from tinyconv.autograd.observe import Observation, observe
 from tinyconv.core.arrays import Array
 from tinyconv.core.errors import ArgumentError, RunError, UnsupportedError
 from tinyconv.nn.convolution import ConvolutionLayer
+from tinyconv.nn.modes import evaluation_mode
 from tinyconv.nn.module import Module
 from tinyconv.nn.normalization.images import GroupNorm
 from tinyconv.nn.normalization.layer import LayerNorm
@@ -207,12 +208,6 @@ def _flattened(model: Module, image_shape: Shape) -> dict[str, Shape]:
         elif is_flat and id(source) in maps and source.shape == output.shape:
             maps[id(output)] = maps[id(source)]  # an activation, or dropout
 
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        with no_grad(), observe(watch):
-            model(Tensor(np.zeros((1, *image_shape), parameter.dtype.numpy)).to(parameter.device))
-    finally:
-        for module, training in modes:
-            module.training = training
+    with evaluation_mode(model), no_grad(), observe(watch):
+        model(Tensor(np.zeros((1, *image_shape), parameter.dtype.numpy)).to(parameter.device))
     return found

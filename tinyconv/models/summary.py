@@ -23,6 +23,7 @@ from tinyconv.core.dtypes import float32
 from tinyconv.core.errors import ArgumentError
 from tinyconv.core.shapes import shapes_only
 from tinyconv.models.receptive_field import FieldTracker, ReceptiveField
+from tinyconv.nn.modes import evaluation_mode
 from tinyconv.ops.tensor import Tensor
 from tinyconv.ops.work import multiply_adds
 
@@ -204,17 +205,11 @@ def summary(model: nn.Module, input_size: Sequence[int]) -> Summary:
     device = parameters[0].device if parameters else CPU
     image = Tensor(layout.zeros((1, *sizes), dtype.numpy, array_module(device)), device)
     listing = _Listing(model, FieldTracker(image))
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        with no_grad(), shapes_only(), ExitStack() as watching:
-            watching.enter_context(observe(listing.operation))
-            for module in model.modules():
-                watching.callback(module.register_forward_hook(listing.called).remove)
-            model(image)
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
+    with evaluation_mode(model), no_grad(), shapes_only(), ExitStack() as watching:
+        watching.enter_context(observe(listing.operation))
+        for module in model.modules():
+            watching.callback(module.register_forward_hook(listing.called).remove)
+        model(image)
     trainable = sum(parameter.numel() for parameter in parameters if parameter.requires_grad)
     return Summary(listing.root, sizes, trainable)
 

@@ -9,7 +9,6 @@ like a constant. Whoever relies on constants (an export does) traces other input
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -22,6 +21,7 @@ from tinyconv.core.devices import array_module
 from tinyconv.core.errors import ArgumentError, UnsupportedError
 from tinyconv.core.precision import set_float32_precision
 from tinyconv.core.transfer import to_host
+from tinyconv.nn.modes import evaluation_mode
 from tinyconv.nn.module import Module
 
 Origin = Literal["input", "weight", "constant", "result"]
@@ -129,7 +129,7 @@ def trace(model: Module, *inputs: TensorBase) -> Computation:
     for value in inputs:
         if not isinstance(value, TensorBase):
             raise ArgumentError(f"trace: the inputs must be tensors, got {type(value).__name__}")
-    with _at_rest(model), no_grad(), set_float32_precision("exact"):
+    with evaluation_mode(model), no_grad(), set_float32_precision("exact"):
         # Copies: a first layer may want to write into its input, and an input may be a weight of the model.
         fed: list[Any] = [
             value.wrap(layout.copy(value.array, array_module(value.device)), value.device) for value in inputs
@@ -138,18 +138,6 @@ def trace(model: Module, *inputs: TensorBase) -> Computation:
         with observe(record.notice):
             returned = model(*fed)
         return Computation(record.inputs, tuple(map(record.output, _flat(returned))), tuple(record.steps))
-
-
-@contextmanager
-def _at_rest(model: Module) -> Iterator[None]:
-    """Evaluation mode; every module gets its own mode back."""
-    modes = [(module, module.training) for module in model.modules()]
-    try:
-        model.eval()
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 def _flat(returned: Any) -> list[Any]:

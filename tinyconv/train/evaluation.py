@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,6 +10,7 @@ from tinyconv.autograd.grad_mode import no_grad
 from tinyconv.core.errors import DataError
 from tinyconv.core.transfer import to_host
 from tinyconv.models.auxiliary import logits_of
+from tinyconv.nn.modes import evaluation_mode
 from tinyconv.nn.module import Module
 from tinyconv.train import metrics
 from tinyconv.train.communicator import Communicator
@@ -41,15 +40,3 @@ def evaluated(model: Module, loss: Any, data: BatchSource, communicator: Communi
         sums = communicator.total(np.array([total_loss, *confusion.ravel()], np.float64))
         total_loss, confusion = float(sums[0]), sums[1:].astype(np.int64).reshape(confusion.shape)
     return Evaluation(total_loss / int(confusion.sum()), confusion)
-
-
-@contextmanager
-def evaluation_mode(model: Module) -> Iterator[None]:
-    """Every module evaluates inside the block, and has its own mode again after it."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training

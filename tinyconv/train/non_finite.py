@@ -11,9 +11,9 @@ from tinyconv.autograd.grad_mode import no_grad
 from tinyconv.core.devices import array_module
 from tinyconv.core.errors import RunError
 from tinyconv.core.random import default_generator
+from tinyconv.nn.modes import evaluation_mode
 from tinyconv.nn.module import Module
 from tinyconv.ops.tensor import Tensor
-from tinyconv.train.evaluation import evaluation_mode
 from tinyconv.train.records import BatchSource, Evaluation, checked
 from tinyconv.train.steps import Forward
 

@@ -19,10 +19,11 @@ from tinyconv.autograd.observe import observe
 from tinyconv.core.arrays import Array, FloatArray
 from tinyconv.core.errors import ArgumentError, ShapeError
 from tinyconv.core.random import philox
-from tinyconv.explain.running import BeforeSoftmax, evaluation
+from tinyconv.explain.running import BeforeSoftmax
 from tinyconv.explain.scoring.regions import Regions
 from tinyconv.nn import functional
 from tinyconv.nn.conversion import device_of
+from tinyconv.nn.modes import evaluation_mode
 from tinyconv.nn.module import Module
 from tinyconv.ops.tensor import Tensor
 
@@ -79,7 +80,7 @@ def class_answer(model: Module, targets: Array, answer: str = "logit") -> Answer
 
     def ask(images: FloatArray, rows: Array) -> FloatArray:
         before_softmax = BeforeSoftmax()
-        with evaluation(model), no_grad():
+        with evaluation_mode(model), no_grad():
             with observe(before_softmax):
                 output = model(Tensor(images).to(device))
             logits = before_softmax.scores(output)
