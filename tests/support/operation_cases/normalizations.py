@@ -62,12 +62,14 @@ CASES = [
             (normalization.batch_norm, frozen_batch_norm, "frozen", (3, 2, 2, 3)),
             (normalization.batch_norm, frozen_batch_norm, "frozen rows", (4, 2)),
             (normalization.batch_norm, frozen_batch_norm, "frozen sequences", (3, 2, 5)),
+            (normalization.batch_norm, frozen_batch_norm, "frozen volumes", (2, 2, 2, 1, 3)),
             (normalization.instance_norm, frozen_instance_norm, "frozen", (3, 2, 2, 3)),
+            (normalization.instance_norm, frozen_instance_norm, "frozen volumes", (2, 2, 2, 1, 3)),
         )
     ),
     *(
         case(normalization.instance_norm, normal(*x), positive(4), normal(4), call=own_instance_norm, label=label)
-        for label, x in (("images", (2, 4, 2, 3)), ("sequences", (2, 4, 5)))
+        for label, x in (("images", (2, 4, 2, 3)), ("sequences", (2, 4, 5)), ("volumes", (2, 4, 2, 1, 2)))
     ),
     case(normalization.instance_norm, normal(2, 3, 2, 3), call=lambda f, x: f(x, eps=1e-3), label="no weight"),
     *(
@@ -77,6 +79,7 @@ CASES = [
             ("whole images", (2, 4, 2, 3), lambda f, x, w, b: f(x, 1, w, b, eps=1e-3)),
             ("sequences", (2, 4, 5), lambda f, x, w, b: f(x, 2, w, b, eps=1e-3)),
             ("rows", (3, 4), lambda f, x, w, b: f(x, 2, w, b, eps=1e-3)),
+            ("volumes", (2, 4, 2, 1, 2), lambda f, x, w, b: f(x, 2, w, b, eps=1e-3)),
         )
     ),
     case(normalization.group_norm, normal(2, 4, 2, 3), call=lambda f, x: f(x, 2, eps=1e-3), label="no weight"),
@@ -88,6 +91,7 @@ CASES = [
             ("planes", (2, 3, 2, 4), (2, 4)),
             ("columns", (2, 3, 2, 4), (4,)),
             ("one sample", (3, 4), (3, 4)),
+            ("whole volumes", (2, 2, 2, 1, 3), (2, 2, 1, 3)),
         )
     ),
     case(normalization.layer_norm, normal(2, 3, 4), call=over_last(3, 4), label="no weight"),

@@ -24,8 +24,8 @@ from tinyconv.core.arrays import Array, FloatArray, Sizes
 from tinyconv.core.geometry import output_size
 from tinyconv.core.volumes import planes_of, volumes_of
 
-BLOCK_BYTES = 1 << 27
-"""The most that stacked planes take at a time."""
+BLOCK_BYTES = 1 << 24
+"""The most that stacked planes take at a time. Larger blocks were no faster, blocks of a quarter a tenth slower."""
 
 Memo = dict[Any, Any] | None
 
