@@ -199,6 +199,7 @@ def test_a_network_that_is_no_classifier_of_images_is_refused(tmp_path, inputs, 
     onnx.save(draft.model(inputs, {"y": ["a", "b", "c", "d"][: len(inputs["x"])]}), tmp_path / "other.onnx")
     with pytest.raises(tc.TinyconvError) as caught:
         import_run(tmp_path / "other.onnx", tmp_path / "run")
+    assert str(caught.value).startswith(f"{tmp_path / 'other.onnx'}: ")
     assert says.lower() in str(caught.value).lower()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,8 +39,15 @@ def load(path: str | Path) -> GraphModule:
     ...     "onnx" in str(error)
     True
     """
-    try:
+    with naming_the_file(path):
         return from_contents(read(path))
+
+
+@contextmanager
+def naming_the_file(path: str | Path) -> Iterator[None]:
+    """Put the file's name in front of an error that does not have it."""
+    try:
+        yield
     except TinyconvError as error:
         if str(path) not in str(error):
             error.args = (f"{path}: {error}",)

@@ -14,7 +14,7 @@ from tinyconv.core.errors import ArgumentError, DataError, RunError, Unsupported
 from tinyconv.data import sources
 from tinyconv.data.images import ImageData
 from tinyconv.interop.onnx.file import Contents, read
-from tinyconv.interop.onnx.reading import graph_of
+from tinyconv.interop.onnx.reading import graph_of, naming_the_file
 from tinyconv.interop.onnx.run_record import write_imported_run
 from tinyconv.models.graph import GraphModule
 from tinyconv.models.graph.editing import before_softmax, flattened, of_any_batch, with_output
@@ -71,11 +71,13 @@ def import_run(
     """
     run_folder = RunFolder(folder)
     RunFolder.check(run_folder.path, force)
-    found = read(path)
+    with naming_the_file(path):
+        found = read(path)
     notes: list[str] = []
-    channels, size = _images(found, image_size)
-    model = _classifier(found, output, (channels, *size), notes)
-    outputs = _number_of_classes(model, (channels, *size))
+    with naming_the_file(path):
+        channels, size = _images(found, image_size)
+        model = _classifier(found, output, (channels, *size), notes)
+        outputs = _number_of_classes(model, (channels, *size))
     images = None if data is None else sources.load(data, image_size=size)
     names = _classes(classes, found, images, outputs, notes)
     preprocessing = _preprocessing(channels, size, mean, std, found, notes)
