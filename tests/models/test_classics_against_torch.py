@@ -114,7 +114,7 @@ NETWORKS = {
     "lenet5": (lenet5, (1, 10, (32, 32)), {}),
     "lenet5 of another size": (lenet5, (2, 3, (19, 24)), {}),
     "deepface": (deepface, (3, 4, (72, 74)), {"width": 4, "hidden": 16}),
-    "neocognitron": (neocognitron, (1, 3, (24, 25)), {"planes": 4, "off_cells": True}),
+    "neocognitron": (neocognitron, (1, 3, (28, 30)), {"planes": 4, "off_cells": True}),
 }
 
 

@@ -216,10 +216,10 @@ def test_the_read_out_sees_answers_of_mean_0_and_deviation_1():
     assert deviations.max() < 1.001
 
 
-def test_the_gradient_of_a_black_image_is_finite():
-    x = tc.zeros(1, 1, 16, 16, requires_grad=True)
-    taught()(x).sum().backward()
-    assert np.isfinite(x.grad.numpy()).all()
+def test_where_nothing_is_seen_the_gradient_is_finite():
+    u = tc.zeros(1, 1, 16, 16, requires_grad=True)
+    taught().s1(u).sum().backward()
+    assert np.isfinite(u.grad.numpy()).all()
 
 
 # --- in a training ----------------------------------------------------------------------------------------------------
@@ -282,10 +282,13 @@ def test_a_training_that_goes_on_does_not_begin_with_it_again():
 
 
 @pytest.mark.usefixtures("few")
-def test_the_search_for_a_learning_rate_puts_back_what_it_learnt():
+def test_the_search_for_a_learning_rate_begins_with_it_and_puts_back_what_it_learnt():
     model, _ = training()
-    before = model.s1.a.numpy().copy()
+    before, learnt = model.s1.a.numpy().copy(), []
+    model.register_forward_pre_hook(lambda *_: learnt.append((model.s1.a.numpy() != before).any()))
     find_learning_rate(model, nn.CrossEntropyLoss(), optim.Adam(model.parameters()), batches(), steps=12)
+    assert len(learnt) == 12
+    assert all(learnt)
     assert (model.s1.a.numpy() == before).all()
 
 
