@@ -356,6 +356,19 @@ def test_names_that_a_module_has_already_or_that_lead_through_a_layer_are_change
     assert len(set(names)) == 3
 
 
+def test_what_a_module_does_itself_lies_beside_its_submodules_and_weights():
+    draft = Draft()
+    draft.node("AveragePool", ["x"], ["a"], "/scale/AveragePool", kernel_shape=[2, 2])
+    draft.node("Mul", ["a", draft.weight("scale.weight", 3, 1, 1)], ["b"], "/scale/Mul")
+    draft.node("Conv", ["b", draft.weight("unit.conv.weight", 3, 3, 1, 1)], ["c"], "/unit/conv/Conv")
+    draft.node("Relu", ["c"], ["y"], "/unit/Relu")
+    model = draft.model({"x": [1, 3, 4, 4]}, {"y": None})
+    agree(model, images(1, 3, 4, 4))
+    module = from_model(model)
+    assert [path for path, _ in module.named_modules() if "." in path] == ["scale.pool", "unit.conv", "unit.relu"]
+    assert [name for name, _ in module.named_parameters()] == ["scale.weight", "unit.conv.weight"]
+
+
 # --- what is refused ------------------------------------------------------------------------------------------------
 
 

@@ -25,11 +25,16 @@ RESERVED = frozenset(dir(GraphModule)) | {
 
 
 class Naming:
-    """Gives out paths, each once; a path leads to a layer, or to a folder of layers, never to both."""
+    """Gives out paths, each once; a path leads to a layer, or to a folder of layers, never to both.
 
-    def __init__(self) -> None:
+    ``loose``: names of weights that are no layer's, whose folders are kept free for them.
+    """
+
+    def __init__(self, loose: Collection[str] = ()) -> None:
         self._leaves: set[str] = set()
         self._folders: set[str] = set()
+        for name in filter(_is_telling, loose):
+            self._folders.update(_folders(_cleaned(name)))
         self._counts: Counter[str] = Counter()
         self._shared: dict[tuple[str, tuple[str, ...]], str] = {}
 
@@ -42,6 +47,8 @@ class Naming:
         if shared is not None:
             return shared
         wanted = _path_of_weights(own) or _path_of_node(name)
+        if wanted in self._folders:  # what a module does beside its submodules: "conv1.relu" beside "conv1.conv"
+            wanted = f"{wanted}.{_kind(node.operator)}"
         path = self._free(wanted) if wanted else self.numbered(node.operator)
         if own:
             self._shared[node.operator, own] = path
@@ -49,7 +56,7 @@ class Naming:
 
     def weight(self, name: str, operator: str) -> str:
         """The path of a weight that is no layer's."""
-        wanted = ".".join(clean(part) for part in name.split(".") if part) if _is_telling(name) else ""
+        wanted = _cleaned(name) if _is_telling(name) else ""
         return self._free(wanted or f"{_kind(operator)}_weight")
 
     def numbered(self, operator: str) -> str:
@@ -71,16 +78,24 @@ class Naming:
 
     def _take(self, path: str) -> str:
         self._leaves.add(path)
-        parts = path.split(".")
-        self._folders.update(".".join(parts[:depth]) for depth in range(1, len(parts)))
+        self._folders.update(_folders(path))
         return path
 
     def _is_free(self, path: str) -> bool:
         return path not in self._leaves and path not in self._folders and not self._below_a_leaf(path)
 
     def _below_a_leaf(self, path: str) -> bool:
-        parts = path.split(".")
-        return any(".".join(parts[:depth]) in self._leaves for depth in range(1, len(parts)))
+        return any(folder in self._leaves for folder in _folders(path))
+
+
+def _folders(path: str) -> list[str]:
+    """The paths on the way to ``path``."""
+    parts = path.split(".")
+    return [".".join(parts[:depth]) for depth in range(1, len(parts))]
+
+
+def _cleaned(path: str) -> str:
+    return ".".join(clean(part) for part in path.split(".") if part)
 
 
 def clean(part: str) -> str:
@@ -102,7 +117,7 @@ def _path_of_weights(names: tuple[str, ...]) -> str:
     """What stands before the last dot in all the names."""
     paths = {name.rpartition(".")[0] for name in names if _is_telling(name)}
     found = paths.pop() if len(paths) == 1 else ""
-    return ".".join(clean(part) for part in found.split(".") if part)
+    return _cleaned(found)
 
 
 def _path_of_node(name: str) -> str:

@@ -73,7 +73,7 @@ def graph_of(found: Contents) -> tuple[Graph, dict[str, Array]]:
     training = any(_is_training(node, found.constants | found.initializers) for node in found.nodes)
     found = replace(found, nodes=[_without_mode(node, found) for node in found.nodes])
     learnt, of_layers = trained(found), belonging_to_layers(found)
-    naming = Naming()
+    naming = Naming(learnt - of_layers)
     renamed: dict[str, str] = {}
     nodes: list[Node] = []
     for node, name in zip(found.nodes, found.names, strict=True):
