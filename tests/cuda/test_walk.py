@@ -20,6 +20,7 @@ ONCE = {"floor_divide"}
 NOT_WALKED = {
     **dict.fromkeys(("Tensor.cpu", "Tensor.numpy", "Tensor.is_cuda"), "gives another answer there: test_transfers.py"),
     **dict.fromkeys(("tc.from_numpy", "tc.save", "tc.load"), "of the CPU's memory: test_transfers.py"),
+    "tc.from_dlpack": "the array is in the CPU's memory: tests/ops/test_exchange.py has those of a GPU",
     **dict.fromkeys(("nn.Module", "nn.Sequential"), "the program makes layers on the CPU: test_networks.py"),
     **dict.fromkeys(("nn.utils.fuse_conv_bn_eval", "nn.utils.fuse_linear_bn_eval"), "as above: test_networks.py"),
     **dict.fromkeys(
