@@ -50,6 +50,7 @@ def test_the_surest_stands_for_its_neighbours_and_lonely_ones_are_dropped():
     lonely = Box(200, 10, 232, 46, 0.99)
     assert group([*crowd, lonely], votes=2) == [Box(14, 10, 46, 46, 0.94, votes=3)]
     assert [box.votes for box in group([*crowd, lonely])] == [1, 3]
+    assert len(group([Box(0, 0, 100, 100, 0.9), Box(52, 0, 152, 100, 0.8)])) == 1, "they overlap by 0.32"
 
 
 def test_of_a_small_box_inside_a_larger_one_the_one_with_more_votes_stays():
