@@ -69,7 +69,7 @@ def test_what_leaves_no_layer_is_refused():
     with pytest.raises(ShapeError, match=r"deepface needs images of at least 72x72.*got 71x100.*facenet"):
         DeepFace(image_size=(71, 100))
     for option in ("width", "hidden"):
-        with pytest.raises(ArgumentError, match=f"deepface: {option} must be at least 1, got 0"):
+        with pytest.raises(ArgumentError, match=f"deepface: {option} must be an int of at least 1, got 0"):
             DeepFace(1, 2, (72, 72), **{"width": 1, "hidden": 1, option: 0})
 
 

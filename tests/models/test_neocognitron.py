@@ -312,12 +312,15 @@ def test_it_adapts_to_size_channels_and_classes(size, off_cells):
 def test_what_makes_no_network_is_refused():
     with pytest.raises(ShapeError, match=r"neocognitron needs images of at least 15x15.*got 14x20.*facenet"):
         Neocognitron(image_size=(14, 20))
-    with pytest.raises(ArgumentError, match=r"at least 2 planes.*got 1"):
-        Neocognitron(planes=1)
-    with pytest.raises(ArgumentError, match=r"selectivity is one number for each of 3 S-layers, got \(4.0, 1.5\)"):
-        Neocognitron(selectivity=(4.0, 1.5))
-    with pytest.raises(ArgumentError, match=r"SCells: selectivity must be positive, got 0"):
-        SCells(1, 2, 0, 0)
+    for planes in (1, "24"):
+        with pytest.raises(ArgumentError, match=f"at least 2 planes.*got {planes!r}"):
+            Neocognitron(planes=planes)
+    for selectivity in ((4.0, 1.5), 4.0):
+        with pytest.raises(ArgumentError, match=r"selectivity is one number for each of 3 S-layers, got \(?4.0"):
+            Neocognitron(selectivity=selectivity)
+    for selectivity in (0, "4"):
+        with pytest.raises(ArgumentError, match=f"SCells: selectivity must be positive, got {selectivity!r}"):
+            SCells(1, 2, 0, selectivity)
 
 
 def test_it_learns_32_photographs_by_heart(monkeypatch):

@@ -10,7 +10,8 @@ import math
 
 from tinyconv import nn
 from tinyconv.core.arrays import Pair
-from tinyconv.core.errors import ArgumentError, ShapeError
+from tinyconv.core.errors import ShapeError
+from tinyconv.nn.arguments import positive
 
 SMALLEST_SIDE = 72
 """72 -> C1 62 -> M2 31 -> C3 23 -> L4 15 -> L5 5 -> L6 1: with fewer pixels L6 would have no window."""
@@ -71,9 +72,8 @@ class DeepFace(nn.Sequential):
                 f"connected layer has a window, got {image_size[0]}x{image_size[1]}; give a larger image size, or use "
                 "facenet"
             )
-        for name, units in (("width", width), ("hidden", hidden)):
-            if units < 1:
-                raise ArgumentError(f"deepface: {name} must be at least 1, got {units}")
+        positive(width, "deepface: width")
+        positive(hidden, "deepface: hidden")
         self.add_module("c1", nn.Conv2d(in_channels, 2 * width, 11))
         self.add_module("relu1", nn.ReLU())
         self.add_module("m2", nn.MaxPool2d(3, 2, ceil_mode=True))

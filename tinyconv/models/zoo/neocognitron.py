@@ -71,7 +71,7 @@ class SCells(nn.Module):
         self, in_planes: int, planes: int, padding: int, selectivity: float, growth: float = 1.0, nearer: float = 0.9
     ) -> None:
         super().__init__()
-        if not selectivity > 0:
+        if not isinstance(selectivity, int | float) or not selectivity > 0:
             raise ArgumentError(f"SCells: selectivity must be positive, got {selectivity!r}")
         self.padding, self.selectivity, self.growth = padding, selectivity, growth
         self.a = new_parameter((planes, in_planes, WINDOW, WINDOW), None, None).requires_grad_(False)
@@ -178,9 +178,9 @@ class Neocognitron(nn.Module):
                 f"neocognitron needs images of at least {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels, so that its third "
                 f"stage has a cell, got {image_size[0]}x{image_size[1]}; give a larger image size, or use facenet"
             )
-        if planes < 2:
-            raise ArgumentError(f"neocognitron needs at least 2 planes, which inhibit each other, got {planes}")
-        if len(selectivity) != 3:
+        if not isinstance(planes, int) or planes < 2:
+            raise ArgumentError(f"neocognitron needs at least 2 planes, which inhibit each other, got {planes!r}")
+        if not isinstance(selectivity, list | tuple) or len(selectivity) != 3:
             raise ArgumentError(f"neocognitron: selectivity is one number for each of 3 S-layers, got {selectivity!r}")
         self.off_cells = off_cells
         light = in_channels * (2 if off_cells else 1)
