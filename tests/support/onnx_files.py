@@ -1,6 +1,9 @@
-"""Small ONNX models for tests, written with the package onnx."""
+"""Small ONNX models for tests, written with the package onnx, and what we and ONNX Runtime make of them."""
 
 import numpy as np
+import pytest
+
+import tinyconv as tc
 
 
 class Draft:
@@ -71,3 +74,30 @@ def residual(seed=0):
     node("Reshape", ["h", "target"], ["flat"])
     node("Gemm", ["flat", weight("head.weight", 5, 64), weight("head.bias", 5)], ["scores"], "/head/Gemm", transB=1)
     return draft.model({"image": ["N", 3, 8, 8]}, {"scores": ["N", 5]})
+
+
+def images(*shape, seed=1):
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def run(model, *inputs):
+    """What our module makes of ``model``'s inputs."""
+    from tinyconv.interop.onnx.reading import from_model
+
+    with tc.no_grad(), tc.set_float32_precision("exact"):
+        found = from_model(model)(*map(tc.tensor, inputs))
+    return [part.numpy() for part in (found if isinstance(found, tuple) else (found,))]
+
+
+def reference(model, *inputs):
+    """What ONNX Runtime makes of them."""
+    runtime = pytest.importorskip("onnxruntime", reason="compares with ONNX Runtime")
+    session = runtime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    return session.run(None, {port.name: value for port, value in zip(session.get_inputs(), inputs, strict=True)})
+
+
+def agree(model, *inputs, tolerance=1e-5):
+    for ours, theirs in zip(run(model, *inputs), reference(model, *inputs), strict=True):
+        assert ours.shape == theirs.shape
+        assert ours.dtype == theirs.dtype
+        assert np.abs(ours - theirs).max(initial=0) <= tolerance * max(1, np.abs(theirs).max(initial=0))
