@@ -19,13 +19,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def photos(tmp_path: Path) -> list[Path]:
-    """Two photographs, one with a bright bar at the left of an area of 24x24."""
+    """Two photographs, one with a bright bar."""
     random = np.random.default_rng(0)
     paths = []
     for name in ("bar.png", "empty.png"):
-        pixels = random.uniform(0, 0.2, (60, 50))
+        pixels = random.uniform(0, 0.2, (36, 30))
         if name == "bar.png":
-            pixels[20:32, 14:20] += 0.7
+            pixels[12:24, 8:14] += 0.7
         paths.append(tmp_path / name)
         Image.fromarray(np.rint(255 * pixels).astype(np.uint8)).save(paths[-1])
     return paths
@@ -48,12 +48,12 @@ def test_it_writes_pictures_and_boxes_and_says_how_many(run: Path, photos: list[
     count = sum(map(len, found.values()))
     assert f"{count} found in 2 photographs" in outcome.stdout
     for box in found[str(photos[0])]:
-        assert 0 <= box["left"] < box["right"] <= 50
-        assert 0 <= box["top"] < box["bottom"] <= 60
+        assert 0 <= box["left"] < box["right"] <= 30
+        assert 0 <= box["top"] < box["bottom"] <= 36
         assert box["probability"] >= 0.5
         assert box["votes"] >= 2
     with Image.open(tmp_path / "f" / "bar.png") as drawn:
-        assert drawn.size == (450, 540)
+        assert drawn.size == (480, 576)
 
 
 def test_thresholds_votes_and_sizes_leave_boxes_out(run: Path, photos: list[Path], tmp_path: Path) -> None:
@@ -61,8 +61,8 @@ def test_thresholds_votes_and_sizes_leave_boxes_out(run: Path, photos: list[Path
     assert sum(map(len, every.values())) > 0
     many = search(run, photos, tmp_path / "many", "--votes", 10**6, "--threshold", 0)
     assert sum(map(len, many.values())) == 0
-    large = search(run, photos, tmp_path / "large", "--votes", 1, "--threshold", 0, "--smallest", 40)
-    assert all(box["bottom"] - box["top"] > 30 for boxes in large.values() for box in boxes)
+    large = search(run, photos, tmp_path / "large", "--votes", 1, "--threshold", 0, "--smallest", 25)
+    assert all(box["bottom"] - box["top"] > 20 for boxes in large.values() for box in boxes)
 
 
 def test_with_a_truth_it_counts_and_cuts_out_the_false_alarms(run: Path, photos: list[Path], tmp_path: Path) -> None:
