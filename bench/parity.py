@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +13,8 @@ from tinyconv.models.auxiliary import total_loss
 
 RATE, MOMENTUM = 0.01, 0.9
 NOTHING = 1e-9
-"""A gradient that is smaller than this share of the largest is 0 but for rounding: that of a bias before batch norm,
-which takes it away again. Such ones are held against the largest."""
+"""A tensor whose numbers are smaller than this share of the largest of its kind is 0 but for rounding, such as the
+gradient of a bias before batch norm, which takes it away again. It is held against the largest."""
 
 
 @dataclass(frozen=True)
@@ -78,23 +79,24 @@ def differences(found: Step, exact: Step) -> dict[str, float]:
 
     Raises: ``ValueError`` where there are other tensors, or of other shapes.
     """
-    largest = max(float(np.abs(gradient).max()) for gradient in exact.gradients.values())
     return {
-        "output": max(_relative(a, b) for a, b in zip(found.outputs, exact.outputs, strict=True)),
-        "gradients": max(
-            _relative(a, b, largest if np.abs(b).max() < NOTHING * largest else 0.0)
-            for a, b in zip(found.gradients.values(), exact.gradients.values(), strict=True)
-        ),
-        "buffers": max(
-            (_relative(a, b) for a, b in zip(found.buffers.values(), exact.buffers.values(), strict=True)), default=0.0
-        ),
-        "weights": max(_relative(a, b) for a, b in zip(found.weights.values(), exact.weights.values(), strict=True)),
+        "output": _largest(found.outputs, exact.outputs),
+        "gradients": _largest(found.gradients.values(), exact.gradients.values()),
+        "buffers": _largest(found.buffers.values(), exact.buffers.values()),
+        "weights": _largest(found.weights.values(), exact.weights.values()),
     }
 
 
-def _relative(found: Array, exact: Array, scale: float = 0.0) -> float:
-    if found.shape != exact.shape:
-        raise ValueError(f"shapes {found.shape} and {exact.shape}")
-    scale = scale or float(np.abs(exact).max())
-    difference = float(np.abs(found.astype(np.float64) - exact).max())
-    return difference / scale if scale else difference
+def _largest(found: Iterable[Array], exact: Iterable[Array]) -> float:
+    pairs = list(zip(found, exact, strict=True))
+    scales = [float(np.abs(right).max()) for _, right in pairs]
+    most = max(scales, default=0.0)
+    worst = 0.0
+    for (ours, right), scale in zip(pairs, scales, strict=True):
+        if ours.shape != right.shape:
+            raise ValueError(f"shapes {ours.shape} and {right.shape}")
+        difference = float(np.abs(ours.astype(np.float64) - right).max())
+        # Not max(): it would let a NaN go by.
+        relative = difference / (scale if scale > NOTHING * most else most or 1.0)
+        worst = relative if not relative <= worst else worst
+    return worst
