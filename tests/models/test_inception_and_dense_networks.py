@@ -56,6 +56,13 @@ def test_the_smallest_image_is_the_one_that_is_named(name, stem, least):
         ("googlenet", {"transform_input": True}, r"transform_input is for 3 channels \(RGB\), and there are 1"),
         ("densenet121", {"growth_rate": 0}, "growth_rate 0"),
         ("densenet121", {"block_config": ()}, r"block_config \(\)"),
+        ("densenet121", {"block_config": 5}, r"'densenet121': block_config is a list, got 5; .*\(6, 12, 24, 16\)"),
+        ("densenet121", {"block_config": [2, "3"]}, "each of block_config is a whole number, got '3'"),
+        ("densenet121", {"growth_rate": 2.5}, "growth_rate is a whole number, got 2.5; the default is 32"),
+        ("googlenet", {"width": True}, "width is a whole number, got True"),
+        ("googlenet", {"aux_logits": 1}, "aux_logits is true or false, got 1"),
+        ("googlenet", {"stem": 3}, "stem is a word, got 3"),
+        ("mobilenet_v2", {"width_mult": "wide"}, "width_mult is a number, got 'wide'; the default is 1.0"),
         ("mobilenet_v2", {"width_mult": 0.0}, "positive width_mult.*got 0.0"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable
+from numbers import Integral, Real
 from typing import Any
 
 from tinyconv import nn
@@ -53,6 +54,15 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "onet": ONet,
 }
 """Name: what builds it. The defaults of its arguments are the published network."""
+
+KINDS: tuple[tuple[type, tuple[type, ...], str], ...] = (
+    (bool, (bool,), "true or false"),
+    (int, (Integral,), "a whole number"),
+    (float, (Real,), "a number"),
+    (str, (str,), "a word"),
+    (tuple, (tuple, list), "a list"),
+)
+"""Of a default: the types of an option that may stand for it, and what an error calls them."""
 
 COMMON = ("in_channels", "num_classes", "image_size")
 
@@ -130,6 +140,7 @@ def build(name: str, in_channels: int, num_classes: int, image_size: Pair, **opt
         if option not in known:
             listed = ", ".join(known) or "none"
             raise ArgumentError(f"model {name!r} has no option {option!r}; {_near(option, known)}its options: {listed}")
+        _check_kind(name, option, options[option], known[option])
     if in_channels < 1 or num_classes < 1:
         raise ArgumentError(f"model {name!r} needs at least 1 channel and 1 class, got {in_channels} and {num_classes}")
     return model(in_channels=in_channels, num_classes=num_classes, image_size=image_size, **options)
@@ -160,6 +171,18 @@ def outline(
             published_size if image_size is None else image_size,
             **options,
         )
+
+
+def _check_kind(name: str, option: str, value: Any, default: Any) -> None:
+    """Raise ``ArgumentError`` where ``value`` is not of the kind of the ``default``: it may come from a file."""
+    for kind, accepted, words in KINDS:
+        if isinstance(default, kind):
+            if not isinstance(value, accepted) or isinstance(value, bool) != isinstance(default, bool):
+                raise ArgumentError(f"model {name!r}: {option} is {words}, got {value!r}; the default is {default!r}")
+            if isinstance(default, tuple) and default:
+                for entry in value:
+                    _check_kind(name, f"each of {option}", entry, default[0])
+            return
 
 
 def _model(name: str) -> Callable[..., nn.Module]:

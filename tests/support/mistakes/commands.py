@@ -66,6 +66,10 @@ simple("momentum of an optimizer that has none", TRAIN + "--momentum 0.5", "mome
 simple("averages that never forget", TRAIN + "--ema 1", "--ema", "0<=x<1")
 simple("a warm-up longer than the training", TRAIN + "--epochs 2 --warmup 3", "warmup of 3 epochs", "training of 2")
 simple("a model's option without a value", TRAIN + "--model-option dropout", "--model-option", "dropout=0.3")
+simple(
+    "a model's option of another kind", TRAIN + "--model mobilenet_v2 --model-option width_mult=wide",
+    "width_mult is a number", "'wide'",
+)  # fmt: skip
 simple("a model's option that it does not have", TRAIN + "--model-option depth=3", "'depth'", "its options")
 simple(
     "settings that do not exist", "train --config {d}/none.toml", "none.toml", "does not exist", "config.toml of a run"
