@@ -179,7 +179,7 @@ def _check_kind(name: str, option: str, value: Any, default: Any) -> None:
         if isinstance(default, kind):
             if not isinstance(value, accepted) or isinstance(value, bool) != isinstance(default, bool):
                 raise ArgumentError(f"model {name!r}: {option} is {words}, got {value!r}; the default is {default!r}")
-            if isinstance(default, tuple) and default:
+            if isinstance(value, tuple | list) and default:
                 for entry in value:
                     _check_kind(name, f"each of {option}", entry, default[0])
             return
