@@ -55,7 +55,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
 }
 """Name: what builds it. The defaults of its arguments are the published network."""
 
-KINDS: tuple[tuple[type, tuple[type, ...], str], ...] = (
+KINDS: tuple[tuple[Any, Any, str], ...] = (
     (bool, (bool,), "true or false"),
     (int, (Integral,), "a whole number"),
     (float, (Real,), "a number"),

@@ -113,7 +113,7 @@ class GoogLeNet(nn.Module):
             self.add_module(f"inception{place}", module)
             behind[place] = channels = module.out_channels
             if place == "3b":
-                self.maxpool3 = _halving(True)
+                self.maxpool3 = nn.MaxPool2d(3, 2, ceil_mode=True)
             if place == "4e":
                 self.maxpool4 = nn.MaxPool2d(2 if batch_norm else 3, 2, ceil_mode=True)
         self.aux1: Classifier | None = None
@@ -139,8 +139,8 @@ class GoogLeNet(nn.Module):
     def forward(self, x: Tensor) -> Any:
         if self.transform_input:
             x = _from_imagenet_to_unit(x)
-        x = self.norm1(self.maxpool1(self.conv1(x)))
-        x = self.maxpool2(self.norm2(self.conv3(self.conv2(x))))
+        for layer in (self.conv1, self.maxpool1, self.norm1, self.conv2, self.conv3, self.norm2, self.maxpool2):
+            x = x if layer is None else layer(x)
         x = self.maxpool3(self.inception3b(self.inception3a(x)))
         early = self.inception4a(x)
         late = self.inception4d(self.inception4c(self.inception4b(early)))
@@ -187,12 +187,12 @@ def googlenet_2014(
     )
 
 
-def _halving(wanted: bool) -> nn.Module:
-    return nn.MaxPool2d(3, 2, ceil_mode=True) if wanted else nn.Identity()
+def _halving(wanted: bool) -> nn.MaxPool2d | None:
+    return nn.MaxPool2d(3, 2, ceil_mode=True) if wanted else None
 
 
-def _response_norm(wanted: bool) -> nn.Module:
-    return nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=1.0) if wanted else nn.Identity()
+def _response_norm(wanted: bool) -> nn.LocalResponseNorm | None:
+    return nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=1.0) if wanted else None
 
 
 def _from_imagenet_to_unit(x: Tensor) -> Tensor:
