@@ -42,6 +42,12 @@ REFUSED = {
 }
 """Part of a case's name -> what the refusal says."""
 
+WRONG_BEFORE = {
+    "test_adam_multiple": (1, 20),
+    "test_averagepool_3d_dilations_large_count_include_pad_is_1_ceil_mode_is_True": (1, 18),
+}
+"""Cases whose own data are wrong in versions of onnx before this one: later ones have others."""
+
 
 @dataclass(frozen=True)
 class Case:

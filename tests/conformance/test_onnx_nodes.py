@@ -12,10 +12,13 @@ from tinyconv.models.graph.operators import OPERATORS
 
 @pytest.mark.parametrize("operator", onnx_cases.LISTED)
 def test_every_case_of_the_operator_passes_or_is_refused_by_name(operator):
-    pytest.importorskip("onnx", reason="the cases come with the package onnx")
+    onnx = pytest.importorskip("onnx", reason="the cases come with the package onnx")
+    version = tuple(int(number) for number in onnx.__version__.split(".")[:2])
     cases = onnx_cases.of_operators([operator])
     assert cases
     for outcome in onnx_cases.outcomes(cases):
+        if version < onnx_cases.WRONG_BEFORE.get(outcome.case, (0, 0)):
+            continue
         refusal = next((says for part, says in onnx_cases.REFUSED.items() if part in outcome.case), None)
         if refusal is None:
             assert outcome.result == "passed", outcome
