@@ -150,6 +150,14 @@ def test_branches_do_not_cross_and_what_is_one_line_is_drawn_straight():
     trunk = [at[block] for block in (*blocks[:3], *blocks[7:])]
     assert max(trunk) - min(trunk) < 8
     assert at[blocks[3]] < trunk[0] < at[blocks[4]]
+    shortcuts = [Block("input", "input", "", (1,))]
+    for _ in range(3):
+        first = Block("box", "conv", "", (1,), sources=[shortcuts[-1]])
+        second = Block("box", "conv", "", (1,), sources=[first])
+        shortcuts += [first, second, Block("add", "joint", "", (1,), sources=[second, shortcuts[-1]])]
+    rows = layout.arranged(shortcuts, [100] * len(shortcuts))
+    trunk = [place.x for row in rows for place in row if place.block is not None]
+    assert max(trunk) - min(trunk) < 8
     swapped = random_blocks(3)[0]
     rows = layout._rows(swapped, [100] * len(swapped))
     before = layout._crossings(rows)
