@@ -13,7 +13,9 @@ COUNT = 32
 MOST_STEPS, LOOK_EVERY, RATE = 300, 5, 3e-3
 
 NARROW: dict[str, dict[str, Any]] = {
+    "alexnet_2012": {"width": 24},
     "alexnet": {"width": 16},
+    "deepface": {"width": 4, "hidden": 32},
     "vgg": {"width": 8},
     "resnet": {"width": 8},
     "squeezenet": {"width": 16},
@@ -22,7 +24,14 @@ NARROW: dict[str, dict[str, Any]] = {
     "mobilenet": {"width_mult": 0.35},
 }
 """Options by the beginning of a name."""
-SIDES: dict[str, Pair] = {"alexnet": (64, 64), "squeezenet": (64, 64), "face_finder": (36, 32)}
+SIDES: dict[str, Pair] = {
+    "alexnet": (67, 67),
+    "deepface": (72, 72),
+    "face_finder": (36, 32),
+    "onet": (48, 48),
+    "rnet": (24, 24),
+    "squeezenet": (64, 64),
+}
 """Images of networks that are not made for 32x32."""
 
 
