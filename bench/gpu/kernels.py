@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bench.gpu import convolution_checks, large, normalization_checks, other_checks, pooling_checks
+from bench.gpu import convolution_checks, large, normalization_checks, other_checks, pooling_checks, volume_checks
 from bench.gpu.case import Case
 from bench.gpu.checks import Check
 from bench.gpu.place import Place
 
-FAMILIES = (convolution_checks, pooling_checks, normalization_checks, other_checks)
+FAMILIES = (convolution_checks, volume_checks, pooling_checks, normalization_checks, other_checks)
 
 
 def cases(place: Place) -> Iterator[Case]:

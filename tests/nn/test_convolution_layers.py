@@ -144,7 +144,7 @@ def test_capture_finds_every_kind_of_convolution():
     ]
     layers = activations.layers
     assert layers["conv1"].describe() == "convolution 2×2, stride 2"
-    assert layers["conv2"].describe() == "convolution 3×3, stride 1"
+    assert layers["conv2"].describe() == "locally connected 3×3, stride 1"
 
 
 class Slope(nn.Module):

@@ -101,11 +101,11 @@ def max_pool3d(x: FloatArray, windows: VolumeWindows) -> tuple[FloatArray, Array
     return y, places
 
 
-def max_pool3d_gradient(dy: FloatArray, places: Array, windows: VolumeWindows) -> FloatArray:
-    """dx[n, c].flat[places[n, c, a, i, j]] += dy[n, c, a, i, j]."""
+def max_pool3d_gradient(dy: FloatArray, switches: Array, windows: VolumeWindows) -> FloatArray:
+    """dx[n, c].flat[switches[n, c, a, i, j]] += dy[n, c, a, i, j]; ``switches``: the places of the maxima."""
     dx = layout.zeros((*dy.shape[:2], *windows.size), dy.dtype)
     for n, c, *window in np.ndindex(*dy.shape):
-        place = np.unravel_index(places[(n, c, *window)], windows.size)
+        place = np.unravel_index(switches[(n, c, *window)], windows.size)
         dx[(n, c, *place)] += dy[(n, c, *window)]
     return dx
 
@@ -164,16 +164,33 @@ def _spread(dy: FloatArray, input_size: Sizes, shares: Iterator[Share]) -> Float
 
 
 def avg_pool3d(
-    x: FloatArray, kernel_size: Sizes, stride: Sizes, padding: Sizes, ceil_mode: bool, *divisor: Any
+    x: FloatArray,
+    kernel_size: Sizes,
+    stride: Sizes,
+    padding: Sizes,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor_override: int | None,
 ) -> FloatArray:
-    """y = the sum over the window of x / divisor; ``divisor``: count_include_pad, and what overrides the count."""
+    """y = the sum over the window of x, divided by how many places count (see ``sliding_shares``)."""
     axes = zip(x.shape[2:], kernel_size, stride, padding, strict=True)
     outputs = tuple(output_size(*axis, 1, ceil_mode) for axis in axes)
-    return _averages(x, outputs, sliding_shares(x.shape[2:], kernel_size, stride, padding, ceil_mode, *divisor))
+    window = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    return _averages(x, outputs, sliding_shares(x.shape[2:], *window))
 
 
-def avg_pool3d_gradient(dy: FloatArray, input_size: Sizes, *window: Any) -> FloatArray:
-    """dx = the sum over the windows that hold the place of dy / divisor."""
+def avg_pool3d_gradient(
+    dy: FloatArray,
+    input_size: Sizes,
+    kernel_size: Sizes,
+    stride: Sizes,
+    padding: Sizes,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor_override: int | None,
+) -> FloatArray:
+    """dx = the sum over the windows that hold the place of dy, divided as in ``avg_pool3d``."""
+    window = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     return _spread(dy, input_size, sliding_shares(input_size, *window))
 
 
