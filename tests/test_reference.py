@@ -1,6 +1,7 @@
 """The API reference: complete, current, in one form, and with examples that run."""
 
 import doctest
+import gc
 import inspect
 import io
 import re
@@ -258,7 +259,9 @@ def fresh_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     seed, recording, threads = default_generator.get_state(), tc.is_grad_enabled(), tc.get_num_threads()
     dtype = tc.get_default_dtype() if hasattr(tc, "get_default_dtype") else None
     tc.manual_seed(0)
+    gc.disable()  # an example may say how much memory waits, to which a collection of others' cycles would add
     yield
+    gc.enable()
     default_generator.set_state(seed)
     tc.set_grad_enabled(recording)
     tc.set_num_threads(threads)

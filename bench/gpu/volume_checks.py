@@ -86,9 +86,8 @@ def convolution(shape: Volumes) -> Iterator[Check]:
     """The three products, the forward with a bias too."""
     x, weight, y = shape.x, shape.weight, shape.y
     geometry = shape.stride, shape.padding, shape.dilation, shape.groups
-    title = (
-        f"{_by(x)} -> {shape.filters}, {_by(shape.kernel)} s{_by(shape.stride)} p{_by(shape.padding)} g{shape.groups}"
-    )
+    steps = f"s{_by(shape.stride)} p{_by(shape.padding)} d{_by(shape.dilation)} g{shape.groups}"
+    title = f"{_by(x)} -> {shape.filters}, {_by(shape.kernel)} {steps}"
     taps = math.prod(shape.kernel)
 
     def forward(draw: Draw) -> Arguments:
