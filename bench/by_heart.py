@@ -22,8 +22,12 @@ NARROW: dict[str, dict[str, Any]] = {
     "googlenet": {"width": 16},
     "densenet": {"growth_rate": 8, "num_init_features": 16},
     "mobilenet": {"width_mult": 0.35},
+    "neocognitron": {"planes": 48, "off_cells": True},
 }
 """Options by the beginning of a name."""
+RATES = {"vgg19": 5e-4, "neocognitron": 0.1}
+"""Learning rates of what does not learn by the usual one: sixteen convolutions in a row without batch norm; and of one
+layer alone, over stages that learn without labels."""
 SIDES: dict[str, Pair] = {
     "alexnet": (67, 67),
     "deepface": (72, 72),
@@ -53,6 +57,7 @@ def learn_by_heart(name: str, options: dict[str, Any] | None = None, size: Pair 
     """
     import tinyconv as tc
     from tinyconv.models import registry
+    from tinyconv.train.unsupervised import learn_unsupervised
 
     channels, _, published = registry.published(name)
     size = size or next((side for start, side in SIDES.items() if name.startswith(start)), (32, 32))
@@ -65,7 +70,8 @@ def learn_by_heart(name: str, options: dict[str, Any] | None = None, size: Pair 
     for module in model.modules():
         if isinstance(module, tc.nn.BatchNorm2d):
             module.momentum = 0.5  # every batch is the same one, so there is little to average over
-    optimizer = tc.optim.AdamW(model.parameters(), lr=RATE)
+    learn_unsupervised(model, [(x, labels)], lambda _: None)
+    optimizer = tc.optim.AdamW(model.parameters(), lr=RATES.get(name, RATE))
     schedule = tc.optim.lr_scheduler.CosineAnnealingLR(optimizer, MOST_STEPS)
     accuracy = 0.0
     for step in range(1, MOST_STEPS + 1):
