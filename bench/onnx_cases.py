@@ -100,11 +100,9 @@ def of_folder(folder: Path) -> list[Case]:
     cases = []
     for file in sorted(folder.glob("*/model.onnx")):
         model = onnx.load(file)
-        data = [
-            tuple(_tensors(sets, kind) for kind in ("input", "output"))
-            for sets in sorted(file.parent.glob("test_data_set_*"))
-        ]
-        cases.append(Case(file.parent.name, "", model, data))  # type: ignore[arg-type]
+        sets = sorted(file.parent.glob("test_data_set_*"))
+        data = [(_tensors(one, "input"), _tensors(one, "output")) for one in sets]
+        cases.append(Case(file.parent.name, "", model, data))
     return _with_operators(cases)
 
 
